@@ -1,0 +1,18 @@
+/* A line typed by a person on standard input, without blocking the loop. */
+#ifndef PGO_IO_TTY_H
+#define PGO_IO_TTY_H
+
+#include "core/buffer.h"
+#include "core/op.h"
+
+typedef struct pgo_tty_line {
+    pgo_op op;
+    pgo_buffer text; /* the result, without the newline */
+    bool at_end;
+    uv_poll_t *poll;  /* a terminal, a pipe */
+} pgo_tty_line;
+
+/* Reads up to the next newline. A regular file as standard input is read at once. */
+void pgo_tty_line_init(pgo_tty_line *line, pgo_loop *loop);
+
+#endif

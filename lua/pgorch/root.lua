@@ -1,0 +1,41 @@
+-- The root task: what the public API starts. Takes every error, prints it once, and gives an exit status.
+
+local fail = require "pgorch.error"
+local term = require "pgorch.native.term"
+
+local root = {}
+
+local function report(err)
+  err = fail.wrap(err)
+  term.err(("pgorch: %s\n"):format(tostring(err)))
+  if err.detail then term.err((tostring(err.detail):gsub("[^\n]+", "    %0")) .. "\n") end
+  local cure = fail.cure(err)
+  if cure ~= "" then term.err(("    cure: %s\n"):format(cure)) end
+end
+
+local statuses = { usage = 2, cancelled = 8, preflight = 4, locked = 7, verify = 5 }
+
+local function guarded(finish, fn, ...)
+  local results = table.pack(xpcall(fn, fail.handler, ...))
+  if results[1] then
+    return finish(math.type(results[2]) == "integer" and results[2] or 0)
+  end
+  report(results[2])
+  finish(statuses[results[2].kind] or 1)
+end
+
+---The command line: arguments without the program's name.
+function root.main(finish, arguments)
+  guarded(finish, function() return require("pgorch.command").main(arguments) end)
+end
+
+---Source code and a name for it.
+function root.eval(finish, arguments)
+  guarded(finish, function()
+    local chunk, problem = load(arguments[1], "=" .. arguments[2], "t")
+    if not chunk then fail.raise("PGO-LUA", problem) end
+    return chunk()
+  end)
+end
+
+return root
