@@ -1,6 +1,7 @@
-/* The public API: one host from pgorch_new to pgorch_free. Owns the loop, the Lua state and the signals. */
-#include "lua/await.h"
+/* The public API: one host from pgorch_new to pgorch_free. Owns the loop, the Lua state and the
+ * signals. */
 #include "lua/host.h"
+#include "lua/await.h"
 #include "lua/task.h"
 
 #include <pgorch.h>

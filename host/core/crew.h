@@ -19,7 +19,8 @@ struct pgo_work {
 int pgo_crew_new(pgo_crew **crew, pgo_loop *loop, unsigned threads, pgo_err *err) PGO_MUSTCHECK;
 /* Queues it; `work` stays valid until done. Work cannot be cancelled: keep each piece short. */
 void pgo_crew_submit(pgo_crew *crew, pgo_work *work);
-/* Nothing may be queued or running. Joins the threads and closes its handle (needs one more run of the loop). */
+/* Nothing may be queued or running. Joins the threads and closes its handle (needs one more run of
+ * the loop). */
 void pgo_crew_free(pgo_crew *crew);
 
 #endif

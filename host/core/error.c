@@ -1,4 +1,5 @@
-/* Errors as values, and the one table of what can go wrong. Owns nothing but the strings in a pgo_err. */
+/* Errors as values, and the one table of what can go wrong. Owns nothing but the strings in a
+ * pgo_err. */
 #include "core/error.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* The loop and its ready queue. The queue is drained by an idle handle, which also keeps the loop from
- * sleeping while something is ready. Jobs posted during a drain run on the next turn. */
+/* The loop and its ready queue. The queue is drained by an idle handle, which also keeps the loop
+ * from sleeping while something is ready. Jobs posted during a drain run on the next turn. */
 #include "core/loop.h"
 
 #include <string.h>
@@ -89,7 +89,8 @@ static void name_leak(uv_handle_t *handle, void *arg) {
     struct leaks *leaks = arg;
     leaks->count++;
     if (leaks->report != NULL) {
-        fprintf(leaks->report, "left open: %s handle%s\n", uv_handle_type_name(uv_handle_get_type(handle)),
+        fprintf(leaks->report, "left open: %s handle%s\n",
+                uv_handle_type_name(uv_handle_get_type(handle)),
                 uv_is_active(handle) ? " (active)" : "");
     }
 }

@@ -27,7 +27,8 @@ typedef struct pgo_loop {
 } pgo_loop;
 
 int pgo_loop_init(pgo_loop *loop, pgo_err *err) PGO_MUSTCHECK;
-/* Runs `job` on a later turn of the loop, in order of posting. Posting a queued job does nothing. */
+/* Runs `job` on a later turn of the loop, in order of posting. Posting a queued job does nothing.
+ */
 void pgo_loop_post(pgo_loop *loop, pgo_job *job);
 void pgo_loop_unpost(pgo_loop *loop, pgo_job *job); /* takes it out again; fine when not queued */
 /* Runs until nothing is left to do. */

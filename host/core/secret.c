@@ -48,7 +48,8 @@ pgo_redactor *pgo_redactor_new(void) {
 }
 
 void pgo_redactor_free(pgo_redactor *redactor) {
-    if (!redactor) return;
+    if (!redactor)
+        return;
     for (size_t i = 0; i < 256; i++) {
         for (form *each = redactor->forms[i], *next; each; each = next) {
             next = each->next;
@@ -61,13 +62,17 @@ void pgo_redactor_free(pgo_redactor *redactor) {
 
 static int add_form(void *arg, const char *data, size_t length) {
     pgo_redactor *redactor = arg;
-    if (length < SHORTEST) return 0;
+    if (length < SHORTEST)
+        return 0;
     form **place = &redactor->forms[(unsigned char)data[0]];
-    while (*place && (*place)->length > length) place = &(*place)->next;
+    while (*place && (*place)->length > length)
+        place = &(*place)->next;
     for (form *same = *place; same && same->length == length; same = same->next)
-        if (memcmp(same->data, data, length) == 0) return 0;
+        if (memcmp(same->data, data, length) == 0)
+            return 0;
     form *added = malloc(sizeof *added + length);
-    if (!added) return PGO_E_NOMEM;
+    if (!added)
+        return PGO_E_NOMEM;
     memcpy(added->data, data, length);
     added->length = length;
     added->next = *place;
@@ -77,10 +82,12 @@ static int add_form(void *arg, const char *data, size_t length) {
 
 pgo_secret *pgo_secret_new(pgo_redactor *redactor, const void *data, size_t length) {
     pgo_secret *secret = malloc(sizeof *secret + length + 1);
-    if (!secret) return NULL;
+    if (!secret)
+        return NULL;
     secret->references = 1;
     secret->length = length;
-    if (length) memcpy(secret->data, data, length);
+    if (length)
+        memcpy(secret->data, data, length);
     secret->data[length] = '\0';
     snprintf(secret->marker, sizeof secret->marker, "[secret %s#%llu]", redactor->nonce,
              ++redactor->made);
@@ -97,13 +104,15 @@ pgo_secret *pgo_secret_ref(pgo_secret *secret) {
 }
 
 void pgo_secret_unref(pgo_secret *secret) {
-    if (!secret || --secret->references > 0) return;
+    if (!secret || --secret->references > 0)
+        return;
     explicit_bzero(secret->data, secret->length);
     free(secret);
 }
 
 const char *pgo_secret_data(const pgo_secret *secret, size_t *length) {
-    if (length) *length = secret->length;
+    if (length)
+        *length = secret->length;
     return secret->data;
 }
 
@@ -139,17 +148,24 @@ static int scan(const pgo_redactor *redactor, const char *text, size_t length, b
     int rc = 0;
     while (at < length && rc == 0) {
         size_t found = match(redactor, text + at, length - at, &open);
-        if (open && !last) break;
-        if (found && end == 0) start = at;
-        if (found && at + found > end) end = at + found;
-        if (++at != end) continue;
+        if (open && !last)
+            break;
+        if (found && end == 0)
+            start = at;
+        if (found && at + found > end)
+            end = at + found;
+        if (++at != end)
+            continue;
         rc = pgo_buffer_append(out, text + copied, start - copied);
-        if (rc == 0) rc = pgo_buffer_append(out, mask, sizeof mask - 1);
+        if (rc == 0)
+            rc = pgo_buffer_append(out, mask, sizeof mask - 1);
         copied = at;
         end = 0;
     }
-    if (end) at = start;
-    if (rc == 0) rc = pgo_buffer_append(out, text + copied, at - copied);
+    if (end)
+        at = start;
+    if (rc == 0)
+        rc = pgo_buffer_append(out, text + copied, at - copied);
     *taken = at;
     return rc;
 }
@@ -163,9 +179,11 @@ int pgo_redact_chunk(const pgo_redactor *redactor, pgo_buffer *held, const void 
                      size_t length, bool last, pgo_buffer *out) {
     size_t taken;
     int rc = pgo_buffer_append(held, data, length);
-    if (rc != 0 || held->length == 0) return rc;
+    if (rc != 0 || held->length == 0)
+        return rc;
     rc = scan(redactor, held->data, held->length, last, out, &taken);
-    if (rc != 0) return rc;
+    if (rc != 0)
+        return rc;
     memmove(held->data, held->data + taken, held->length - taken);
     held->length -= taken;
     held->data[held->length] = '\0';

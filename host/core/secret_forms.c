@@ -54,8 +54,10 @@ static size_t path_lower(unsigned char byte, char *out) {
 
 static size_t json(unsigned char byte, char *out) {
     static const char short_for[] = "\bb\ff\nn\rr\tt";
-    if (byte == '"' || byte == '\\') return escaped_by('\\', byte, out);
-    if (byte >= 0x20) return as_is(byte, out);
+    if (byte == '"' || byte == '\\')
+        return escaped_by('\\', byte, out);
+    if (byte >= 0x20)
+        return as_is(byte, out);
     for (size_t i = 0; i + 1 < sizeof short_for; i += 2)
         if ((char)byte == short_for[i])
             return escaped_by('\\', (unsigned char)short_for[i + 1], out);
@@ -90,15 +92,18 @@ static const spell spellings[] = {
 };
 
 static void wipe(char *text, size_t length) {
-    if (text) explicit_bzero(text, length);
+    if (text)
+        explicit_bzero(text, length);
     free(text);
 }
 
 static int give_spelled(spell each, const char *data, size_t length, pgo_form_fn fn, void *arg) {
     size_t room = length * WIDEST + 1, at = 0;
     char *text = malloc(room);
-    if (!text) return PGO_E_NOMEM;
-    for (size_t i = 0; i < length; i++) at += each((unsigned char)data[i], text + at);
+    if (!text)
+        return PGO_E_NOMEM;
+    for (size_t i = 0; i < length; i++)
+        at += each((unsigned char)data[i], text + at);
     int rc = at == length && memcmp(text, data, length) == 0 ? 0 : fn(arg, text, at);
     wipe(text, room);
     return rc;
@@ -130,7 +135,8 @@ static int give_shifted(const char *padded, size_t shift, size_t length, const c
     int rc = fn(arg, out + start, whole - start);
     if (rc == 0 && rest)
         rc = fn(arg, out + start, whole + 1 - start); /* the value ends the text, unpadded */
-    if (rc == 0 && rest) rc = fn(arg, out + start, end - start); /* and padded */
+    if (rc == 0 && rest)
+        rc = fn(arg, out + start, end - start); /* and padded */
     return rc;
 }
 
@@ -144,7 +150,8 @@ static int give_base64(const char *data, size_t length, bool colon, pgo_form_fn 
     char *padded = calloc(1, padded_room), *out = malloc(out_room);
     int rc = padded && out ? 0 : PGO_E_NOMEM;
     for (size_t shift = 0; shift < 3 && rc == 0; shift++) {
-        if (colon) padded[shift] = ':';
+        if (colon)
+            padded[shift] = ':';
         memcpy(padded + shift + colon, data, length);
         for (size_t i = 0; i < 2 && rc == 0; i++)
             rc = give_shifted(padded, shift, total, alphabets[i], out, fn, arg);
@@ -157,10 +164,13 @@ static int give_base64(const char *data, size_t length, bool colon, pgo_form_fn 
 
 int pgo_secret_forms(const char *data, size_t length, pgo_form_fn fn, void *arg) {
     int rc = fn(arg, data, length);
-    if (length > LONGEST_SPELLED) return rc;
+    if (length > LONGEST_SPELLED)
+        return rc;
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings && rc == 0; i++)
         rc = give_spelled(spellings[i], data, length, fn, arg);
-    if (rc == 0) rc = give_base64(data, length, false, fn, arg);
-    if (rc == 0) rc = give_base64(data, length, true, fn, arg);
+    if (rc == 0)
+        rc = give_base64(data, length, false, fn, arg);
+    if (rc == 0)
+        rc = give_base64(data, length, true, fn, arg);
     return rc;
 }

@@ -20,13 +20,16 @@ pgo_stream *pgo_stream_ref(pgo_stream *stream);
 void pgo_stream_unref(pgo_stream *stream); /* NULL is fine */
 
 /* --- producer --- */
-/* Takes as much as there is room for, returns how much. 0 when full, or when the consumer closed. */
+/* Takes as much as there is room for, returns how much. 0 when full, or when the consumer closed.
+ */
 size_t pgo_stream_write(pgo_stream *stream, const void *data, size_t length);
 size_t pgo_stream_room(const pgo_stream *stream);
-/* For readers that fill memory directly: where the next bytes may go (contiguous), then how many came. */
+/* For readers that fill memory directly: where the next bytes may go (contiguous), then how many
+ * came. */
 char *pgo_stream_reserve(pgo_stream *stream, size_t *length);
 void pgo_stream_commit(pgo_stream *stream, size_t length);
-/* No more bytes. err NULL: a good end. Otherwise the consumer sees a copy of it after the last byte. */
+/* No more bytes. err NULL: a good end. Otherwise the consumer sees a copy of it after the last
+ * byte. */
 void pgo_stream_end(pgo_stream *stream, const pgo_err *err);
 /* Called whenever room has appeared, or the consumer closed. NULL removes it. Set: called once soon
  * if there is room already. */
@@ -34,7 +37,8 @@ void pgo_stream_on_room(pgo_stream *stream, pgo_stream_fn fn, void *arg);
 bool pgo_stream_closed(const pgo_stream *stream); /* the consumer gave up: stop producing */
 
 /* --- consumer --- */
-/* The next contiguous bytes, valid until consume/unref; NULL with *length 0 when none are there now. */
+/* The next contiguous bytes, valid until consume/unref; NULL with *length 0 when none are there
+ * now. */
 const char *pgo_stream_peek(const pgo_stream *stream, size_t *length);
 void pgo_stream_consume(pgo_stream *stream, size_t length);
 /* Called whenever there are bytes, or the end has come. NULL removes it. Set: called once soon if

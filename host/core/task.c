@@ -1,5 +1,5 @@
-/* Scopes and tasks as an intrusive tree. Cancelling walks down to the tasks and asks their ops to end;
- * it never resumes anything itself. */
+/* Scopes and tasks as an intrusive tree. Cancelling walks down to the tasks and asks their ops to
+ * end; it never resumes anything itself. */
 #include "core/task.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* Standard input, byte by byte up to a newline: nothing that comes after the line is taken, so the next
- * reader, or a child, finds it. */
+/* Standard input, byte by byte up to a newline: nothing that comes after the line is taken, so the
+ * next reader, or a child, finds it. */
 #include "io/tty.h"
 
 #include <errno.h>

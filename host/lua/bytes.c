@@ -1,4 +1,5 @@
-/* native.bytes: blocks of memory outside Lua. They are cut from streams, hashed by the crew, sent by HTTP. */
+/* native.bytes: blocks of memory outside Lua. They are cut from streams, hashed by the crew, sent
+ * by HTTP. */
 #include "lua/bytes.h"
 #include "lua/await.h"
 #include "lua/modules.h"
@@ -49,7 +50,8 @@ static int bytes_len(lua_State *L) {
 
 static const luaL_Reg methods[] = {{"free", bytes_free}, {"string", bytes_string}, {NULL, NULL}};
 
-static const luaL_Reg metamethods[] = {{"__len", bytes_len}, {"__gc", bytes_free}, {"__close", bytes_free}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {
+    {"__len", bytes_len}, {"__gc", bytes_free}, {"__close", bytes_free}, {NULL, NULL}};
 
 int luaopen_pgorch_native_bytes(lua_State *L) {
     pgo_lua_new_type(L, BYTES_TYPE, methods, metamethods);

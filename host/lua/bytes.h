@@ -1,4 +1,5 @@
-/* A block of memory outside Lua, as a value: a part of an upload on its way from a stream to a request. */
+/* A block of memory outside Lua, as a value: a part of an upload on its way from a stream to a
+ * request. */
 #ifndef PGO_LUA_BYTES_H
 #define PGO_LUA_BYTES_H
 

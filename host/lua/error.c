@@ -51,8 +51,11 @@ static int error_is(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"describe", error_describe}, {"ids", error_ids}, {"mark", error_mark}, {"is", error_is}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"describe", error_describe},
+                                     {"ids", error_ids},
+                                     {"mark", error_mark},
+                                     {"is", error_is},
+                                     {NULL, NULL}};
 
 int luaopen_pgorch_native_error(lua_State *L) {
     luaL_newlib(L, functions);

@@ -1,5 +1,5 @@
-/* Events: set once, waited for by any number of tasks, in order of arrival. Joins, semaphores and channels
- * are made of them in pgorch/task.lua. */
+/* Events: set once, waited for by any number of tasks, in order of arrival. Joins, semaphores and
+ * channels are made of them in pgorch/task.lua. */
 #include "lua/await.h"
 #include "lua/modules.h"
 
@@ -85,7 +85,8 @@ static int event_wait(lua_State *L) {
     return pgo_await(L, &op->op, NULL);
 }
 
-static const luaL_Reg methods[] = {{"set", event_set}, {"is_set", event_is_set}, {"wait", event_wait}, {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"set", event_set}, {"is_set", event_is_set}, {"wait", event_wait}, {NULL, NULL}};
 
 void pgo_lua_event_functions(lua_State *L) {
     pgo_lua_new_type(L, EVENT_TYPE, methods, NULL);

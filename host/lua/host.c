@@ -11,7 +11,8 @@
 
 extern char **environ;
 
-/* last_words(text)   [-0, +0, e]  printed when a second Ctrl-C ends the process at once; nil: nothing */
+/* last_words(text)   [-0, +0, e]  printed when a second Ctrl-C ends the process at once; nil:
+ * nothing */
 static int host_last_words(lua_State *L) {
     pgo_host *host = pgo_lua_host(L);
     const char *text = luaL_optstring(L, 1, NULL);

@@ -32,7 +32,8 @@ static int resource_list(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"read", resource_read}, {"list", resource_list}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"read", resource_read}, {"list", resource_list}, {NULL, NULL}};
 
 int luaopen_pgorch_native_resource(lua_State *L) {
     luaL_newlib(L, functions);

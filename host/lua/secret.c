@@ -41,7 +41,8 @@ static int secret_concat(lua_State *L) {
     const char *left = pgo_lua_check_text(L, 1, &left_length);
     const char *right = pgo_lua_check_text(L, 2, &right_length);
     pgo_buffer *both = pgo_lua_scratch(L);
-    if (pgo_buffer_append(both, left, left_length) < 0 || pgo_buffer_append(both, right, right_length) < 0) {
+    if (pgo_buffer_append(both, left, left_length) < 0 ||
+        pgo_buffer_append(both, right, right_length) < 0) {
         return pgo_raisef(L, PGO_E_NOMEM, "a secret");
     }
     pgo_lua_push_secret(L, both->data, both->length);
@@ -67,7 +68,8 @@ static int secret_eq(lua_State *L) {
     pgo_secret *left = pgo_lua_test_secret(L, 1), *right = pgo_lua_test_secret(L, 2);
     const char *a = left != NULL ? pgo_secret_data(left, &left_length) : NULL;
     const char *b = right != NULL ? pgo_secret_data(right, &right_length) : NULL;
-    lua_pushboolean(L, a != NULL && b != NULL && left_length == right_length && memcmp(a, b, left_length) == 0);
+    lua_pushboolean(L, a != NULL && b != NULL && left_length == right_length &&
+                           memcmp(a, b, left_length) == 0);
     return 1;
 }
 
@@ -80,7 +82,8 @@ static int secret_gc(lua_State *L) {
     return 0;
 }
 
-static const luaL_Reg functions[] = {{"new", secret_new}, {"is", secret_is}, {"redact", secret_redact}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"new", secret_new}, {"is", secret_is}, {"redact", secret_redact}, {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {{"__concat", secret_concat}, {"__tostring", secret_tostring},
                                        {"__len", secret_len},       {"__eq", secret_eq},

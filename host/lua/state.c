@@ -1,4 +1,5 @@
-/* The Lua state of a host: which libraries a script sees, where `require` looks, how it is closed. */
+/* The Lua state of a host: which libraries a script sees, where `require` looks, how it is closed.
+ */
 #include "lua/await.h"
 #include "lua/modules.h"
 #include "lua/value.h"
@@ -56,7 +57,8 @@ void pgo_lua_run_closers(pgo_host *host) {
     }
 }
 
-void pgo_lua_new_type(lua_State *L, const char *type, const luaL_Reg *methods, const luaL_Reg *metamethods) {
+void pgo_lua_new_type(lua_State *L, const char *type, const luaL_Reg *methods,
+                      const luaL_Reg *metamethods) {
     luaL_newmetatable(L, type);
     if (metamethods != NULL) {
         luaL_setfuncs(L, metamethods, 0);
@@ -116,15 +118,18 @@ static int search_embedded(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base},        {LUA_LOADLIBNAME, luaopen_package},
-                                     {LUA_COLIBNAME, luaopen_coroutine}, {LUA_TABLIBNAME, luaopen_table},
-                                     {LUA_STRLIBNAME, luaopen_string},   {LUA_MATHLIBNAME, luaopen_math},
-                                     {LUA_UTF8LIBNAME, luaopen_utf8},    {LUA_DBLIBNAME, luaopen_debug},
-                                     {LUA_OSLIBNAME, luaopen_os},        {NULL, NULL}};
+static const luaL_Reg libraries[] = {
+    {LUA_GNAME, luaopen_base},          {LUA_LOADLIBNAME, luaopen_package},
+    {LUA_COLIBNAME, luaopen_coroutine}, {LUA_TABLIBNAME, luaopen_table},
+    {LUA_STRLIBNAME, luaopen_string},   {LUA_MATHLIBNAME, luaopen_math},
+    {LUA_UTF8LIBNAME, luaopen_utf8},    {LUA_DBLIBNAME, luaopen_debug},
+    {LUA_OSLIBNAME, luaopen_os},        {NULL, NULL}};
 
-/* Of os only what reads clocks and dates: files, processes and the environment have modules of their own. */
+/* Of os only what reads clocks and dates: files, processes and the environment have modules of
+ * their own. */
 static void trim_os(lua_State *L) {
-    static const char *const removed[] = {"execute", "exit", "getenv", "remove", "rename", "setlocale", "tmpname"};
+    static const char *const removed[] = {"execute", "exit",      "getenv", "remove",
+                                          "rename",  "setlocale", "tmpname"};
     lua_getglobal(L, LUA_OSLIBNAME);
     for (size_t i = 0; i < sizeof removed / sizeof removed[0]; i++) {
         lua_pushnil(L);
@@ -139,7 +144,8 @@ static const luaL_Reg native[] = {
 #undef PGO_MODULE
     {NULL, NULL}};
 
-/* package: preloaded modules and embedded files only; nothing is taken from the working directory. */
+/* package: preloaded modules and embedded files only; nothing is taken from the working directory.
+ */
 static void set_searchers(lua_State *L) {
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "searchers");

@@ -1,5 +1,5 @@
-/* native.stream: the stream as Lua sees it. Moving bytes is C's work; Lua reads small texts, counts, and
- * cuts blocks for uploads. */
+/* native.stream: the stream as Lua sees it. Moving bytes is C's work; Lua reads small texts,
+ * counts, and cuts blocks for uploads. */
 #include "lua/await.h"
 #include "lua/bytes.h"
 #include "lua/modules.h"
@@ -60,7 +60,8 @@ static void read_more(pgo_stream *stream, void *arg) {
         read_finish(op, 0);
     } else if (op->mode == ALL && have(op) == op->wanted) {
         read_finish(op, pgo_fail(&op->op.err, PGO_E_LIMIT, "more than %zu bytes", op->wanted - 1));
-    } else if ((op->mode == SOME && have(op) > 0) || (op->mode == BLOCK && have(op) == op->wanted)) {
+    } else if ((op->mode == SOME && have(op) > 0) ||
+               (op->mode == BLOCK && have(op) == op->wanted)) {
         read_finish(op, 0);
     }
 }
@@ -213,7 +214,8 @@ static void move(pgo_stream *stream, void *arg) {
             if (op->from != NULL) {
                 pgo_stream_close(op->from);
             }
-            move_finish(op, pgo_fail(&op->op.err, PGO_E_CLOSED, "whoever reads the stream has closed it"));
+            move_finish(
+                op, pgo_fail(&op->op.err, PGO_E_CLOSED, "whoever reads the stream has closed it"));
             return;
         }
         size_t piece = op->to != NULL ? pgo_stream_write(op->to, data, length) : length;
@@ -321,7 +323,8 @@ static int stream_fail(lua_State *L) {
     }
     int code = id != NULL ? pgo_error_find(id) : 0;
     pgo_err err = PGO_ERR_INIT;
-    pgo_fail(&err, code != 0 ? code : PGO_E_IO, "%s", message != NULL ? message : "the producer failed");
+    pgo_fail(&err, code != 0 ? code : PGO_E_IO, "%s",
+             message != NULL ? message : "the producer failed");
     pgo_stream_end(stream, &err);
     pgo_err_clear(&err);
     return 0;
@@ -348,10 +351,17 @@ static int stream_gc(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"new", stream_new}, {NULL, NULL}};
 
-static const luaL_Reg methods[] = {
-    {"read", stream_read},     {"read_all", stream_read_all}, {"take", stream_take},   {"write", stream_write},
-    {"pipe", stream_pipe},     {"drain", stream_drain},       {"finish", stream_finish}, {"fail", stream_fail},
-    {"close", stream_close},   {"total", stream_total},       {NULL, NULL}};
+static const luaL_Reg methods[] = {{"read", stream_read},
+                                   {"read_all", stream_read_all},
+                                   {"take", stream_take},
+                                   {"write", stream_write},
+                                   {"pipe", stream_pipe},
+                                   {"drain", stream_drain},
+                                   {"finish", stream_finish},
+                                   {"fail", stream_fail},
+                                   {"close", stream_close},
+                                   {"total", stream_total},
+                                   {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {{"__gc", stream_gc}, {NULL, NULL}};
 

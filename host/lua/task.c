@@ -19,7 +19,8 @@ static void finish(pgo_lua_task *task) {
     free(task);
 }
 
-/* Lua code that runs in a task is wrapped so that it cannot raise; if it does, going on would be a guess. */
+/* Lua code that runs in a task is wrapped so that it cannot raise; if it does, going on would be a
+ * guess. */
 static void die(pgo_lua_task *task) {
     const char *what = luaL_tolstring(task->co, -1, NULL);
     pgo_buffer text = {0};
@@ -173,7 +174,8 @@ static int scope_spawn(lua_State *L) {
 static int check(lua_State *L) {
     pgo_scope *cause = pgo_scope_cause(current(L)->task.scope);
     if (cause != NULL) {
-        return pgo_raisef(L, PGO_E_CANCELED, "%s", cause->reason != NULL ? cause->reason : "cancelled");
+        return pgo_raisef(L, PGO_E_CANCELED, "%s",
+                          cause->reason != NULL ? cause->reason : "cancelled");
     }
     return 0;
 }
@@ -242,8 +244,11 @@ static const luaL_Reg scope_methods[] = {{"leave", scope_leave},
                                          {"spawn", scope_spawn},
                                          {NULL, NULL}};
 
-static const luaL_Reg functions[] = {
-    {"scope_enter", scope_enter}, {"check", check}, {"sleep", l_sleep}, {"now", l_now}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"scope_enter", scope_enter},
+                                     {"check", check},
+                                     {"sleep", l_sleep},
+                                     {"now", l_now},
+                                     {NULL, NULL}};
 
 int luaopen_pgorch_native_task(lua_State *L) {
     pgo_lua_new_type(L, SCOPE_TYPE, scope_methods, NULL);

@@ -1,4 +1,5 @@
-/* Tasks that are Lua coroutines. The tree is core/task.h; groups, map, retry are Lua (pgorch/task.lua). */
+/* Tasks that are Lua coroutines. The tree is core/task.h; groups, map, retry are Lua
+ * (pgorch/task.lua). */
 #ifndef PGO_LUA_TASK_H
 #define PGO_LUA_TASK_H
 
@@ -13,8 +14,8 @@ typedef struct pgo_lua_task {
     pgo_job first; /* its first resume */
 } pgo_lua_task;
 
-/* Takes a function and `arguments` values from L's stack and runs them as a task in `scope` on a later
- * turn. The function must not raise: what comes out of it is a bug, and ends the process. */
+/* Takes a function and `arguments` values from L's stack and runs them as a task in `scope` on a
+ * later turn. The function must not raise: what comes out of it is a bug, and ends the process. */
 void pgo_lua_spawn(lua_State *L, pgo_scope *scope, int arguments);
 
 #endif

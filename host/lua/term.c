@@ -1,4 +1,5 @@
-/* native.term: standard output and error, redacted; the terminal's size; a line typed by a person. */
+/* native.term: standard output and error, redacted; the terminal's size; a line typed by a person.
+ */
 #include "io/tty.h"
 #include "lua/await.h"
 #include "lua/modules.h"
@@ -54,15 +55,17 @@ static int push_line(lua_State *L, pgo_op *op) {
     return 1;
 }
 
-/* line() -> string | nil at the end of input   [-0, +1, e]  from standard input, without its newline */
+/* line() -> string | nil at the end of input   [-0, +1, e]  from standard input, without its
+ * newline */
 static int term_line(lua_State *L) {
     pgo_tty_line *line = pgo_lua_op(L, sizeof *line);
     pgo_tty_line_init(line, pgo_lua_loop(L));
     return pgo_await(L, &line->op, push_line);
 }
 
-static const luaL_Reg functions[] = {{"out", term_out},     {"err", term_err},   {"is_tty", term_is_tty},
-                                     {"width", term_width}, {"line", term_line}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"out", term_out},       {"err", term_err},
+                                     {"is_tty", term_is_tty}, {"width", term_width},
+                                     {"line", term_line},     {NULL, NULL}};
 
 int luaopen_pgorch_native_term(lua_State *L) {
     luaL_newlib(L, functions);

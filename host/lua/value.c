@@ -88,8 +88,8 @@ static bool field(lua_State *L, int index, const char *name, int type) {
     }
     int found = lua_getfield(L, index, name);
     if (found != LUA_TNIL && found != type) {
-        pgo_raisef(L, PGO_E_INVALID, "option `%s` is a %s where a %s is needed", name, luaL_typename(L, -1),
-                   lua_typename(L, type));
+        pgo_raisef(L, PGO_E_INVALID, "option `%s` is a %s where a %s is needed", name,
+                   luaL_typename(L, -1), lua_typename(L, type));
     }
     return found != LUA_TNIL;
 }

@@ -1,0 +1,99 @@
+#!/bin/sh
+# Installs what is missing from Debian's packages:  vendor/debian.sh SET...   (sets: build, sandbox, test, npm)
+# Needs root, or sudo. Does nothing, and asks for nothing, when all is there.
+#
+# The PostgreSQL server is not installed but unpacked: installing the package would start a cluster on this
+# machine, or leave a setting behind that keeps a later installation from making one.
+set -eu
+
+build="gcc libc6-dev cmake ninja-build pkg-config liblua5.4-dev libuv1-dev libpq-dev libcurl4-openssl-dev libssl-dev
+    libjansson-dev libsqlite3-dev libexpat1-dev libmicrohttpd-dev zlib1g-dev libisal-dev libcmocka-dev"
+sandbox="postgresql-client-15 openssl ca-certificates"
+server_libraries="libicu72 libldap-2.5-0 libpam0g libsystemd0 libxml2 libgssapi-krb5-2 liblz4-1 libzstd1 libuuid1
+    libselinux1 libxslt1.1 tzdata"
+test="lua-check clang-format clang-tidy awscli curl procps python3"
+npm="npm"
+
+if [ "$(id -u)" = 0 ]; then
+    as_root=""
+else
+    as_root="sudo"
+fi
+
+missing() { # PACKAGE...
+    for package in "$@"; do
+        state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$state" = installed ] || printf '%s ' "$package"
+    done
+}
+
+update_once() {
+    [ -n "${updated:-}" ] || $as_root apt-get update -qq
+    updated=yes
+}
+
+install() { # PACKAGE...
+    if [ -n "$as_root" ] && ! command -v sudo >/dev/null; then
+        echo "bootstrap: these packages are missing, and this is neither root nor is there a sudo: $*" >&2
+        exit 1
+    fi
+    echo "installing packages: $*" >&2
+    update_once
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null
+}
+
+# Where the sandbox looks for a server that was unpacked (lua/pgorch/sandbox/postgres.lua). As root the server
+# runs as an unprivileged user, who cannot read a clone in /root.
+unpacked_folder() {
+    if [ "$(id -u)" = 0 ]; then
+        echo /var/cache/pgorch/postgresql
+    else
+        echo "$PWD/build/deps/postgresql"
+    fi
+}
+
+have_server() {
+    for bin in "${PGORCH_POSTGRES:-/nonexistent}" /usr/lib/postgresql/*/bin "$(unpacked_folder)"/usr/lib/postgresql/*/bin; do
+        [ -x "$bin/postgres" ] && [ -x "$bin/initdb" ] && return 0
+    done
+    return 1
+}
+
+unpack_server() {
+    # shellcheck disable=SC2086
+    libraries=$(missing $server_libraries)
+    # shellcheck disable=SC2086
+    [ -z "$libraries" ] || install $libraries
+    update_once
+    folder=$(unpacked_folder)
+    echo "unpacking the PostgreSQL server into $folder" >&2
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    chmod 755 "$work"
+    (cd "$work" && apt-get download -qq postgresql-15 2>/dev/null)
+    mkdir -p "$folder"
+    dpkg-deb -x "$work"/postgresql-15_*.deb "$folder"
+    chmod -R a+rX "$(dirname "$folder")"
+}
+
+cd "$(dirname "$0")/.."
+wanted=""
+for set in "$@"; do
+    case "$set" in
+    build) wanted="$wanted $build" ;;
+    sandbox) wanted="$wanted $sandbox" ;;
+    test) wanted="$wanted $test" ;;
+    npm) wanted="$wanted $npm" ;;
+    *)
+        echo "usage: vendor/debian.sh build|sandbox|test|npm ..." >&2
+        exit 2
+        ;;
+    esac
+done
+# shellcheck disable=SC2086
+needed=$(missing $wanted)
+# shellcheck disable=SC2086
+[ -z "$needed" ] || install $needed
+case " $* " in
+*" sandbox "*) have_server || unpack_server ;;
+esac
