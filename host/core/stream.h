@@ -41,7 +41,8 @@ bool pgo_stream_closed(const pgo_stream *stream); /* the consumer gave up: stop 
  * now. */
 const char *pgo_stream_peek(const pgo_stream *stream, size_t *length);
 void pgo_stream_consume(pgo_stream *stream, size_t length);
-/* Called whenever there are bytes, or the end has come. NULL removes it. Set: called once soon if
+/* Called whenever more bytes have come, or the end. Take all you can each time (peek until NULL:
+ * the ring may wrap): what you leave does not call again. NULL removes it. Set: called once soon if
  * there is something already. */
 void pgo_stream_on_data(pgo_stream *stream, pgo_stream_fn fn, void *arg);
 /* True when the producer ended and every byte was consumed. *err (may be NULL) then points to its

@@ -50,19 +50,16 @@ static void read_more(pgo_stream *stream, void *arg) {
         pgo_stream_consume(stream, piece);
     }
     const pgo_err *err;
-    if (pgo_stream_ended(stream, &err)) {
+    if (op->mode == ALL && have(op) == op->wanted) {
+        read_finish(op, pgo_fail(&op->op.err, PGO_E_LIMIT, "more than %zu bytes", op->wanted - 1));
+    } else if (have(op) == op->wanted || (op->mode == SOME && have(op) > 0)) {
+        read_finish(op, 0);
+    } else if (pgo_stream_ended(stream, &err)) {
+        op->at_end = true;
         if (err != NULL) {
             pgo_err_copy(&op->op.err, err);
-            read_finish(op, err->code);
-            return;
         }
-        op->at_end = true;
-        read_finish(op, 0);
-    } else if (op->mode == ALL && have(op) == op->wanted) {
-        read_finish(op, pgo_fail(&op->op.err, PGO_E_LIMIT, "more than %zu bytes", op->wanted - 1));
-    } else if ((op->mode == SOME && have(op) > 0) ||
-               (op->mode == BLOCK && have(op) == op->wanted)) {
-        read_finish(op, 0);
+        read_finish(op, op->op.err.code);
     }
 }
 

@@ -1,0 +1,90 @@
+-- Streams and secrets as scripts see them.
+
+local stream = require "pgorch.stream"
+local secret = require "pgorch.secret"
+local task = require "pgorch.task"
+local fail = require "pgorch.error"
+
+describe("a stream", function()
+  it("carries text from a writer to a reader, with back-pressure", function()
+    local s, text = stream.new(16), ("0123456789"):rep(50)
+    local got = {}
+    task.group(function(group)
+      group:spawn(function() s:write(text); s:finish() end)
+      for piece in function() return s:read(7) end do got[#got + 1] = piece end
+    end)
+    expect(table.concat(got)).is(text)
+    expect(s:total()).is(500)
+  end)
+
+  it("raises the producer's error at the reader", function()
+    local s = stream.new()
+    s:write "half"
+    s:fail(fail.new("PGO-NET", "reset by peer"))
+    expect(s:read()).is "half"
+    expect(function() s:read() end).raises "PGO-NET"
+  end)
+
+  it("is cut into blocks that live outside Lua", function()
+    local s = stream.new(8)
+    task.group(function(group)
+      group:spawn(function() s:write(("x"):rep(25)); s:finish() end)
+      local sizes = {}
+      for block in function() return s:take(10) end do
+        sizes[#sizes + 1] = #block
+        block:free()
+      end
+      expect(sizes).same { 10, 10, 5 }
+    end)
+  end)
+
+  it("limits read_all", function()
+    local s = stream.new()
+    s:write(("x"):rep(11))
+    s:finish()
+    expect(function() s:read_all(10) end).raises "PGO-LIMIT"
+  end)
+
+  it("tells a writer that its reader has left", function()
+    local s = stream.new(4)
+    task.group(function(group)
+      group:spawn(function() task.sleep(0.01); s:close() end)
+      expect(function() s:write "longer than four" end).raises "PGO-CLOSED"
+    end)
+  end)
+
+  it("is piped into another, the end included", function()
+    local a, b = stream.new(), stream.new(3)
+    task.group(function(group)
+      group:spawn(function() a:write "hello, world"; a:finish() end)
+      local pipe = group:spawn(function() return a:pipe(b) end)
+      expect(b:read_all()).is "hello, world"
+      expect(pipe:join()).is(12)
+    end)
+  end)
+
+  it("gives up a cancelled read and stays usable", function()
+    local s = stream.new()
+    expect(function() task.timeout(0.01, s.read, s) end).raises "PGO-TIMEOUT"
+    s:write "later"
+    expect(s:read()).is "later"
+  end)
+end)
+
+describe("a secret", function()
+  local value = secret.new "correct horse battery"
+
+  it("never shows its value", function()
+    expect(tostring(value)).lacks "horse"
+    expect(secret.redact("the password is correct horse battery!")).is "the password is [secret]!"
+  end)
+
+  it("stays a secret when joined", function()
+    expect(secret.is("Bearer " .. value)).is_true()
+    expect(#("Bearer " .. value)).is(28)
+  end)
+
+  it("is refused where its mask would be sent", function()
+    expect(function() stream.new():write("password=" .. tostring(value)) end).raises "PGO-SECRET-MARKER"
+  end)
+end)
