@@ -1,0 +1,149 @@
+-- Faults that a test asks a stand-in for. A fault is the file $PGORCH_SANDBOX/faults/NAME with a JSON object; the
+-- next request of that name gets it. Every stand-in gets them the same way, through faults.wrap. The file is
+-- counted down and removed when it is used up, so it shows what is still to come. Fields:
+--   answer       HTTP status to answer with, instead of doing the work
+--   code         S3: the error code of the answer ("SlowDown"); Heroku: its id
+--   body         the answer's body: text, or an object that becomes JSON
+--   headers      more headers of the answer
+--   retry_after  the answer's Retry-After, in seconds
+--   drop         true: the connection is cut without an answer
+--   after        true: the work is done, then its answer is lost: replaced by `answer`, or cut
+--   cut_after    the answer is cut after that many bytes of its body
+--   delay        seconds to wait first
+--   skew         seconds by which the stand-in's clock is wrong for this request
+--   times        how many requests get it: a number (1 when missing) or "always"
+--   skip         how many requests pass before the first one gets it
+
+local clock = require "pgorch.clock"
+local fs = require "pgorch.fs"
+local json = require "pgorch.json"
+local log = require "pgorch.log"
+local task = require "pgorch.task"
+
+local faults = {}
+
+--- Every name that a stand-in asks for, and what happens then. "s3.any" and its like match each request of the
+--- stand-in that has no fault of its own name.
+faults.names = {
+  ["s3.any"] = "any request to the S3 endpoint",
+  ["s3.list_buckets"] = "GET /", ["s3.create_bucket"] = "PUT /bucket", ["s3.head_bucket"] = "HEAD /bucket",
+  ["s3.delete_bucket"] = "DELETE /bucket", ["s3.list_objects"] = "GET /bucket, both versions",
+  ["s3.get_bucket_acl"] = "GET /bucket?acl", ["s3.put_bucket_acl"] = "PUT /bucket?acl",
+  ["s3.policy_status"] = "GET /bucket?policyStatus", ["s3.location"] = "GET /bucket?location",
+  ["s3.versioning"] = "GET /bucket?versioning", ["s3.get_policy"] = "GET /bucket?policy",
+  ["s3.get_cors"] = "GET /bucket?cors", ["s3.get_lifecycle"] = "GET /bucket?lifecycle",
+  ["s3.put_lifecycle"] = "PUT /bucket?lifecycle", ["s3.delete_lifecycle"] = "DELETE /bucket?lifecycle",
+  ["s3.put_object"] = "PUT /bucket/key", ["s3.get_object"] = "GET /bucket/key, presigned or not",
+  ["s3.head_object"] = "HEAD /bucket/key", ["s3.delete_object"] = "DELETE /bucket/key",
+  ["s3.delete_objects"] = "POST /bucket?delete", ["s3.get_object_acl"] = "GET /bucket/key?acl",
+  ["s3.put_object_acl"] = "PUT /bucket/key?acl", ["s3.create_upload"] = "POST /bucket/key?uploads",
+  ["s3.put_part"] = "PUT /bucket/key?partNumber&uploadId", ["s3.list_parts"] = "GET /bucket/key?uploadId",
+  ["s3.complete_upload"] = "POST /bucket/key?uploadId", ["s3.abort_upload"] = "DELETE /bucket/key?uploadId",
+  ["s3.list_uploads"] = "GET /bucket?uploads",
+
+  ["vultr.any"] = "any request to the Vultr API",
+  ["vultr.account"] = "GET /v2/account", ["vultr.databases"] = "GET /v2/databases",
+  ["vultr.database"] = "GET /v2/databases/ID", ["vultr.update_database"] = "PUT /v2/databases/ID (trusted_ips)",
+  ["vultr.delete_database"] = "DELETE /v2/databases/ID", ["vultr.usage"] = "GET /v2/databases/ID/usage",
+  ["vultr.backups"] = "GET /v2/databases/ID/backups", ["vultr.dbs"] = "GET /v2/databases/ID/dbs",
+  ["vultr.users"] = "GET /v2/databases/ID/users", ["vultr.pools"] = "GET /v2/databases/ID/connection-pools",
+  ["vultr.object_storages"] = "GET /v2/object-storage", ["vultr.object_storage"] = "GET /v2/object-storage/ID",
+  ["vultr.create_object_storage"] = "POST /v2/object-storage",
+  ["vultr.update_object_storage"] = "PUT /v2/object-storage/ID",
+  ["vultr.delete_object_storage"] = "DELETE /v2/object-storage/ID",
+  ["vultr.clusters"] = "GET /v2/object-storage/clusters", ["vultr.tiers"] = "GET /v2/object-storage/tiers",
+  ["vultr.regenerate_keys"] = "POST /v2/object-storage/ID/regenerate-keys",
+  ["vultr.buckets"] = "GET /v2/object-storage/ID/bucket", ["vultr.create_bucket"] = "POST there",
+  ["vultr.delete_bucket"] = "DELETE /v2/object-storage/ID/bucket/NAME",
+}
+
+local function path_of(world, name) return world.dir .. "/faults/" .. name end
+
+--- Reads, counts and gives back the fault of this name. Half-written files count as not there yet.
+local function take(path)
+  local text = fs.exists(path) and fs.read(path) or ""
+  if not text:find "%S" then return nil end
+  local ok, fault = pcall(json.decode, text)
+  if not ok or type(fault) ~= "table" then
+    log.warn("a fault file is not a JSON object", { path = path })
+    return nil
+  end
+  if (fault.skip or 0) > 0 then
+    fault.skip = fault.skip - 1
+    fs.write(path, json.encode(fault))
+    return nil
+  end
+  if fault.times == "always" then return fault end
+  fault.times = (fault.times or 1) - 1
+  if fault.times > 0 then fs.write(path, json.encode(fault)) else fs.remove(path) end
+  return fault
+end
+
+--- The fault that is asked for at this place, counted; nil when there is none.
+---@param world { dir: string }
+---@param name string STANDIN.PLACE, one of faults.names
+---@return table|nil fault
+function faults.at(world, name)
+  local any = name:match("^[^.]+") .. ".any"
+  if not fs.exists(path_of(world, name)) and not fs.exists(path_of(world, any)) then return nil end
+  world.fault_lock = world.fault_lock or task.semaphore(1) -- two requests must not count the same file at once
+  return world.fault_lock:with(function() return take(path_of(world, name)) or take(path_of(world, any)) end)
+end
+
+--- Asks for a fault, as a test would by writing the file.
+---@param world { dir: string }
+---@param name string
+---@param fault table
+function faults.put(world, name, fault)
+  fs.mkdir(world.dir .. "/faults")
+  fs.write(path_of(world, name), json.encode(fault))
+end
+
+local function render(fault, answer_of)
+  local answer = answer_of and answer_of(fault) or { status = fault.answer }
+  answer.status, answer.headers = fault.answer, answer.headers or {}
+  if type(fault.body) == "table" then
+    answer.body, answer.headers["content-type"] = json.encode(fault.body), "application/json"
+  elseif fault.body then
+    answer.body = fault.body
+  end
+  if fault.retry_after then answer.headers["retry-after"] = tostring(fault.retry_after) end
+  for name, value in pairs(fault.headers or {}) do answer.headers[name] = tostring(value) end
+  return answer
+end
+
+local function instead(fault, answer_of)
+  if fault.drop then return { drop = true } end
+  return fault.answer and render(fault, answer_of)
+end
+
+--- A handler that does what the faults ask for and is the given handler otherwise. `req.skew` tells it by how much
+--- its clock is wrong.
+---@param world { dir: string }
+---@param name_of fun(req: table): string
+---@param handler fun(req: table): table
+---@param answer_of? fun(fault: table): table the stand-in's usual error for fault.answer
+---@return fun(req: table): table
+function faults.wrap(world, name_of, handler, answer_of)
+  return function(req)
+    local fault = faults.at(world, name_of(req))
+    if not fault then return handler(req) end
+    log.debug("a fault is played", { at = name_of(req), time = clock.iso() })
+    if fault.delay then task.sleep(fault.delay) end
+    req.skew = fault.skew
+    local planned = instead(fault, answer_of)
+    if planned and not fault.after then
+      if req.body and not fault.drop then req.body:drain() end
+      return planned
+    end
+    local answer = handler(req)
+    if fault.after then
+      if type(answer.body) == "userdata" then answer.body:close() end
+      return planned or { drop = true }
+    end
+    answer.cut_after = fault.cut_after -- the server stops there
+    return answer
+  end
+end
+
+return faults

@@ -1,0 +1,133 @@
+-- Writes what the stand-ins were asked and what they answered to $PGORCH_SANDBOX/requests.jsonl, one JSON object a
+-- line. Secrets are masked before anything is written; bodies are shown when they are JSON and small. Large bodies
+-- go past it untouched.
+
+local clock = require "pgorch.clock"
+local fs = require "pgorch.fs"
+local json = require "pgorch.json"
+local stream = require "pgorch.stream"
+local task = require "pgorch.task"
+
+local request_log = {}
+
+local MASK = "***"
+local SMALL = 16 * 1024
+local MAX_JSON = 4 * 1024 * 1024
+
+--- The headers worth seeing.
+local SHOWN = { "host", "accept", "authorization", "content-length", "content-md5", "content-type", "date", "expect",
+  "if-none-match", "next-range", "range", "retry-after", "user-agent", "x-amz-acl", "x-amz-content-sha256",
+  "x-amz-date", "x-filter" }
+
+--- JSON fields that are secrets whatever they hold.
+local SECRET_FIELD = {}
+for name in ([[password token access_token refresh_token secret secret_key s3_secret_key bearer
+  api_key]]):gmatch("%S+") do
+  SECRET_FIELD[name] = true
+end
+
+--- Text without passwords of URLs, signatures and tokens.
+---@param text string
+---@return string
+function request_log.mask_text(text)
+  text = text:gsub("(%a[%w+.-]*://[^/%s:@\"']*):[^%s\"']-@", "%1:" .. MASK .. "@")
+  text = text:gsub("(X%-Amz%-Signature=)[^&%s\"']+", "%1" .. MASK)
+  return (text:gsub("([?&]Signature=)[^&%s\"']+", "%1" .. MASK):gsub("^(Signature=)[^&%s\"']+", "%1" .. MASK))
+end
+
+local function mask_header(name, value)
+  if name ~= "authorization" then return request_log.mask_text(value) end
+  local signed = value:match("^AWS4%-HMAC%-SHA256")
+  if signed then return (value:gsub("(Signature=)%x+", "%1" .. MASK)) end
+  return (value:match("^%S+") or "") .. " " .. MASK
+end
+
+--- A copy of a JSON value without its secrets. The query of a backup's URL goes as a whole: it is a bearer secret.
+---@param value any
+---@param field? string the name under which it stands
+---@return any
+function request_log.mask_value(value, field)
+  if type(value) == "table" and value ~= json.null then
+    local copy = {}
+    for k, v in pairs(value) do copy[k] = request_log.mask_value(v, k) end
+    return setmetatable(copy, getmetatable(value))
+  end
+  if type(value) ~= "string" then return value end
+  if SECRET_FIELD[tostring(field):lower()] then return MASK end
+  if field == "backup_url" or field == "from_url" or field == "public_url" then
+    value = value:gsub("%?.*$", "?" .. MASK)
+  end
+  return request_log.mask_text(value)
+end
+
+local function mask_json(text)
+  if #text == 0 or #text > SMALL then return nil end
+  local ok, value = pcall(json.decode, text)
+  return ok and request_log.mask_value(value) or nil
+end
+
+local function is_json(headers)
+  for name, value in pairs(headers or {}) do
+    if name:lower() == "content-type" then return tostring(value):find("json", 1, true) ~= nil end
+  end
+  return false
+end
+
+--- Reads a JSON body for the log and puts it back in front of the handler.
+local function body_of(req)
+  if not req.body or not is_json(req.headers) then return nil end
+  local text = req.body:read_all(MAX_JSON)
+  local again = stream.new(#text + 1)
+  if #text > 0 then again:write(text) end
+  again:finish()
+  req.body = again
+  return mask_json(text)
+end
+
+local function shown_headers(headers)
+  local found = {}
+  for _, name in ipairs(SHOWN) do
+    if headers[name] then found[name] = mask_header(name, headers[name]) end
+  end
+  return found
+end
+
+local function entry_of(name, req, began, body)
+  return {
+    time = clock.iso(), standin = name, method = req.method, path = req.path,
+    query = req.query and req.query ~= "" and request_log.mask_text(req.query) or nil,
+    headers = shown_headers(req.headers), request = body, seconds = math.floor((task.now() - began) * 1e6) / 1e6,
+  }
+end
+
+local function complete(entry, answer)
+  entry.status = answer.status
+  entry.dropped = answer.drop
+  if type(answer.body) == "string" then
+    entry.bytes = #answer.body
+    if is_json(answer.headers) then entry.answer = mask_json(answer.body) end
+  else
+    entry.bytes = answer.length or 0
+  end
+  return entry
+end
+
+--- A handler that logs what it is asked and what it answers; a handler's error is logged as a 500 and goes on.
+---@param name string the stand-in's name
+---@param handler fun(req: table): table
+---@param world { dir: string }
+---@return fun(req: table): table
+function request_log.wrap(name, handler, world)
+  local path = world.dir .. "/requests.jsonl"
+  return function(req)
+    local began, body = task.now(), body_of(req)
+    local ok, answer = pcall(handler, req)
+    local entry = entry_of(name, req, began, body)
+    if ok then complete(entry, answer) else entry.status, entry.error = 500, request_log.mask_text(tostring(answer)) end
+    fs.append(path, json.encode(entry) .. "\n")
+    if not ok then error(answer, 0) end
+    return answer
+  end
+end
+
+return request_log
