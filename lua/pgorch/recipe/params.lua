@@ -1,0 +1,154 @@
+-- Parameters of a recipe: what may be declared, the standard ones that every migration has, and their flags.
+-- Reads no command line and no environment: that is recipe/arguments.lua.
+
+local fail   = require "pgorch.error"
+local values = require "pgorch.recipe.values"
+
+local params = {}
+
+---@class pgorch.Param
+---@field name string
+---@field type "string"|"integer"|"number"|"boolean"|"duration"|"size"|"list"
+---@field default any            a value, or text of that type
+---@field default_text string    what the help says in its place
+---@field env string[]           environment variables, the first that is set counts
+---@field help string
+---@field required boolean|string  a string: when it is, for the help
+---@field choices string[]
+---@field secret boolean
+---@field pattern string         a Lua pattern for the whole value
+---@field check fun(value: any): boolean, string|nil
+---@field order integer          place in the help
+
+local FIELDS = { name = true, type = true, default = true, default_text = true, env = true, help = true,
+                 required = true, choices = true, secret = true, pattern = true, check = true, order = true }
+
+local function wrong(name, text) fail.raise("PGO-RECIPE", ("parameter `%s`: %s"):format(tostring(name), text)) end
+
+local function check_fields(name, spec)
+  if type(name) ~= "string" or not name:match("^%l[%l%d_]*$") then
+    wrong(name, "a name has small letters, digits and _ only")
+  end
+  if type(spec) ~= "table" then wrong(name, "a table is needed, as in { help = \"...\" }") end
+  for field in pairs(spec) do
+    if not FIELDS[field] then
+      local known = {}
+      for each in pairs(FIELDS) do known[#known + 1] = each end
+      local meant = values.closest(tostring(field), known)
+      local hint = meant and (", did you mean `%s`?"):format(meant) or ""
+      wrong(name, ("unknown field `%s`%s"):format(tostring(field), hint))
+    end
+  end
+end
+
+local function type_of(spec)
+  if spec.type then return spec.type end
+  local kind = type(spec.default)
+  if kind == "boolean" then return "boolean" end
+  if kind == "table" then return "list" end
+  if kind == "number" then return math.type(spec.default) == "integer" and "integer" or "number" end
+  return "string"
+end
+
+---A complete specification out of what a recipe declared.
+---@param name string
+---@param given table
+---@return pgorch.Param
+function params.complete(name, given)
+  check_fields(name, given)
+  local spec = {}
+  for field, value in pairs(given) do spec[field] = value end
+  spec.name, spec.type = name, type_of(given)
+  spec.env = type(spec.env) == "string" and { spec.env } or spec.env or {}
+  if not values.is_type(spec.type) then wrong(name, ("there is no type `%s`"):format(tostring(spec.type))) end
+  if spec.secret and spec.default ~= nil then wrong(name, "a secret has no default") end
+  if spec.default ~= nil then
+    local value, why = values.parse(spec.type, spec.default)
+    if value == nil then wrong(name, ("the default %s %s"):format(tostring(spec.default), why)) end
+    spec.default = value
+  end
+  return spec
+end
+
+---What the child declares over what its base has; `false` removes one.
+---@param base table<string, table>
+---@param child table<string, table>|nil
+---@return table<string, table>
+function params.merge(base, child)
+  local merged = {}
+  for name, spec in pairs(base) do merged[name] = spec end
+  for name, spec in pairs(child or {}) do
+    if spec == false then
+      merged[name] = nil
+    else
+      local both = {}
+      for field, value in pairs(type(merged[name]) == "table" and merged[name] or {}) do both[field] = value end
+      for field, value in pairs(spec) do both[field] = value end
+      merged[name] = both
+    end
+  end
+  return merged
+end
+
+---In the order of the help: required ones, the recipe's own, the standard ones.
+---@param specs table<string, pgorch.Param>
+---@return pgorch.Param[]
+function params.sorted(specs)
+  local list = {}
+  for _, spec in pairs(specs) do list[#list + 1] = spec end
+  table.sort(list, function(a, b)
+    local ra, rb = a.required == true, b.required == true
+    if ra ~= rb then return ra end
+    if (a.order or 0) ~= (b.order or 0) then return (a.order or 0) < (b.order or 0) end
+    return a.name < b.name
+  end)
+  return list
+end
+
+---@param name string
+---@return string  "--keep-dump"
+function params.flag(name) return "--" .. name:gsub("_", "-") end
+
+local STANDARD = {
+  { "app", required = true, help = "the Heroku app: found, or made when it does not exist",
+    pattern = "^%l[%l%d%-]+$" },
+  { "plan", help = "plan of the new Heroku Postgres add-on", default_text = "the smallest that fits" },
+  { "region", help = "region of an app that is made", default_text = "that of the account" },
+  { "team", help = "team of an app that is made" },
+  { "confirm", help = "the app's name, typed again: its database may be overwritten" },
+  { "freeze", type = "list", default = "maintenance,read-only",
+    help = "how writes are kept out during the window: maintenance, read-only, none" },
+  { "window", help = "when the window may open: \"Sat 22:00\", or now", default_text = "now" },
+  { "accept", help = "a command (sh -c) that must succeed before cut-over; DATABASE_URL is the target's" },
+  { "on_freeze", help = "a command to run when the window opens" },
+  { "on_thaw", help = "a command to run when the window closes" },
+  { "via", help = "how the dump gets to the object storage: stream, or spool", default = "stream",
+    choices = { "stream", "spool" } },
+  { "spool", help = "a folder for a local copy of the dump, so that an upload can resume" },
+  { "keep_dump", default = false, help = "keep the dump in the object storage afterwards" },
+  { "watch", type = "duration", default = "0", help = "how long to watch the source for stray writers after cut-over" },
+  { "map_role", type = "list", help = "SOURCE_ROLE=TARGET_ROLE, for policies and grants" },
+  { "allow_empty", default = false, help = "move a database without tables all the same" },
+  { "open_allow_list", default = false, help = "let check, plan and rehearse add this host to the allow list" },
+  { "from_ip", help = "the address that the provider's allow list must hold",
+    default_text = "asked from an echo service" },
+  { "lose_writes", default = false, help = "roll back after cut-over although writes to the new database are lost" },
+  { "heroku_api_key", env = "HEROKU_API_KEY", secret = true, help = "Heroku's API token" },
+}
+
+---The parameters that every migration has, and the recipe's own over them.
+---@param own? table<string, table>
+---@return table<string, table>
+function params.standard(own)
+  local base = {}
+  for order, spec in ipairs(STANDARD) do
+    local copy = { order = order }
+    for field, value in pairs(spec) do
+      if field ~= 1 then copy[field] = value end
+    end
+    base[spec[1]] = copy
+  end
+  return params.merge(base, own)
+end
+
+return params

@@ -1,0 +1,83 @@
+-- The part of the store that records steps: intent, what is remembered, result, undo.
+-- One row for each step, or for each item of one.
+
+local clock = require "pgorch.clock"
+local fail  = require "pgorch.error"
+local json  = require "pgorch.json"
+
+local Steps = {}
+
+local function now() return math.floor(clock.time() * 1e6) end
+
+local function encode(value, id, what)
+  if value == nil then return nil end
+  local ok, text = pcall(json.encode, value)
+  if not ok then
+    local cause = type(text) == "table" and text.message or tostring(text)
+    fail.raise("PGO-INVALID", ("%s of step %s cannot be stored: %s"):format(what, id, cause),
+      { step = id, cause = text })
+  end
+  return text
+end
+
+local FIELDS = { "item", "remembered", "result", "premises", "summary", "error" }
+
+---All steps of a run in the order of their first start.
+---@param run string
+---@return table[]  rows of the table `step`, JSON decoded
+function Steps:steps(run)
+  local rows = self.db:query("select * from step where run = $1 order by position, id", run)
+  for _, row in ipairs(rows) do
+    for _, field in ipairs(FIELDS) do
+      if row[field] then row[field] = json.decode(row[field]) end
+    end
+  end
+  return rows
+end
+
+---Intent: recorded before the step does anything.
+---@param run string
+---@param id string
+---`forget`: what it remembered in an earlier attempt is put back by now.
+---@param o {title: string, attempt: integer, item?: table, forget?: boolean}
+function Steps:begin_step(run, id, o)
+  self.db:batch { {
+    "insert into step (run, id, title, position, attempt, state, item, started_at) "
+    .. "select $1, $2, $3, coalesce(max(position), 0) + 1, $4, 'running', $5, $6 from step where run = $1 "
+    .. "on conflict (run, id) do update set state = 'running', attempt = $4, title = $3, item = $5, started_at = $6, "
+    .. "ended_at = null, result = null, premises = null, summary = null, error = null, "
+    .. "remembered = case when $7 = 1 then null else step.remembered end",
+    run, id, o.title, o.attempt, encode(o.item, id, "the item"), now(), o.forget and 1 or 0, n = 8,
+  } }
+end
+
+---What undo or a resumed run needs, recorded before the effect.
+function Steps:remember(run, id, value)
+  self.db:batch { { "update step set remembered = $3 where run = $1 and id = $2", run, id,
+    encode(value, id, "what is remembered"), n = 4 } }
+end
+
+---@param o {result?: any, premises?: string[], summary?: table, state?: string}
+function Steps:finish_step(run, id, o)
+  self.db:batch { {
+    "update step set state = $3, result = $4, premises = $5, summary = $6, error = null, ended_at = $7 "
+    .. "where run = $1 and id = $2",
+    run, id, o.state or "done", encode(o.result, id, "the result"), encode(o.premises, id, "the premises"),
+    encode(o.summary, id, "the summary"), now(), n = 8,
+  } }
+end
+
+---@param err table  {id, message, ...}
+function Steps:fail_step(run, id, err)
+  self.db:batch { { "update step set state = 'failed', error = $3, ended_at = $4 where run = $1 and id = $2", run, id,
+    encode(err, id, "the error"), now() } }
+end
+
+---@param state "void"|"undoing"|"undone"|"undo_failed"|"skipped"|"done"
+---@param err? table
+function Steps:set_step_state(run, id, state, err)
+  self.db:batch { { "update step set state = $3, error = coalesce($4, error) where run = $1 and id = $2", run, id,
+    state, encode(err, id, "the error"), n = 5 } }
+end
+
+return Steps
