@@ -161,7 +161,8 @@ static void release(pgo_op *base) {
     op->store = NULL;
 }
 
-/* A write that has begun is finished: half a record is of no use to anyone, so there is no cancel. */
+/* A write that has begun is finished: half a record is of no use to anyone, so there is no cancel.
+ */
 static const pgo_op_type store_type = {
     .name = "store",
     .start = start,

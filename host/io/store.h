@@ -1,5 +1,5 @@
-/* The durable record: one SQLite database on one thread of its own, so that an fsync never holds the
- * loop. Requests are served in order. A batch is one transaction and is on the disk (WAL,
+/* The durable record: one SQLite database on one thread of its own, so that an fsync never holds
+ * the loop. Requests are served in order. A batch is one transaction and is on the disk (WAL,
  * synchronous=FULL) once its op is done. Knows tables and rows, nothing of runs and steps. */
 #ifndef PGO_IO_STORE_H
 #define PGO_IO_STORE_H
@@ -19,7 +19,7 @@ typedef struct pgo_store_value {
 } pgo_store_value;
 
 typedef struct pgo_store_statement {
-    char *sql; /* owned; may hold several statements, which share the parameters */
+    char *sql;               /* owned; may hold several statements, which share the parameters */
     pgo_store_value *params; /* $1 is params[0] */
     size_t count, capacity;
 } pgo_store_statement;

@@ -1,6 +1,6 @@
-/* native.store: the durable record of runs as rows and transactions. Every text that goes in passes the
- * redactor, and a secret is refused, so that nothing secret can reach the disk. What runs and steps are
- * is known to pgorch/store.lua alone. */
+/* native.store: the durable record of runs as rows and transactions. Every text that goes in passes
+ * the redactor, and a secret is refused, so that nothing secret can reach the disk. What runs and
+ * steps are is known to pgorch/store.lua alone. */
 #include "io/store.h"
 
 #include "lua/await.h"
@@ -136,7 +136,8 @@ static int store_open(lua_State *L) {
     return pgo_await(L, &op->op, push_connection);
 }
 
-/* conn:batch({{sql, parameter...; n=}...}) -> rows, changes   [-0, +2, e]  one transaction, on the disk */
+/* conn:batch({{sql, parameter...; n=}...}) -> rows, changes   [-0, +2, e]  one transaction, on the
+ * disk */
 static int store_batch(lua_State *L) {
     connection *conn = check_open(L);
     luaL_checktype(L, 2, LUA_TTABLE);
@@ -177,7 +178,8 @@ static int store_close(lua_State *L) {
 static const luaL_Reg methods[] = {
     {"batch", store_batch}, {"query", store_query}, {"close", store_close}, {NULL, NULL}};
 
-static const luaL_Reg metamethods[] = {{"__gc", store_close}, {"__close", store_close}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {
+    {"__gc", store_close}, {"__close", store_close}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"open", store_open}, {NULL, NULL}};
 

@@ -1,18 +1,14 @@
-/* The store below Lua: what is committed is there, what failed left nothing, and a file that cannot be
- * used is refused with a reason. */
+/* The store below Lua: what is committed is there, what failed left nothing, and a file that cannot
+ * be used is refused with a reason. */
 #include "io/store.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "support.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 typedef struct {
     pgo_loop loop;
@@ -96,7 +92,8 @@ static int64_t count(fixture *it) {
 static void values_come_back_as_they_went(void **state) {
     fixture *it = *state;
     open_store(it);
-    assert_int_equal(run(it, PGO_STORE_BATCH, "create table t (a bigint, b text, c real, d text)"), 0);
+    assert_int_equal(run(it, PGO_STORE_BATCH, "create table t (a bigint, b text, c real, d text)"),
+                     0);
     pgo_store_op op = {0};
     pgo_store_begin(&op, it->store, PGO_STORE_BATCH);
     /* $2 twice and out of order: the number counts, not the place */
@@ -172,7 +169,8 @@ static void a_place_that_cannot_be_written_is_refused(void **state) {
 static void a_full_disk_is_named_and_loses_nothing(void **state) {
     fixture *it = *state;
     open_store(it);
-    assert_int_equal(run(it, PGO_STORE_BATCH, "create table t (a text); insert into t values ('x')"), 0);
+    assert_int_equal(
+        run(it, PGO_STORE_BATCH, "create table t (a text); insert into t values ('x')"), 0);
     assert_int_equal(run(it, PGO_STORE_QUERY, "pragma max_page_count = 8"), 0);
     pgo_store_op op = {0};
     pgo_store_begin(&op, it->store, PGO_STORE_BATCH);

@@ -21,7 +21,8 @@ local RECIPE = { name = "string", summary = "string", article = "string", params
 
 -- What a step's ctx has of its own: a `uses` of that name would hide it.
 local RESERVED = { params = true, options = true, result = true, run = true, recall = true, remember = true,
-                   keep = true, progress = true, note = true, warn = true, table = true, put_back = true, live = true, recipe = true,
+                   keep = true, progress = true, note = true,
+                   warn = true, table = true, put_back = true, live = true, recipe = true,
                    hold = true, release = true, finished = true, plan = true }
 
 -- "file:line: " of the recipe's line that is at work, not of the library's.
