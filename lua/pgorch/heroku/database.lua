@@ -1,0 +1,163 @@
+-- One Heroku Postgres database: waiting for it, its address, restoring into it, making it an app's DATABASE.
+-- The address is read again from the app's config each time: Heroku may change it at any moment, so it is never kept.
+-- Knows nothing of a run; ids that must survive a kill are given back to the caller before anything is waited for.
+
+local fail      = require "pgorch.error"
+local json      = require "pgorch.json"
+local task      = require "pgorch.task"
+local poll      = require "pgorch.poll"
+local transfers = require "pgorch.heroku.transfers"
+
+local M = {}
+
+---@class pgorch.heroku.Database
+---@field client pgorch.heroku.Client
+---@field app pgorch.heroku.App    the app that it is attached to
+---@field id string                add-on id: how the Data API names a database
+---@field name string              add-on name
+local Database = {}
+Database.__index = Database
+
+---@param addon table add-on as the API sends it
+---@return pgorch.heroku.Database
+function M.new(client, app, addon)
+  return setmetatable({ client = client, app = app, id = addon.id, name = addon.name,
+                        billing_app = addon.app and (addon.app.id or addon.app.name) or app.name }, Database)
+end
+
+local function data_path(self, rest)
+  return "/client/v11/databases/" .. self.id .. (rest or "")
+end
+
+---Waits until the add-on is provisioned.
+---@param o? {progress?: fun(text: string)}
+function Database:wait_for_addon(o)
+  while true do
+    local addon = self.app:addon(self.name)
+    if not addon or addon.state == "deprovisioned" or addon.state == "deprovisioning" then
+      fail.raise("PGO-HEROKU-ADDON", ("%s was %s instead of provisioned"):format(self.name,
+        addon and addon.state or "removed"))
+    end
+    if addon.state == "provisioned" then return addon end
+    if o and o.progress then o.progress(addon.state) end
+    task.sleep(poll.seconds "addon")
+  end
+end
+
+---Waits until the Data API no longer says that the database is being prepared.
+---@param o? {progress?: fun(text: string)}
+function Database:wait(o)
+  local missing = 0
+  while true do
+    local status, code = self.client:request("GET", data_path(self, "/wait_status"), nil,
+      { data = true, missing = true })
+    if code == 404 then
+      missing = missing + 1
+      if missing > 20 then fail.raise("PGO-HEROKU-ADDON", self.name .. " is not known to the Data API") end
+    else
+      if status["error?"] then
+        fail.raise("PGO-HEROKU-ADDON", ("%s: %s"):format(self.name, status.message or "failed"))
+      end
+      if not status["waiting?"] then return status.message end
+    end
+    if o and o.progress then o.progress(status and status.message or "waiting to be provisioned") end
+    task.sleep(poll.seconds "wait_status")
+  end
+end
+
+---What the Data API says: info rows by name, in lower case ("data size" -> "25.6 MB / 10 GB (0.25%) (In compliance)").
+---@return {plan: string, bytes: integer|nil, rows: table<string, string>}
+function Database:info()
+  local raw = self.client:request("GET", data_path(self), nil, { data = true })
+  local rows = {}
+  for _, row in ipairs(raw.info or {}) do
+    local values = {}
+    for i, value in ipairs(row.values or {}) do values[i] = tostring(value) end
+    rows[row.name:lower()] = table.concat(values, ", ")
+  end
+  return { plan = type(raw.plan) == "table" and raw.plan.name or raw.plan, bytes = raw.num_bytes, rows = rows }
+end
+
+local UNIT = { MB = 2 ^ 20, GB = 2 ^ 30, TB = 2 ^ 40 }
+
+---Limits of the plan as the database itself reports them; nil where it does not say.
+---@return {bytes: integer|nil, connections: integer|nil, tables: integer|nil}
+function Database:limits()
+  local rows = self:info().rows
+  local size, unit = (rows["data size"] or ""):match("/%s*([%d.]+)%s*(%u%u)")
+  return {
+    bytes = size and UNIT[unit] and math.floor(tonumber(size) * UNIT[unit]) or nil,
+    connections = math.tointeger(tonumber((rows["connections"] or ""):match("/%s*(%d+)"))),
+    tables = math.tointeger(tonumber((rows["tables"] or ""):match("/%s*(%d+)"))),
+  }
+end
+
+---The connection URL, a secret, read now from the config var that the attachment sets.
+---@param attachment? string attachment name; default any attachment of this add-on
+function Database:url(attachment)
+  local found = self.app:attachment(attachment or self.name)
+  local var = found and found.config_vars and found.config_vars[1]
+  local url = var and self.app:config()[var]
+  if not url then
+    fail.raise("PGO-HEROKU-ADDON", ("%s sets no config var on %s"):format(self.name, self.app.name),
+      { retryable = true })
+  end
+  return url, var
+end
+
+---Asks for a restore of the archive at `url`. Replaces what is in the database. Returns at once.
+---@param url any secret: a presigned URL
+---@param o? {extensions?: string[]}
+---@return pgorch.heroku.Transfer
+function Database:restore(url, o)
+  local extensions = o and o.extensions and #o.extensions > 0 and json.array(o.extensions) or nil
+  return transfers.read(self.client:request("POST", data_path(self, "/restores"),
+    { backup_url = url, extensions = extensions }, { data = true }))
+end
+
+---The restore of the object with that key, if one was ever asked for. Two look-ups before it says no.
+function Database:find_restore(key)
+  return transfers.find_surely(self.client, self.billing_app, key)
+end
+
+---A transfer of the owning app that still runs.
+function Database:unfinished_transfer()
+  return transfers.unfinished(self.client, self.billing_app)
+end
+
+---@param o {uuid: string, progress?: fun(t: pgorch.heroku.Transfer)}
+---@return pgorch.heroku.Transfer
+function Database:follow(o)
+  return transfers.follow(self.client, { app = self.billing_app, uuid = o.uuid, progress = o.progress })
+end
+
+function Database:cancel(uuid)
+  transfers.cancel(self.client, self.billing_app, uuid)
+end
+
+---Drops all that is in the database.
+function Database:reset()
+  self.client:request("PUT", data_path(self, "/reset"), {}, { data = true })
+end
+
+---Makes this database the app's `name` (default DATABASE). The one that had the name keeps another attachment.
+---@param name? string
+---@return {was: string|nil, spare: string|nil} the add-on that had the name before, and what it is attached as now
+function Database:promote(name)
+  name = name or "DATABASE"
+  local holder, others = nil, {}
+  local all = self.app:attachments()
+  for _, each in ipairs(all) do
+    if each.name == name then holder = each end
+  end
+  if holder and holder.addon.id == self.id then return { was = self.name } end
+  for _, each in ipairs(all) do
+    if holder and each.addon.id == holder.addon.id and each.name ~= name then others[#others + 1] = each.name end
+  end
+  -- An add-on that loses its last attachment is destroyed with its data.
+  if holder and #others == 0 then others[1] = self.app:attach(holder.addon.name).name end
+  self.app:attach(self.name, name)
+  return { was = holder and holder.addon.name, spare = others[1] }
+end
+
+return M

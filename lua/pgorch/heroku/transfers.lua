@@ -1,0 +1,158 @@
+-- A transfer is Heroku's record of one restore (or backup, or copy): how to read its state, find it again, follow it.
+-- It is recognised by the object's path in its from_url, never by time; its URLs are cut down to that path at once.
+-- Never says that a restore is good: succeeded with warnings is for restore_log.lua and verify.lua to judge.
+
+local clock  = require "pgorch.clock"
+local fail   = require "pgorch.error"
+local task   = require "pgorch.task"
+local poll   = require "pgorch.poll"
+
+local transfers = {}
+
+---@class pgorch.heroku.Transfer
+---@field uuid string
+---@field num integer
+---@field from_path string|nil      path of the URL restored from, without host and signature
+---@field state "pending"|"running"|"succeeded"|"warned"|"canceled"|"failed"
+---@field processed integer         bytes; may lag behind the end by two seconds
+---@field warnings integer
+---@field logs {level: string, message: string}[]|nil
+
+---The state, in the order in which the fields have to be looked at.
+---@param t table
+---@return string
+function transfers.state(t)
+  if t.finished_at and t.succeeded == true then return (t.warnings or 0) > 0 and "warned" or "succeeded" end
+  if t.canceled_at then return "canceled" end
+  if t.finished_at then return "failed" end
+  return t.started_at and "running" or "pending"
+end
+
+---"https://host/bucket/key?X-Amz-..." -> "/bucket/key".
+---@param url string|nil
+---@return string|nil
+function transfers.url_path(url)
+  if type(url) ~= "string" then return nil end
+  return (url:gsub("^%a+://[^/]*", ""):gsub("[?#].*$", ""))
+end
+
+local function known(value)                -- JSON null and absent are the same thing here
+  if value == nil or type(value) == "userdata" then return nil end
+  return value
+end
+
+---What the API sent, without its URLs.
+---@return pgorch.heroku.Transfer
+function transfers.read(raw)
+  local t = { uuid = raw.uuid, num = raw.num, from_type = raw.from_type, to_type = raw.to_type,
+              from_path = transfers.url_path(raw.from_url), warnings = known(raw.warnings) or 0,
+              processed = known(raw.processed_bytes) or 0, created_at = known(raw.created_at),
+              started_at = known(raw.started_at), updated_at = known(raw.updated_at),
+              finished_at = known(raw.finished_at), canceled_at = known(raw.canceled_at),
+              succeeded = known(raw.succeeded), logs = known(raw.logs) }
+  t.state = transfers.state(t)
+  return t
+end
+
+---All transfers of the app that owns (pays for) the add-on.
+---@param client pgorch.heroku.Client
+---@param app string name or id
+---@return pgorch.heroku.Transfer[]
+function transfers.list(client, app)
+  local all = {}
+  for _, raw in ipairs(client:list("/client/v11/apps/" .. app .. "/transfers", { data = true })) do
+    all[#all + 1] = transfers.read(raw)
+  end
+  return all
+end
+
+---@return pgorch.heroku.Transfer
+function transfers.get(client, app, id, verbose)
+  return transfers.read(client:request("GET",
+    ("/client/v11/apps/%s/transfers/%s%s"):format(app, id, verbose and "?verbose=true" or ""), nil, { data = true }))
+end
+
+---The restore of the object whose path ends with `key`; the newest if there are several.
+---@return pgorch.heroku.Transfer|nil
+function transfers.find(client, app, key)
+  local found
+  for _, t in ipairs(transfers.list(client, app)) do
+    local ours = t.to_type == "pg_restore" and t.from_path and t.from_path:sub(-#key) == key
+    if ours and (not found or t.num > found.num) then found = t end
+  end
+  return found
+end
+
+---As `find`, but "not there" is believed only after two look-ups some seconds apart.
+function transfers.find_surely(client, app, key)
+  local found = transfers.find(client, app, key)
+  if found then return found end
+  task.sleep(poll.seconds "lookup")
+  return transfers.find(client, app, key)
+end
+
+---A transfer of this app that has not ended, if there is one.
+function transfers.unfinished(client, app)
+  for _, t in ipairs(transfers.list(client, app)) do
+    if t.state == "pending" or t.state == "running" then return t end
+  end
+end
+
+function transfers.cancel(client, app, uuid)
+  client:request("POST", ("/client/v11/apps/%s/transfers/%s/actions/cancel"):format(app, uuid), nil, { data = true })
+end
+
+local function stuck(t, since, limit)
+  if task.now() - since < limit then return end
+  fail.raise("PGO-RESTORE-STUCK", ("r%03d is %s and has not moved for %d minutes"):format(t.num, t.state,
+    math.floor((task.now() - since) / 60)), { retryable = true })
+end
+
+-- Asks once; trouble that can pass is counted, not raised, until there has been nothing but trouble for long.
+local function look(client, app, uuid, trouble)
+  local ok, answer = pcall(transfers.get, client, app, uuid)
+  if ok then
+    trouble.count, trouble.since = 0, nil
+    return answer
+  end
+  if task.cancelled(answer) then error(answer, 0) end
+  if answer.status and not answer.retryable and answer.status ~= 404 then error(answer, 0) end
+  trouble.count, trouble.since = trouble.count + 1, trouble.since or task.now()
+  if trouble.count > 20 and task.now() - trouble.since > 20 * poll.seconds "transfer" then
+    fail.raise("PGO-RESTORE-STUCK", "Heroku has not said for a while how the restore goes; it goes on there", {
+      retryable = true, cause = answer })
+  end
+end
+
+---Follows a transfer to its end and returns it with its verbose log.
+---@param o {app: string, uuid: string, progress?: fun(t: table), pending_limit?: number, still_limit?: number}
+---@return pgorch.heroku.Transfer
+function transfers.follow(client, o)
+  local trouble, moved, last = { count = 0 }, task.now(), nil
+  while true do
+    local t = look(client, o.app, o.uuid, trouble)
+    if t then
+      if t.finished_at or t.canceled_at then break end
+      local now = table.concat({ t.state, tostring(t.updated_at), tostring(t.processed) }, "|")
+      if now ~= last then last, moved = now, task.now() end
+      if o.progress then o.progress(t) end
+      stuck(t, moved, t.state == "pending" and (o.pending_limit or 1800) or (o.still_limit or 3600))
+    end
+    task.sleep(poll.seconds "transfer")
+  end
+  task.sleep(poll.seconds "settle")
+  local t = task.retry({ tries = 5, base = 1, on = function(e) return e.retryable or e.status == 404 end },
+    transfers.get, client, o.app, o.uuid, true)
+  if o.progress then o.progress(t) end
+  return t
+end
+
+---How long it ran, in seconds, by Heroku's own clock.
+---@param t pgorch.heroku.Transfer
+---@return number|nil
+function transfers.duration(t)
+  if not (t.started_at and t.finished_at) then return nil end
+  return clock.parse_iso(t.finished_at) - clock.parse_iso(t.started_at)
+end
+
+return transfers

@@ -1,0 +1,83 @@
+-- PostgreSQL's own client programs on this machine: which majors are installed, and the one that fits a migration.
+-- pg_dump refuses a server newer than itself, and an older pg_restore refuses the archive of a newer pg_dump, so the
+-- choice is source <= client <= target.
+
+local env     = require "pgorch.env"
+local fail    = require "pgorch.error"
+local fs      = require "pgorch.fs"
+local process = require "pgorch.process"
+
+local M = {}
+
+---@class pgorch.PgClient
+---@field major integer
+---@field version string
+---@field pg_dump string   path
+
+local function look_at(path)
+  if not fs.exists(path) then return nil end
+  local ok, out = pcall(process.run, { path, "--version", timeout = 10 })
+  if not ok then return nil end
+  local version = out.stdout:match("(%d+[%w.]*)")
+  local major = version and math.tointeger(tonumber(version:match("^(%d+)")))
+  if major then return { major = major, version = version, pg_dump = path } end
+end
+
+local function folders()
+  local list = {}
+  local ok, majors = pcall(fs.list, "/usr/lib/postgresql")
+  for _, name in ipairs(ok and majors or {}) do
+    list[#list + 1] = "/usr/lib/postgresql/" .. (type(name) == "table" and name.name or name) .. "/bin"
+  end
+  for folder in (env.get("PATH") or ""):gmatch("[^:]+") do list[#list + 1] = folder end
+  return list
+end
+
+---All pg_dump programs of this machine, one per major, oldest first.
+---@return pgorch.PgClient[]
+function M.installed()
+  local by_major, list = {}, {}
+  local given = env.get("PGORCH_PG_DUMP")
+  local found = given and look_at(given)
+  if found then by_major[found.major] = found end
+  for _, folder in ipairs(folders()) do
+    found = look_at(folder .. "/pg_dump")
+    if found and not by_major[found.major] then by_major[found.major] = found end
+  end
+  for _, each in pairs(by_major) do list[#list + 1] = each end
+  table.sort(list, function(a, b) return a.major < b.major end)
+  return list
+end
+
+---The pg_dump to use: of the source's major if there is one, else the next newer one that is not past the target.
+---@param source_major integer
+---@param target_major integer|nil   nil: not known yet
+---@param list? pgorch.PgClient[]
+---@return pgorch.PgClient
+function M.choose(source_major, target_major, list)
+  list = list or M.installed()
+  local names = {}
+  for _, each in ipairs(list) do
+    names[#names + 1] = tostring(each.major)
+    if each.major >= source_major and each.major <= (target_major or 999) then return each end
+  end
+  local has = #names > 0 and "installed here: " .. table.concat(names, ", ") or "no pg_dump is installed here"
+  local range = target_major and target_major ~= source_major
+    and ("%d to %d"):format(source_major, target_major) or tostring(source_major)
+  fail.raise("PGO-PG-VERSION", ("a pg_dump of PostgreSQL %s is needed"):format(range), {
+    detail = ("%s\ninstall it, on Debian with: apt-get install postgresql-client-%d"):format(has, source_major) })
+end
+
+---Arguments of a dump that Heroku can restore: no owners, grants, publications, labels or tablespaces of the source.
+---@param client pgorch.PgClient
+---@param o {snapshot?: string, jobs?: integer}
+---@return string[]
+function M.dump_argv(client, o)
+  local argv = { client.pg_dump, "--format=custom", "--large-objects", "--no-acl", "--no-owner", "--no-publications",
+                 "--no-subscriptions", "--no-security-labels", "--no-tablespaces", "--no-password" }
+  if client.major < 16 then argv[3] = "--blobs" end          -- the option's name until 15
+  if o.snapshot then argv[#argv + 1] = "--snapshot=" .. o.snapshot end
+  return argv
+end
+
+return M

@@ -1,0 +1,167 @@
+-- The database to be moved, wherever it is: how to connect to it, dump it, close it for writing and open it again.
+-- Owns no connection: each call makes its own and closes it. Every connection verifies TLS with the provider's CA.
+-- Never drops or changes data; the only thing it writes is the database's default_transaction_read_only.
+
+local clock    = require "pgorch.clock"
+local fail     = require "pgorch.error"
+local pg       = require "pgorch.pg"
+local resource = require "pgorch.resource"
+local secret   = require "pgorch.secret"
+local poll     = require "pgorch.poll"
+
+local M = {}
+
+---@class pgorch.Source
+---@field provider string
+---@field id string|nil
+---@field label string
+---@field host string
+---@field port integer
+---@field user string
+---@field password any          secret
+---@field dbname string|nil
+---@field ca_pem string|nil
+---@field major integer|nil     what the provider says; the server is asked as well
+---@field allow_list {get: fun():string[], add: fun(cidr:string), remove: fun(cidr:string):string|nil}|nil
+---@field empty_allow_list "open"|"closed"
+---@field latest_backup (fun(): number|nil)|nil   epoch of the provider's newest backup
+---@field console_bytes (fun(): number|nil)|nil   the provider console's figure
+local Source = {}
+Source.__index = Source
+
+---@return pgorch.Source
+function M.new(shape)
+  shape.label = shape.label or shape.dbname or shape.host
+  if shape.password and not secret.is(shape.password) then shape.password = secret.new(shape.password) end
+  if shape.ready == nil then shape.ready = true end
+  return setmetatable(shape, Source)
+end
+
+---A source given as postgres://user:password@host:port/dbname (a secret, from SOURCE_DATABASE_URL).
+---@param url any
+---@param o? {ca_pem?: string}
+---@return pgorch.Source
+function M.from_url(url, o)
+  if not url then fail.raise("PGO-PARAM", "the source is not given: SOURCE_DATABASE_URL is not set") end
+  local parts = pg.dsn(url)
+  return M.new { provider = "postgres", label = parts.dbname, host = parts.host, port = parts.port or 5432,
+                 user = parts.user, password = parts.password, dbname = parts.dbname, sslmode = parts.sslmode,
+                 ca_pem = o and o.ca_pem }
+end
+
+---Epoch from an epoch or an ISO 8601 text; nil stays nil.
+---@return number|nil
+function M.epoch(value)
+  if type(value) == "string" then return clock.parse_iso(value) end
+  return value
+end
+
+-- With the provider's CA both the chain and the name are checked. Without one, a name that libpq cannot check is still
+-- encrypted; only this machine is spoken to in the clear.
+local function sslmode(self)
+  if self.ca_pem then return "verify-full" end
+  if self.sslmode and self.sslmode ~= "prefer" and self.sslmode ~= "allow" then return self.sslmode end
+  return poll.is_loopback(self.host) and "prefer" or "require"
+end
+
+---Parts for pg.connect and pg.env.
+---@param dbname? string
+---@return table
+function Source:dsn(dbname)
+  return { host = self.host, port = self.port, user = self.user, password = self.password,
+           dbname = dbname or self.dbname or "postgres", sslmode = sslmode(self), ca_pem = self.ca_pem }
+end
+
+-- What any session of ours needs: no time limit of the server's may cut a dump or a count short.
+local SETTINGS = { statement_timeout = "0", idle_in_transaction_session_timeout = "0", lock_timeout = "60s" }
+
+---@param o? {dbname?: string, settings?: table, writable?: boolean, timeout?: number}
+---@return table conn
+function Source:connect(o)
+  o = o or {}
+  local dsn = self:dsn(o.dbname)
+  dsn.connect_timeout, dsn.application_name = o.timeout or 10, "pgorch"
+  dsn.settings = {}
+  for name, value in pairs(SETTINGS) do dsn.settings[name] = value end
+  for name, value in pairs(o.settings or {}) do dsn.settings[name] = value end
+  dsn.settings.default_transaction_read_only = o.writable and "off" or "on"
+  return pg.connect(dsn)
+end
+
+---One value of one of the .sql files.
+---@param conn table
+---@param name string "size" for sql/size.sql
+function M.sql(name)
+  return (assert(resource.read("pgorch/sql/" .. name .. ".sql"), "no such query: " .. name):gsub(";%s*$", ""))
+end
+
+---Environment of a child such as pg_dump; files that it needs (the CA) are put into `dir`.
+---@param dir string
+---@return table<string, any>
+function Source:env(dir)
+  local vars = pg.env(self:dsn(), dir)
+  vars.PGAPPNAME = "pgorch"
+  vars.PGOPTIONS = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
+  return vars
+end
+
+---@return string
+function Source:name()
+  return self.label .. "/" .. (self.dbname or "?")
+end
+
+local READ_ONLY = "default_transaction_read_only"
+
+local function previous_setting(conn)
+  for _, row in ipairs(conn:query(M.sql "db_settings")) do
+    if row.role == nil and row.setting:match("^([^=]+)=") == READ_ONLY then return row.setting:match("=(.*)$") end
+  end
+end
+
+---What the database's own default_transaction_read_only is now: "on", "off", or nil when it has none.
+---@return string|nil
+function Source:read_only_setting()
+  local conn <close> = self:connect()
+  return previous_setting(conn)
+end
+
+local function set_read_only(self, value)
+  local conn <close> = self:connect { writable = true }
+  local target = "alter database " .. pg.ident(self.dbname)
+  if value then
+    conn:exec(("%s set %s = %s"):format(target, READ_ONLY, pg.literal(value)))
+  else
+    conn:exec(("%s reset %s"):format(target, READ_ONLY))
+  end
+end
+
+---Closes the database for writing: new sessions are read-only. Returns the previous setting (nil when there was none).
+function Source:make_read_only()
+  set_read_only(self, "on")
+end
+
+---Puts the previous setting back; nil removes it.
+---@param previous string|nil
+function Source:restore_setting(previous)
+  set_read_only(self, previous)
+end
+
+---Ends all other sessions in this database, so that none that was opened before goes on writing.
+---@return {ended: integer, refused: table[]}
+function Source:end_other_sessions()
+  local conn <close> = self:connect()
+  local ended, refused = 0, {}
+  for _, row in ipairs(conn:query(M.sql "end_sessions")) do
+    if row.ended then ended = ended + 1 else refused[#refused + 1] = row end
+  end
+  return { ended = ended, refused = refused }
+end
+
+---Sessions in this database that are not ours.
+---@return table[]
+function Source:sessions()
+  local conn <close> = self:connect()
+  return conn:query(M.sql "sessions")
+end
+
+return M

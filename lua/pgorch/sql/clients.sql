@@ -1,0 +1,8 @@
+-- Who uses this database now, grouped as a person would name them.
+select coalesce(nullif(application_name, ''), usename::text) as application, usename as "user",
+       host(client_addr) as address, count(*) as sessions
+from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+  and application_name is distinct from 'pgorch'
+group by 1, 2, 3
+order by 1, 3;

@@ -1,0 +1,78 @@
+-- The database add-on, under our own name and attachment: DATABASE moves only at the cut-over.
+-- Recognised by its name, never made twice. Kept when the migration fails, and used by the next run on the same app.
+
+local recipe = require "pgorch.recipe"
+local fail   = require "pgorch.error"
+local task   = require "pgorch.task"
+local poll   = require "pgorch.poll"
+local plans  = require "pgorch.heroku.plans"
+
+local function name_for(ctx)
+  return ("pgorch-%s-%s"):format(ctx.params.app:sub(1, 12):gsub("%-$", ""), ctx.run.id)
+end
+
+-- "provisioned" and "available" are Heroku's words; a query that is answered is proof.
+local function wait_until_it_answers(ctx)
+  local deadline = task.now() + 600
+  while true do
+    local ok, answer = pcall(function()
+      local conn <close> = ctx.target:connect()
+      return conn:value "select 1"
+    end)
+    if ok then return end
+    if task.cancelled(answer) or task.now() > deadline then error(answer, 0) end
+    ctx:progress { text = "waiting for the database to answer" }
+    task.sleep(poll.seconds "connect")
+  end
+end
+
+-- One that an earlier migration has cut over to is in use: it keeps its data and loses only our attachment.
+local function left_over(ctx, plan)
+  local attached = ctx.target:attached()
+  if not attached then return nil end
+  for _, each in ipairs(ctx.target.app:attachments()) do
+    if each.addon.id == attached.addon.id and each.id ~= attached.id then
+      ctx.target.app:detach(attached.id)
+      return nil
+    end
+  end
+  local have = plans.slug(attached.addon.plan and attached.addon.plan.name or "")
+  if have ~= plan then
+    fail.raise("PGO-HEROKU-ADDON", ("%s is left over with plan %s, not %s"):format(attached.addon.name, have, plan),
+      { detail = ("remove it (heroku addons:destroy %s) or pass --plan %s"):format(attached.addon.name, have) })
+  end
+  return attached.addon.name
+end
+
+local function find_or_create(ctx)
+  if not ctx.target:is_ours() then return ctx.target:attached().addon, false end
+  local plan, asked_before = ctx.result.choose_plan.plan, ctx.recall ~= nil
+  local name = asked_before and ctx.recall.name or left_over(ctx, plan) or name_for(ctx)
+  ctx:remember { name = name }
+  return ctx.target.app:create_database { plan = plan, name = name, attachment = ctx.target.attachment,
+                                          maybe_asked = asked_before, version = ctx.params.version }
+end
+
+local function run(ctx)
+  local addon, created = find_or_create(ctx)
+  local database = ctx.target.app:database(addon)
+  local function say(state) ctx:progress { text = ("%s: %s"):format(addon.name, state) } end
+  database:wait_for_addon { progress = say }
+  database:wait { progress = say }
+  wait_until_it_answers(ctx)
+  ctx:note(("database %s answers"):format(addon.name))
+  return { name = addon.name, id = addon.id, created = created, attachment = ctx.target.attachment }
+end
+
+return recipe.step {
+  id = "addon", title = "Provision the Heroku Postgres add-on", effect = "write", run = run, undo = false,
+  plan = function(ctx)
+    if not ctx.target:is_ours() then return "into " .. ctx.target:name() end
+    local chosen = ctx.result.choose_plan
+    return ("+ add-on heroku-postgresql:%s as `%s` ($%g/month)"):format(chosen.plan, name_for(ctx), chosen.cents / 100)
+  end,
+  check = function(ctx, result)
+    local addon = ctx.target.app:addon(result.name)
+    return addon ~= nil and addon.state == "provisioned"
+  end,
+}

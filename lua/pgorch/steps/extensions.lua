@@ -1,0 +1,36 @@
+-- Creates the source's extensions on the target, and remembers how the restore request has to name them: Heroku empties
+-- the database before it restores, and makes those again.
+
+local recipe = require "pgorch.recipe"
+local pg     = require "pgorch.pg"
+local source = require "pgorch.source"
+
+local function create(conn, extension)
+  if extension.schema ~= "public" then conn:exec("create schema if not exists " .. pg.ident(extension.schema)) end
+  conn:exec(("create extension if not exists %s schema %s"):format(pg.ident(extension.name),
+    pg.ident(extension.schema)))
+end
+
+local function run(ctx)
+  local wanted
+  do
+    local conn <close> = ctx.source:connect()
+    wanted = conn:query(source.sql "extensions")
+  end
+  local conn <close> = ctx.target:connect()
+  local names, missing = {}, {}
+  for _, extension in ipairs(wanted) do
+    local ok = pcall(create, conn, extension)
+    if ok then names[#names + 1] = ("%s.%s"):format(extension.schema, extension.name):lower()
+    else missing[#missing + 1] = extension.name end
+  end
+  table.sort(names)
+  -- What could not be created is judged by the preflight of the target, which knows what Heroku offers.
+  if #missing > 0 then ctx:warn("not created on the target: " .. table.concat(missing, ", ")) end
+  return { names = names, missing = missing }
+end
+
+return recipe.step {
+  id = "extensions", title = "Install the extensions", effect = "write", run = run, undo = false,
+  plan = function(ctx) return ("+ %d extensions"):format(#ctx.result.preflight.extensions) end,
+}

@@ -1,0 +1,25 @@
+-- Takes the snapshot that the dump, the counts and the checksums all read in, and marks where the source stands in it.
+-- The connection that holds the snapshot lives as long as the run's process; after a resume there is none.
+
+local recipe   = require "pgorch.recipe"
+local clock    = require "pgorch.clock"
+local detector = require "pgorch.detector"
+
+local function run(ctx)
+  local conn = ctx.source:connect()
+  ctx:keep("snapshot", conn)
+  conn:exec "begin isolation level repeatable read read only"
+  local snapshot = conn:value "select pg_export_snapshot()"
+  local mark = detector.mark(conn)
+  return { snapshot = snapshot, mark = mark, taken = clock.iso() }
+end
+
+-- Without a dump a lost snapshot costs nothing: another is taken. With one it must still be the last word.
+local function check(ctx, result)
+  if ctx.live.snapshot then return true end
+  if not ctx:finished "dump_to_store" then return false end
+  return detector.ask(ctx.source, result.mark).answer ~= "written"
+end
+
+return recipe.step { id = "fingerprint", title = "Take a snapshot of the source", effect = "read", run = run,
+                     check = check }

@@ -1,0 +1,52 @@
+-- "Testing and Verifying": objects, exact counts and checksums of every table, sequences, large objects, own queries.
+-- The target is read now and compared with what was read in the dump's snapshot.
+
+local recipe        = require "pgorch.recipe"
+local named_queries = require "pgorch.named_queries"
+local verify        = require "pgorch.verify"
+local values        = require "pgorch.recipe.values"
+
+local function read_target(ctx)
+  local function connect(o) return ctx.target:connect(o) end
+  local sums = verify.sums(connect, { content = ctx.options.content == "checksum",
+    progress = function(done, total) ctx:progress { text = ("%d of %d tables compared"):format(done, total) } end })
+  local conn <close> = connect { settings = verify.SETTINGS }
+  local catalog = verify.catalog(conn)
+  catalog.sums = sums
+  return catalog
+end
+
+local function compare_queries(ctx, list)
+  local queries = named_queries.find(ctx.options.queries, ctx.recipe and ctx.recipe.folder)
+  if #queries == 0 then return 0 end
+  local a <close> = ctx.source:connect { settings = verify.SETTINGS }
+  local b <close> = ctx.target:connect { settings = verify.SETTINGS }
+  for _, difference in ipairs(named_queries.compare(queries, a, b)) do list[#list + 1] = difference end
+  return #queries
+end
+
+local function show(ctx, list)
+  if #list == 0 then return end
+  local rows = {}
+  for i, d in ipairs(list) do rows[i] = { d.level or "FAIL", d.kind, d.name, d.source, d.target } end
+  ctx:table { title = "Differences", columns = { "", "kind", "name", "source", "target" }, rows = rows }
+end
+
+local function run(ctx)
+  local from, to = ctx.result.checksum_source, read_target(ctx)
+  local list = verify.compare(from, to)
+  local queries = compare_queries(ctx, list)
+  show(ctx, list)
+  verify.refuse_differences(list)
+  for _, d in ipairs(list) do ctx:warn(("%s %s: source %s, target %s"):format(d.kind, d.name, d.source, d.target)) end
+  local tables, rows = verify.totals(to.sums)
+  ctx:note(("%d tables, %d rows EQUAL"):format(tables, rows))
+  return { tables = tables, rows = rows, queries = queries, large_objects = to.large.count,
+           bytes = values.show_size(ctx.result.size.bytes) }
+end
+
+return recipe.step {
+  id = "verify", title = "Compare both databases", effect = "read", run = run,
+  options = { counts = "exact", content = "checksum", queries = "queries/*.sql" },
+  plan = function() return "every table counted and summed on both sides" end,
+}

@@ -1,0 +1,26 @@
+-- "Wrap-up": the dynos as they were, then maintenance off. The source stays read-only, so that a forgotten client is
+-- refused instead of writing to a database that nobody reads any more.
+
+local recipe = require "pgorch.recipe"
+local freeze = require "pgorch.freeze"
+local hook   = require "pgorch.hook"
+
+local function run(ctx)
+  local old = ctx.result.window_opens
+  if old.formation then ctx:note(freeze.start_app(ctx, old)) end
+  if ctx.options.source ~= "stays read-only" and old.has_setting ~= nil then ctx:note(freeze.open_source(ctx, old)) end
+  hook.run(ctx.params.on_thaw, { id = "PGO-HOOK", what = "--on-thaw" })
+  return {}
+end
+
+-- A rollback after this has to stop the app again before its old database becomes the valid one.
+local function undo(ctx)
+  local old = ctx.result.window_opens
+  if old and old.formation then freeze.stop_app(ctx, old) end
+end
+
+return recipe.step {
+  id = "window_closes", title = "Close the window", effect = "write", run = run, undo = undo, undo_when = "failure",
+  closes_window = true, options = { source = "stays read-only" },
+  plan = function(ctx) return "~ dynos as before, maintenance off; source " .. ctx.options.source end,
+}

@@ -1,0 +1,76 @@
+-- The window opens: maintenance on, dynos to 0, the source read-only, the user's own notice sent.
+-- What was there before is stored first; putting it back is exactly that, not a default.
+
+local recipe = require "pgorch.recipe"
+local clock  = require "pgorch.clock"
+local freeze = require "pgorch.freeze"
+local hook   = require "pgorch.hook"
+
+-- An attempt that was killed in the middle has stored what was there before it began; the state now is half ours.
+local function remembered(ctx, means)
+  local old = ctx.recall or freeze.look(ctx, means)
+  ctx:remember(old)
+  return old
+end
+
+local function run(ctx)
+  local means = freeze.means(ctx)
+  local old = remembered(ctx, means)
+  hook.run(ctx.params.on_freeze, { id = "PGO-HOOK", what = "--on-freeze" })
+  if means["maintenance"] then freeze.stop_app(ctx, old) end
+  if means["read-only"] then freeze.close_source(ctx) end
+  ctx:note "the window is open"
+  return { maintenance = old.maintenance, formation = old.formation, setting = old.setting,
+           has_setting = old.has_setting, opened = clock.iso() }
+end
+
+local function undo(ctx, old)
+  if old.has_setting ~= nil then ctx:put_back(freeze.open_source(ctx, old)) end
+  if old.formation then ctx:put_back(freeze.start_app(ctx, old)) end
+  hook.run(ctx.params.on_thaw, { id = "PGO-HOOK", what = "--on-thaw" })
+end
+
+-- Somebody may have lifted the freeze by hand while the run was stopped: then what was dumped is not the last word.
+local function check(ctx, old)
+  if old.has_setting ~= nil and ctx.source:read_only_setting() ~= "on" then return false end
+  if old.formation == nil then return true end
+  if not ctx.target.app:info().maintenance then return false end
+  for _, each in ipairs(ctx.target.app:formation()) do
+    if each.quantity > 0 then return false end
+  end
+  return true
+end
+
+local function plan(ctx)
+  local means, lines = freeze.means(ctx), {}
+  if means["maintenance"] and ctx.target.app:info() then
+    local dynos = {}
+    for _, each in ipairs(ctx.target.app:formation()) do
+      dynos[#dynos + 1] = ("%s %d -> 0"):format(each.type, each.quantity)
+    end
+    lines[#lines + 1] = "~ maintenance on" .. (#dynos > 0 and ", " .. table.concat(dynos, ", ") or "")
+  end
+  if means["read-only"] then lines[#lines + 1] = "~ source read-only, sessions of others ended" end
+  return lines
+end
+
+local function by_hand(ctx, old)
+  local app, commands = ctx.params.app, {}
+  for _, each in ipairs(old.formation or {}) do
+    if each.quantity > 0 then
+      commands[#commands + 1] = ("heroku ps:scale %s=%d --app %s"):format(each.type, each.quantity, app)
+    end
+  end
+  if old.formation then commands[#commands + 1] = ("heroku maintenance:off --app %s"):format(app) end
+  if old.has_setting ~= nil then
+    commands[#commands + 1] = 'PGOPTIONS="-c default_transaction_read_only=off" psql SOURCE -c "alter database '
+      .. (old.setting and "... set default_transaction_read_only = " .. old.setting
+        or "... reset default_transaction_read_only") .. '"'
+  end
+  return table.concat(commands, "\n")
+end
+
+return recipe.step {
+  id = "window_opens", title = "Open the window", effect = "write", run = run, plan = plan, check = check,
+  undo = undo, undo_when = "failure", by_hand = by_hand,
+}

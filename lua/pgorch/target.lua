@@ -1,0 +1,72 @@
+-- The database that is moved into: a Heroku Postgres add-on, found again each time by its attachment on the app.
+-- Keeps no address and no password; after a resume it knows as much as before, because the app itself remembers.
+
+local fail   = require "pgorch.error"
+local heroku = require "pgorch.heroku"
+local pg     = require "pgorch.pg"
+local poll   = require "pgorch.poll"
+
+local M = {}
+
+-- DATABASE moves only at the cut-over; until then the new database hangs on the app under this name.
+M.ATTACHMENT = "PGORCH_TARGET"
+
+---@class pgorch.Target
+---@field client pgorch.heroku.Client
+---@field app pgorch.heroku.App
+---@field attachment string
+local Target = {}
+Target.__index = Target
+
+---The constructor for a recipe's `uses.target`.
+---@param p {app: string, database?: string, heroku_api_key?: any}
+---@return pgorch.Target
+function M.heroku(p)
+  local client = heroku.client { token = p.heroku_api_key }
+  local named = p.database and (p.database:gsub("_URL$", "")) or nil
+  return setmetatable({ client = client, app = client:app(p.app or ""), attachment = named or M.ATTACHMENT,
+                        named = named }, Target)
+end
+
+---Whether the database was made by pgorch, so that nobody else's data can be in it.
+function Target:is_ours()
+  return self.named == nil
+end
+
+function Target:name()
+  return ("%s of %s"):format(self.attachment, self.app.name)
+end
+
+---The attachment, or nil while there is no add-on yet.
+function Target:attached()
+  for _, each in ipairs(self.app:attachments()) do
+    if each.name == self.attachment or (self.named and each.addon.name == self.named) then return each end
+  end
+end
+
+---@return pgorch.heroku.Database
+function Target:database()
+  local attached = self:attached()
+  if not attached then fail.raise("PGO-HEROKU-ADDON", self:name() .. " is not there") end
+  return self.app:database(attached.addon)
+end
+
+---The connection URL, a secret, as it is now.
+function Target:url()
+  return self:database():url(self.attachment)
+end
+
+---@param o? {settings?: table, timeout?: number, url?: any}
+---@return table conn
+function Target:connect(o)
+  o = o or {}
+  local dsn = pg.dsn(o.url or self:url())
+  -- Heroku's certificates are not in the system's bundle; like its own CLI we encrypt everywhere but on this machine.
+  dsn.sslmode = poll.is_loopback(dsn.host) and "prefer" or "require"
+  dsn.connect_timeout, dsn.application_name = o.timeout or 10, "pgorch"
+  dsn.settings = { statement_timeout = "0", idle_in_transaction_session_timeout = "0" }
+  for name, value in pairs(o.settings or {}) do dsn.settings[name] = value end
+  return pg.connect(dsn)
+end
+
+return M
