@@ -27,15 +27,18 @@ static int refuse(const char *algorithm, pgo_err *err) {
 
 static const EVP_MD *find(const char *algorithm) {
     for (size_t i = 0; i < sizeof offered / sizeof *offered; i++)
-        if (strcmp(algorithm, offered[i]) == 0) return EVP_get_digestbyname(algorithm);
+        if (strcmp(algorithm, offered[i]) == 0)
+            return EVP_get_digestbyname(algorithm);
     return NULL;
 }
 
 int pgo_digest_new(pgo_digest **digest, const char *algorithm, pgo_err *err) {
     const EVP_MD *md = find(algorithm);
-    if (!md) return refuse(algorithm, err);
+    if (!md)
+        return refuse(algorithm, err);
     pgo_digest *made = calloc(1, sizeof *made);
-    if (made) made->context = EVP_MD_CTX_new();
+    if (made)
+        made->context = EVP_MD_CTX_new();
     if (!made || !made->context) {
         free(made);
         return pgo_fail(err, PGO_E_NOMEM, "out of memory");
@@ -50,7 +53,8 @@ int pgo_digest_new(pgo_digest **digest, const char *algorithm, pgo_err *err) {
 }
 
 void pgo_digest_update(pgo_digest *digest, const void *data, size_t length) {
-    if (EVP_DigestUpdate(digest->context, data, length) != 1) digest->failed = true;
+    if (EVP_DigestUpdate(digest->context, data, length) != 1)
+        digest->failed = true;
 }
 
 int pgo_digest_finish(pgo_digest *digest, unsigned char out[static PGO_DIGEST_MAX], size_t *length,
@@ -63,7 +67,8 @@ int pgo_digest_finish(pgo_digest *digest, unsigned char out[static PGO_DIGEST_MA
 }
 
 void pgo_digest_free(pgo_digest *digest) {
-    if (!digest) return;
+    if (!digest)
+        return;
     EVP_MD_CTX_free(digest->context);
     free(digest);
 }
@@ -72,7 +77,8 @@ int pgo_digest_of(const char *algorithm, const void *data, size_t length,
                   unsigned char out[static PGO_DIGEST_MAX], size_t *out_length, pgo_err *err) {
     const EVP_MD *md = find(algorithm);
     unsigned got = 0;
-    if (!md || EVP_Digest(data, length, out, &got, md, NULL) != 1) return refuse(algorithm, err);
+    if (!md || EVP_Digest(data, length, out, &got, md, NULL) != 1)
+        return refuse(algorithm, err);
     *out_length = got;
     return 0;
 }
@@ -82,7 +88,8 @@ int pgo_hmac(const char *algorithm, const void *key, size_t key_length, const vo
              pgo_err *err) {
     const EVP_MD *md = find(algorithm);
     unsigned got = 0;
-    if (key_length > INT_MAX) return pgo_fail(err, PGO_E_INVALID, "the HMAC key is too long");
+    if (key_length > INT_MAX)
+        return pgo_fail(err, PGO_E_INVALID, "the HMAC key is too long");
     /* HMAC() takes a null key as "the one before" */
     if (!md || !HMAC(md, key_length ? key : "", (int)key_length, data, length, out, &got))
         return refuse(algorithm, err);

@@ -13,7 +13,9 @@
 #define SHORTEST_LIFE 1
 #define LONGEST_LIFE 604800
 
-static int out_of_memory(pgo_err *err) { return pgo_fail(err, PGO_E_NOMEM, "out of memory"); }
+static int out_of_memory(pgo_err *err) {
+    return pgo_fail(err, PGO_E_NOMEM, "out of memory");
+}
 
 int pgo_s3_encode(pgo_buffer *out, const char *text, size_t length, bool keep_slash) {
     static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -39,7 +41,8 @@ static int compare_pairs(const void *a, const void *b) {
     const struct pair *left = a, *right = b;
     int order =
         strcmp(left->name.data ? left->name.data : "", right->name.data ? right->name.data : "");
-    if (order != 0) return order;
+    if (order != 0)
+        return order;
     return strcmp(left->value.data ? left->value.data : "",
                   right->value.data ? right->value.data : "");
 }
@@ -55,10 +58,12 @@ static int encode_pairs(struct pair *pairs, const pgo_s3_field *query, size_t co
 }
 
 int pgo_s3_query(pgo_buffer *out, const pgo_s3_field *query, size_t count) {
-    if (count == 0) return pgo_buffer_puts(out, "");
+    if (count == 0)
+        return pgo_buffer_puts(out, "");
     struct pair *pairs = calloc(count, sizeof *pairs);
     int rc = pairs ? encode_pairs(pairs, query, count) : PGO_E_NOMEM;
-    if (rc != 0) goto out;
+    if (rc != 0)
+        goto out;
     qsort(pairs, count, sizeof *pairs, compare_pairs);
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = pgo_buffer_printf(out, "%s%s=%s", i ? "&" : "",
@@ -78,7 +83,8 @@ out:
 static int compare_names(const pgo_s3_field *a, const pgo_s3_field *b) {
     size_t shorter = a->name_length < b->name_length ? a->name_length : b->name_length;
     int order = strncasecmp(a->name, b->name, shorter);
-    if (order != 0) return order;
+    if (order != 0)
+        return order;
     return (a->name_length > b->name_length) - (a->name_length < b->name_length);
 }
 
@@ -109,8 +115,10 @@ static int append_trimmed(pgo_buffer *out, const char *text, size_t length) {
     bool gap = false, begun = false;
     for (size_t i = 0; i < length && rc == 0; i++) {
         bool space = isspace((unsigned char)text[i]);
-        if (!space && gap && begun) rc = pgo_buffer_append(out, " ", 1);
-        if (!space && rc == 0) rc = pgo_buffer_append(out, &text[i], 1);
+        if (!space && gap && begun)
+            rc = pgo_buffer_append(out, " ", 1);
+        if (!space && rc == 0)
+            rc = pgo_buffer_append(out, &text[i], 1);
         begun = begun || !space;
         gap = space;
     }
@@ -124,9 +132,12 @@ static bool same_name(const pgo_s3_field *a, const pgo_s3_field *b) {
 static int signed_names(pgo_buffer *out, const pgo_s3_field **sorted) {
     int rc = 0;
     for (size_t i = 0; sorted[i] && rc == 0; i++) {
-        if (i && same_name(sorted[i - 1], sorted[i])) continue;
-        if (i) rc = pgo_buffer_append(out, ";", 1);
-        if (rc == 0) rc = append_lower(out, sorted[i]->name, sorted[i]->name_length);
+        if (i && same_name(sorted[i - 1], sorted[i]))
+            continue;
+        if (i)
+            rc = pgo_buffer_append(out, ";", 1);
+        if (rc == 0)
+            rc = append_lower(out, sorted[i]->name, sorted[i]->name_length);
     }
     return rc;
 }
@@ -138,10 +149,13 @@ static int canonical_headers(pgo_buffer *out, const pgo_s3_field **sorted) {
             rc = pgo_buffer_append(out, ",", 1);
         } else {
             rc = append_lower(out, sorted[i]->name, sorted[i]->name_length);
-            if (rc == 0) rc = pgo_buffer_append(out, ":", 1);
+            if (rc == 0)
+                rc = pgo_buffer_append(out, ":", 1);
         }
-        if (rc == 0) rc = append_trimmed(out, sorted[i]->value, sorted[i]->value_length);
-        if (rc == 0 && !same_name(sorted[i], sorted[i + 1])) rc = pgo_buffer_append(out, "\n", 1);
+        if (rc == 0)
+            rc = append_trimmed(out, sorted[i]->value, sorted[i]->value_length);
+        if (rc == 0 && !same_name(sorted[i], sorted[i + 1]))
+            rc = pgo_buffer_append(out, "\n", 1);
     }
     return rc;
 }
@@ -150,16 +164,25 @@ static int canonical_headers(pgo_buffer *out, const pgo_s3_field **sorted) {
 
 int pgo_s3_canonical(pgo_buffer *out, const pgo_s3_request *request) {
     const pgo_s3_field **sorted = sorted_headers(request);
-    if (!sorted) return PGO_E_NOMEM;
+    if (!sorted)
+        return PGO_E_NOMEM;
     int rc = pgo_buffer_printf(out, "%s\n", request->method);
-    if (rc == 0) rc = pgo_s3_encode(out, request->path, request->path_length, true);
-    if (rc == 0) rc = pgo_buffer_append(out, "\n", 1);
-    if (rc == 0) rc = pgo_s3_query(out, request->query, request->query_count);
-    if (rc == 0) rc = pgo_buffer_append(out, "\n", 1);
-    if (rc == 0) rc = canonical_headers(out, sorted);
-    if (rc == 0) rc = pgo_buffer_append(out, "\n", 1);
-    if (rc == 0) rc = signed_names(out, sorted);
-    if (rc == 0) rc = pgo_buffer_printf(out, "\n%s", request->payload_hash);
+    if (rc == 0)
+        rc = pgo_s3_encode(out, request->path, request->path_length, true);
+    if (rc == 0)
+        rc = pgo_buffer_append(out, "\n", 1);
+    if (rc == 0)
+        rc = pgo_s3_query(out, request->query, request->query_count);
+    if (rc == 0)
+        rc = pgo_buffer_append(out, "\n", 1);
+    if (rc == 0)
+        rc = canonical_headers(out, sorted);
+    if (rc == 0)
+        rc = pgo_buffer_append(out, "\n", 1);
+    if (rc == 0)
+        rc = signed_names(out, sorted);
+    if (rc == 0)
+        rc = pgo_buffer_printf(out, "\n%s", request->payload_hash);
     free(sorted);
     return rc;
 }
@@ -170,7 +193,8 @@ int pgo_s3_string_to_sign(pgo_buffer *out, const pgo_s3_key *key, const char *ca
     char hex[PGO_DIGEST_HEX];
     size_t got;
     int rc = pgo_digest_of("sha256", canonical, length, digest, &got, err);
-    if (rc != 0) return rc;
+    if (rc != 0)
+        return rc;
     pgo_hex(digest, got, hex);
     rc = pgo_buffer_printf(out, ALGORITHM "\n%s\n%.8s/%s/%s/aws4_request\n%s", key->time, key->time,
                            key->region, key->service, hex);
@@ -184,13 +208,15 @@ int pgo_s3_signing_key(const pgo_s3_key *key, unsigned char out[static 32], pgo_
     unsigned char chain[PGO_DIGEST_MAX];
     size_t got = key->secret_length + 4;
     char *first = malloc(got);
-    if (!first) return out_of_memory(err);
+    if (!first)
+        return out_of_memory(err);
     memcpy(first, "AWS4", 4);
     memcpy(first + 4, key->secret_key, key->secret_length);
     int rc = pgo_hmac("sha256", first, got, links[0], strlen(links[0]), chain, &got, err);
     for (size_t i = 1; i < sizeof links / sizeof *links && rc == 0; i++)
         rc = pgo_hmac("sha256", chain, got, links[i], strlen(links[i]), chain, &got, err);
-    if (rc == 0) memcpy(out, chain, 32);
+    if (rc == 0)
+        memcpy(out, chain, 32);
     explicit_bzero(first, key->secret_length + 4);
     explicit_bzero(chain, sizeof chain);
     free(first);
@@ -208,10 +234,12 @@ int pgo_s3_signature(const pgo_s3_key *key, const pgo_s3_request *request, char 
         goto out;
     }
     rc = pgo_s3_string_to_sign(&text, key, canonical.data, canonical.length, err);
-    if (rc == 0) rc = pgo_s3_signing_key(key, signing, err);
+    if (rc == 0)
+        rc = pgo_s3_signing_key(key, signing, err);
     if (rc == 0)
         rc = pgo_hmac("sha256", signing, sizeof signing, text.data, text.length, digest, &got, err);
-    if (rc == 0) pgo_hex(digest, 32, out);
+    if (rc == 0)
+        pgo_hex(digest, 32, out);
 out:
     explicit_bzero(signing, sizeof signing);
     pgo_buffer_free(&canonical);
@@ -225,13 +253,17 @@ int pgo_s3_authorization(pgo_buffer *out, const pgo_s3_key *key, const pgo_s3_re
                          pgo_err *err) {
     char signature[65];
     int rc = pgo_s3_signature(key, request, signature, err);
-    if (rc != 0) return rc;
+    if (rc != 0)
+        return rc;
     const pgo_s3_field **sorted = sorted_headers(request);
-    if (!sorted) return out_of_memory(err);
+    if (!sorted)
+        return out_of_memory(err);
     rc = pgo_buffer_printf(out, ALGORITHM " Credential=%s/%.8s/%s/%s/aws4_request, SignedHeaders=",
                            key->access_key, key->time, key->region, key->service);
-    if (rc == 0) rc = signed_names(out, sorted);
-    if (rc == 0) rc = pgo_buffer_printf(out, ", Signature=%s", signature);
+    if (rc == 0)
+        rc = signed_names(out, sorted);
+    if (rc == 0)
+        rc = pgo_buffer_printf(out, ", Signature=%s", signature);
     free(sorted);
     return rc == 0 ? 0 : out_of_memory(err);
 }
@@ -247,9 +279,12 @@ static int presign_values(pgo_buffer values[static 5], const pgo_s3_key *key,
     if (rc == 0)
         rc = pgo_buffer_printf(&values[1], "%s/%.8s/%s/%s/aws4_request", key->access_key, key->time,
                                key->region, key->service);
-    if (rc == 0) rc = pgo_buffer_puts(&values[2], key->time);
-    if (rc == 0) rc = pgo_buffer_printf(&values[3], "%ld", seconds);
-    if (rc == 0) rc = signed_names(&values[4], sorted);
+    if (rc == 0)
+        rc = pgo_buffer_puts(&values[2], key->time);
+    if (rc == 0)
+        rc = pgo_buffer_printf(&values[3], "%ld", seconds);
+    if (rc == 0)
+        rc = signed_names(&values[4], sorted);
     free(sorted);
     return rc;
 }
@@ -266,18 +301,23 @@ int pgo_s3_presign(pgo_buffer *out, const pgo_s3_key *key, const pgo_s3_request 
     pgo_s3_request whole = *request;
     pgo_s3_field *query = calloc(request->query_count + 5, sizeof *query);
     int rc = query ? presign_values(values, key, request, seconds) : PGO_E_NOMEM;
-    if (rc != 0) goto out;
-    for (size_t i = 0; i < 5; i++) query[i] = field(names[i], &values[i]);
+    if (rc != 0)
+        goto out;
+    for (size_t i = 0; i < 5; i++)
+        query[i] = field(names[i], &values[i]);
     if (request->query_count)
         memcpy(query + 5, request->query, request->query_count * sizeof *query);
     whole.query = query;
     whole.query_count += 5;
     whole.payload_hash = PGO_S3_UNSIGNED;
     rc = pgo_s3_signature(key, &whole, signature, err);
-    if (rc == 0) rc = pgo_s3_query(out, query, whole.query_count);
-    if (rc == 0) rc = pgo_buffer_printf(out, "&X-Amz-Signature=%s", signature);
+    if (rc == 0)
+        rc = pgo_s3_query(out, query, whole.query_count);
+    if (rc == 0)
+        rc = pgo_buffer_printf(out, "&X-Amz-Signature=%s", signature);
 out:
-    for (size_t i = 0; i < 5; i++) pgo_buffer_free(&values[i]);
+    for (size_t i = 0; i < 5; i++)
+        pgo_buffer_free(&values[i]);
     free(query);
     return rc == PGO_E_NOMEM ? out_of_memory(err) : rc;
 }

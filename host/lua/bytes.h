@@ -8,7 +8,8 @@
 
 struct pgo_bytes {
     size_t length, capacity;
-    char *data; /* owned; NULL once freed */
+    char *data;    /* owned; NULL once freed */
+    unsigned pins; /* ops that read it now; while there are any it cannot be freed */
 };
 
 /* Pushes an empty block with room for `capacity` bytes. Raises PGO-NOMEM. */
