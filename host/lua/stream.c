@@ -153,6 +153,7 @@ typedef struct {
     const char *text;      /* borrowed from the Lua stack */
     size_t length, at;
     uint64_t moved;
+    bool keep_open; /* pipe: the end is not passed on */
 } move_op;
 
 static void move_finish(move_op *op, int status) {
@@ -188,7 +189,7 @@ static void move_end(move_op *op) {
             move_finish(op, 0);
         }
     } else if (pgo_stream_ended(op->from, &err)) {
-        if (op->to != NULL) {
+        if (op->to != NULL && !op->keep_open) {
             pgo_stream_end(op->to, err);
         }
         if (err != NULL) {
@@ -269,13 +270,16 @@ static int stream_write(lua_State *L) {
     return pgo_await(L, &op->op, push_moved);
 }
 
-/* stream:pipe(to) -> count   [-0, +1, e]  until the end, which is passed on */
+/* stream:pipe(to, {keep_open=}) -> count   [-0, +1, e]  until the end, which is passed on unless
+ * keep_open */
 static int stream_pipe(lua_State *L) {
     pgo_stream *from = pgo_lua_check_stream(L, 1), *to = pgo_lua_check_stream(L, 2);
+    bool keep_open = pgo_opt_boolean(L, 3, "keep_open", false);
     move_op *op = pgo_lua_op(L, sizeof *op);
     pgo_op_init(&op->op, &move_type, pgo_lua_loop(L));
     op->from = pgo_stream_ref(from);
     op->to = pgo_stream_ref(to);
+    op->keep_open = keep_open;
     return pgo_await(L, &op->op, push_moved);
 }
 

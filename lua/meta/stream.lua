@@ -35,11 +35,12 @@ function stream:take(size) end
 ---@return integer count
 function stream:write(data) end
 
----Moves everything to another stream, the end included.
+---Moves everything to another stream. The end is passed on, unless `keep_open`: then the caller finishes it.
 ---@async
 ---@param to pgorch.Stream
+---@param options? {keep_open?: boolean}
 ---@return integer count
-function stream:pipe(to) end
+function stream:pipe(to, options) end
 
 ---Reads to the end and drops it.
 ---@async

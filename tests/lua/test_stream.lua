@@ -63,6 +63,16 @@ describe("a stream", function()
     end)
   end)
 
+  it("may be piped without its end, which the caller then gives", function()
+    local a, b = stream.new(), stream.new()
+    a:write "dump"
+    a:finish()
+    expect(a:pipe(b, { keep_open = true })).is(4)
+    b:fail "the dump failed"
+    expect(b:read()).is "dump"
+    expect(function() b:read() end).raises "PGO-IO"
+  end)
+
   it("gives up a cancelled read and stays usable", function()
     local s = stream.new()
     expect(function() task.timeout(0.01, s.read, s) end).raises "PGO-TIMEOUT"

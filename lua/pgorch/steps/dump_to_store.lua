@@ -10,8 +10,6 @@ local task      = require "pgorch.task"
 local pg_client = require "pgorch.pg_client"
 local values    = require "pgorch.recipe.values"
 
-local BLOCK = 256 * 1024
-
 local function prefix(ctx)
   return ("pgorch/%s/"):format(ctx.run.id)
 end
@@ -39,12 +37,7 @@ end
 
 -- The good end is given to the upload only after exit status 0: a cut dump must not become an object.
 local function pump(proc, into, tail, said)
-  while true do
-    local block = proc.stdout:take(BLOCK)
-    if not block then break end
-    into:write(block)
-    block:free()
-  end
+  proc.stdout:pipe(into, { keep_open = true })
   local ended = proc:wait()
   said:join()
   if ended.code == 0 then return into:finish() end
