@@ -1,0 +1,92 @@
+-- Finds a PostgreSQL server's programs: the folder asked for, the distribution's, the one that the build fetched, PATH.
+-- Runs nothing but `postgres --version`.
+
+local env     = require "pgorch.env"
+local fail    = require "pgorch.error"
+local fs      = require "pgorch.fs"
+local host    = require "pgorch.native.host"
+local process = require "pgorch.process"
+
+local binaries = {}
+
+local NEEDED = { "postgres", "initdb", "psql", "pg_dump", "pg_restore" }
+
+---@class pgorch.sandbox.Server
+---@field bin string        folder of the programs
+---@field version string    "15.18"
+---@field major integer
+---@field user string|nil   whom the server runs as; nil: as pgorch itself
+
+--- The program in `bin` that is missing, or nil.
+local function missing(bin)
+  for _, name in ipairs(NEEDED) do
+    if not fs.exists(bin .. "/" .. name) then return name end
+  end
+end
+
+--- The folder of the highest major version below a root laid out as Debian does it.
+local function newest(root)
+  local best, found
+  for _, name in ipairs(fs.exists(root) and fs.list(root) or {}) do
+    local major = tonumber(name)
+    local bin = ("%s/%s/bin"):format(root, name)
+    if major and (not best or major > best) and not missing(bin) then best, found = major, bin end
+  end
+  return found
+end
+
+--- Where `./bootstrap` unpacks a server when the distribution's may not be installed.
+local function fetched()
+  return host.executable():gsub("/[^/]+$", "") .. "/../deps/postgresql/usr/lib/postgresql"
+end
+
+local function in_path()
+  for entry in (env.get "PATH" or ""):gmatch "[^:]+" do
+    if not missing(entry) then return entry end
+  end
+end
+
+local function asked_for(wanted, whence)
+  local name = missing(wanted)
+  if name then
+    fail.raise("PGO-SANDBOX", ("%s holds no %s"):format(wanted, name),
+      { detail = ("%s must name a folder with PostgreSQL's server and client programs"):format(whence) })
+  end
+  return wanted
+end
+
+local function search(wanted)
+  if wanted then return asked_for(wanted, "--postgres") end
+  local configured = env.get "PGORCH_POSTGRES"
+  if configured and configured ~= "" then return asked_for(configured, "PGORCH_POSTGRES") end
+  local found = newest "/usr/lib/postgresql" or newest(fetched())
+    or in_path()
+  if found then return found end
+  fail.raise("PGO-SANDBOX", "there is no PostgreSQL server on this machine", { detail =
+    "install one (Debian: apt install postgresql; Fedora: dnf install postgresql-server postgresql-contrib), "
+    .. "or name its bin folder with --postgres or PGORCH_POSTGRES" })
+end
+
+--- Servers refuse to run as root: as root they run as `postgres`, else `nobody`.
+local function server_user()
+  if host.user().uid ~= 0 then return nil end
+  for _, name in ipairs { "postgres", "nobody" } do
+    if host.has_user(name) then return name end
+  end
+  fail.raise("PGO-SANDBOX", "PostgreSQL does not run as root, and this machine has no user `postgres` or `nobody`",
+    { detail = "run pgorch as an ordinary user" })
+end
+
+--- Finds the programs.
+---@param wanted? string a bin folder; nothing else is looked at when it is given
+---@return pgorch.sandbox.Server
+function binaries.find(wanted)
+  local bin = search(wanted)
+  local text = process.run { bin .. "/postgres", "--version" }.stdout
+  local version = text:match "PostgreSQL%) (%S+)"
+  local major = version and math.tointeger(tonumber(version:match "^%d+"))
+  if not major then fail.raise("PGO-SANDBOX", ("%s/postgres says: %s"):format(bin, text)) end
+  return { bin = bin, version = version, major = major, user = server_user() }
+end
+
+return binaries

@@ -1,0 +1,72 @@
+-- The source side of the world: a cluster like a managed provider's, with the sample data in it.
+-- Knows no provider: the stand-ins describe this cluster in their own words.
+
+local crypto    = require "pgorch.crypto"
+local fail      = require "pgorch.error"
+local http      = require "pgorch.http"
+local pg        = require "pgorch.pg"
+local postgres  = require "pgorch.sandbox.postgres"
+local resource  = require "pgorch.native.resource"
+local template  = require "pgorch.sandbox.postgres.template"
+
+local source = {}
+
+source.ADMIN, source.DBNAME = "vultradmin", "defaultdb"
+
+-- Durable settings would only slow the loading down; minimal WAL lets new tables skip it.
+local LOADING = { wal_level = "minimal", max_wal_senders = "0", maintenance_work_mem = "128MB" }
+
+local function script(name)
+  return assert(resource.read("pgorch/sandbox/" .. name), name)
+end
+
+local function load(server, dir, o, sample)
+  postgres.initdb(server, dir .. "/data")
+  local cluster <close> = postgres.start(server, dir, LOADING)
+  cluster:psql(script "source_roles.sql", {})
+  cluster:psql(sample, { user = source.ADMIN, dbname = source.DBNAME, variables = { scale = o.scale } })
+  if not o.sql then cluster:psql(script "source_extras.sql", { dbname = source.DBNAME }) end
+  cluster:close "INT"
+end
+
+--- A password with what URLs, shells, conninfo strings and passfiles stumble over, and enough chance to be one.
+local function new_password()
+  return ("p@ss/w%%rd:'\"\\ ü?&=+#%s"):format(crypto.hex(crypto.random(12)))
+end
+
+--- Starts the cluster.
+---@param world table {dir, server, tls}
+---@param o? { scale: number?, sql: string? } sql: a script (text) to load in place of the sample
+---@return table source {cluster, host, port, user, password, dbname, url, ca_pem, ca_file, version}
+function source.start(world, o)
+  o = { scale = o and o.scale or 1, sql = o and o.sql }
+  local server, dir = world.server, world.dir .. "/source"
+  local sample = o.sql or script "sample.sql"
+  postgres.prepare(server, dir, world.tls)
+  local identity = { server.version, server.user or "self", tostring(o.scale), script "source_roles.sql",
+    script "source_extras.sql", sample }
+  template.provide({ kind = o.sql and "source-custom" or ("source-%s"):format(o.scale), identity = identity },
+    dir .. "/data", function() load(server, dir, o, sample) end)
+  local cluster = postgres.start(server, dir)
+  local made = { cluster = cluster, host = cluster.host, port = cluster.port, user = source.ADMIN,
+    password = new_password(),
+    dbname = source.DBNAME, ca_pem = world.tls.ca_pem, ca_file = world.tls.ca_file, version = server.major }
+  local conn <close> = cluster:connect()
+  conn:exec(("ALTER ROLE %s PASSWORD %s"):format(pg.ident(made.user), pg.literal(made.password)))
+  made.url = cluster:url(made.user, made.password, made.dbname) .. "?sslmode=require"
+  return made
+end
+
+--- A real database in the place of the cluster: what the stand-ins need to know of it.
+---@param url string
+---@return table source as from start, without a cluster
+function source.from_url(url)
+  local user, password, host, port, dbname = url:match "^postgres%a*://([^:/@]+):([^/@]*)@([^:/?]+):?(%d*)/([^/?]+)"
+  if not user then
+    fail.raise("PGO-SANDBOX", "the source's URL is not postgres://USER:PASSWORD@HOST:PORT/DB")
+  end
+  return { url = url, user = http.unescape(user), password = http.unescape(password), host = host,
+    port = math.tointeger(tonumber(port)) or 5432, dbname = http.unescape(dbname) }
+end
+
+return source
