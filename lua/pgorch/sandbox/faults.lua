@@ -55,6 +55,29 @@ faults.names = {
   ["vultr.regenerate_keys"] = "POST /v2/object-storage/ID/regenerate-keys",
   ["vultr.buckets"] = "GET /v2/object-storage/ID/bucket", ["vultr.create_bucket"] = "POST there",
   ["vultr.delete_bucket"] = "DELETE /v2/object-storage/ID/bucket/NAME",
+
+  ["heroku.any"] = "any request to the Platform or the Data API",
+  ["heroku.account"] = "GET /account", ["heroku.app"] = "GET /apps/APP", ["heroku.app.create"] = "POST /apps",
+  ["heroku.app.update"] = "PATCH /apps/APP (maintenance)", ["heroku.app.delete"] = "DELETE /apps/APP",
+  ["heroku.config"] = "GET /apps/APP/config-vars", ["heroku.config.update"] = "PATCH there",
+  ["heroku.formation"] = "GET /apps/APP/formation", ["heroku.formation.update"] = "PATCH there",
+  ["heroku.dynos"] = "GET /apps/APP/dynos", ["heroku.releases"] = "GET /apps/APP/releases",
+  ["heroku.addons"] = "GET /apps/APP/addons", ["heroku.addon"] = "GET /apps/APP/addons/ADDON",
+  ["heroku.addon.create"] = "POST /apps/APP/addons", ["heroku.addon.delete"] = "DELETE /apps/APP/addons/ADDON",
+  ["heroku.addon.resolve"] = "POST /actions/addons/resolve",
+  ["heroku.attachments"] = "GET addon-attachments, of an app or an add-on",
+  ["heroku.attachment.create"] = "POST /addon-attachments",
+  ["heroku.attachment.delete"] = "DELETE /addon-attachments/ID",
+  ["heroku.attachment.resolve"] = "POST /actions/addon-attachments/resolve", ["heroku.plans"] = "GET plans",
+  ["heroku.database"] = "GET /client/v11/databases/ID", ["heroku.wait_status"] = "GET there /wait_status",
+  ["heroku.reset"] = "PUT there /reset", ["heroku.restore"] = "POST there /restores",
+  ["heroku.backup"] = "POST there /backups", ["heroku.copy"] = "POST there /transfers",
+  ["heroku.transfers"] = "GET /client/v11/apps/APP/transfers", ["heroku.transfer"] = "GET there /ID",
+  ["heroku.cancel"] = "POST there /ID/actions/cancel", ["heroku.credentials"] = "GET credentials of a database",
+
+  ["worker.provision"] = "an add-on at Heroku: any fault makes it end as deprovisioned",
+  ["worker.start"] = "a transfer before it starts: `delay` keeps it pending",
+  ["worker.restore"] = "a transfer at work: `delay` makes it slow, `answer` makes it fail with `message`",
 }
 
 local function path_of(world, name) return world.dir .. "/faults/" .. name end
