@@ -1,0 +1,104 @@
+-- pgorch sandbox: a local world for as long as COMMAND runs, or until Ctrl-C when there is none.
+-- COMMAND keeps the terminal, and its exit status is passed on.
+
+local env     = require "pgorch.env"
+local fail    = require "pgorch.error"
+local process = require "pgorch.process"
+local sandbox = require "pgorch.sandbox.init"
+local task    = require "pgorch.task"
+local term    = require "pgorch.term"
+
+local command = { summary = "a local world of real PostgreSQL servers and stand-ins of Heroku, Vultr and S3" }
+
+command.usage = [[pgorch sandbox [OPTION...] [-- COMMAND...]
+
+  --postgres BINDIR       programs of the PostgreSQL server to run (also PGORCH_POSTGRES)
+  --scale N               size of the sample data: 1 is about 100 MB (default 1)
+  --sql FILE              a script to load in place of the sample data
+  --source-url-env VAR    a real source: VAR holds its URL
+  --s3-endpoint URL       a real object store; its keys are read from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+]]
+
+local DAY = 24 * 3600
+
+local function needed(name)
+  return env.get(name) or fail.raise("PGO-USAGE", ("the variable %s is not set"):format(name))
+end
+
+local OPTIONS = {
+  ["--postgres"] = function(options, value) options.postgres = value end,
+  ["--scale"] = function(options, value)
+    local scale = tonumber(value)
+    if not scale or scale <= 0 then fail.raise("PGO-USAGE", "--scale must be a number above 0") end
+    options.source = { scale = scale }
+  end,
+  ["--sql"] = function(options, value) options.source = { sql = require("pgorch.fs").read(value, 1 << 28) } end,
+  ["--source-url-env"] = function(options, value) options.source = { url = needed(value) } end,
+  ["--s3-endpoint"] = function(options, value)
+    options.s3 = { url = value, access_key = needed "AWS_ACCESS_KEY_ID", secret_key = needed "AWS_SECRET_ACCESS_KEY",
+      region = env.get "AWS_DEFAULT_REGION" }
+  end,
+}
+
+--- Splits the command line into the world's options and COMMAND.
+---@param arguments string[]
+---@return table options
+---@return string[] words of COMMAND
+function command.parse(arguments)
+  local options, i = {}, 1
+  while i <= #arguments and arguments[i] ~= "--" do
+    local name, value = arguments[i]:match "^(%-%-[^=]+)=(.*)$"
+    name = name or arguments[i]
+    local set = OPTIONS[name]
+    if not set then
+      fail.raise("PGO-USAGE", ("pgorch sandbox does not know %s"):format(name), { detail = command.usage })
+    end
+    if not value then
+      i = i + 1
+      value = arguments[i] or fail.raise("PGO-USAGE", name .. " needs a value")
+    end
+    set(options, value)
+    i = i + 1
+  end
+  return options, table.move(arguments, i + 1, #arguments, 1, {})
+end
+
+--- Runs a program in a world, with pgorch's own terminal. Ctrl-C reaches it by the terminal: its end is waited for.
+---@param world pgorch.sandbox.World
+---@param words string[]
+---@param more? table<string, string> further variables
+---@return integer exit status
+function command.run_in(world, words, more)
+  local variables = sandbox.environment(world)
+  for name, value in pairs(more or {}) do variables[name] = value end
+  local arguments = table.move(words, 1, #words, 1, { env = variables, env_clear = true, terminal = true,
+    death_signal = "TERM" })
+  local result = task.shield(365 * DAY, function()
+    local proc <close> = process.spawn(arguments)
+    return proc:wait()
+  end)
+  return result.code
+end
+
+local function show(world)
+  local names = {}
+  for name in pairs(world.env) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    term.out(("export %s='%s'\n"):format(name, (world.env[name]:gsub("'", "'\\''"))))
+  end
+  term.err "The sandbox runs until Ctrl-C.\n"
+  local ok, why = pcall(task.sleep, 365 * DAY)
+  if not ok and not task.cancelled(why) then error(why, 0) end
+  return 0
+end
+
+function command.run(arguments)
+  local options, words = command.parse(arguments)
+  return sandbox.run(options, function(world)
+    if #words == 0 then return show(world) end
+    return command.run_in(world, words)
+  end)
+end
+
+return command

@@ -1,0 +1,174 @@
+-- A local world: real PostgreSQL clusters on both sides, stand-ins of Heroku, the providers and object storage, and the
+-- variables by which pgorch and the real clients find them. Loopback only, throwaway; knows nothing of runs.
+
+local certificate = require "pgorch.sandbox.certificate"
+local binaries    = require "pgorch.sandbox.postgres.binaries"
+local env         = require "pgorch.env"
+local folder      = require "pgorch.sandbox.folder"
+local fs          = require "pgorch.fs"
+local heroku      = require "pgorch.sandbox.heroku"
+local log         = require "pgorch.log"
+local resource    = require "pgorch.resource"
+local source      = require "pgorch.sandbox.source"
+local target      = require "pgorch.sandbox.target"
+local task        = require "pgorch.task"
+
+local sandbox = {}
+
+-- Stand-ins of providers: a module that is there is started. Each gives {url, close} and what `variables` reads.
+local PROVIDERS = { "vultr", "linode" }
+
+---@class pgorch.sandbox.World
+---@field dir string                    what PGORCH_SANDBOX names
+---@field env table<string, string>     what COMMAND sees beside the caller's own environment
+---@field source table                  see source.lua
+---@field target pgorch.sandbox.Target
+---@field heroku pgorch.sandbox.Heroku
+---@field s3 table
+---@field vultr table
+---@field group table                   tasks of the stand-ins
+local World = {}
+World.__index = World
+
+--- Asks for a fault: world:fault { at = "heroku.restore", answer = 503, times = "always" }.
+function World:fault(fault)
+  local asked = {}
+  for name, value in pairs(fault) do
+    if name ~= "at" then asked[name] = value end
+  end
+  require("pgorch.sandbox.faults").put(self, fault.at, asked)
+end
+
+--- Takes all of it down, in reverse. Idempotent.
+function World:close()
+  if self.closed then return end
+  self.closed = true
+  task.shield(60, function()
+    for i = #self.parts, 1, -1 do
+      local ok, why = pcall(self.parts[i].close, self.parts[i])
+      if not ok then log.warn("a part of the sandbox did not end well", { why = tostring(why) }) end
+    end
+    fs.remove_tree(self.dir)
+  end)
+end
+
+World.__close = World.close
+
+local function add(self, part)
+  self.parts[#self.parts + 1] = part
+  return part
+end
+
+local function start_clusters(self, opts)
+  local function start_source()
+    if opts.source and opts.source.url then
+      self.source = source.from_url(opts.source.url)     -- a real one
+      return
+    end
+    self.source = source.start(self, opts.source)
+    add(self, self.source.cluster)
+  end
+  local function start_target()
+    self.target = target.start(self)
+    add(self, self.target.cluster)
+  end
+  task.group(function(group)
+    group:spawn(start_source)
+    group:spawn(start_target)
+  end)
+end
+
+local function default_apps(self)
+  return {
+    { name = "demo-app", dynos = { web = 2, worker = 1 },
+      config = { DATABASE_URL = self.source.url, RAILS_ENV = "production", SECRET_KEY_BASE = "not-a-secret" } },
+    { name = "somebody-elses-app", dynos = { web = 1 }, foreign = true },
+  }
+end
+
+local function start_stand_ins(self, opts)
+  local about = {}
+  for name, value in pairs(opts.heroku or {}) do about[name] = value end
+  about.apps = about.apps or default_apps(self)
+  self.heroku = add(self, heroku.start(self, about))
+  if opts.s3 and opts.s3.url then
+    self.s3 = opts.s3                            -- a real object store in place of the stand-in
+  else
+    self.s3 = add(self, require("pgorch.sandbox.s3").start(self, opts.s3))
+  end
+  for _, name in ipairs(PROVIDERS) do
+    if resource.find(("pgorch/sandbox/%s.lua"):format(name)) then
+      self[name] = add(self, require("pgorch.sandbox." .. name).start(self, opts[name]))
+    end
+  end
+end
+
+--- What COMMAND sees. (Debian's AWS CLI ignores AWS_ENDPOINT_URL: it needs --endpoint-url.)
+local function variables(self)
+  local home = self.dir .. "/home"
+  local all = {
+    PGORCH_SANDBOX = self.dir, SOURCE_DATABASE_URL = self.source.url,
+    HEROKU_HOST = self.heroku.url, HEROKU_DATA_HOST = "127.0.0.1", HEROKU_PARTICLEBOARD_URL = self.heroku.url,
+    HEROKU_API_KEY = self.heroku.token, DISABLE_TELEMETRY = "true", HEROKU_SKIP_NEW_VERSION_CHECK = "true",
+    AWS_ENDPOINT_URL = self.s3.url, AWS_ACCESS_KEY_ID = self.s3.access_key, AWS_SECRET_ACCESS_KEY = self.s3.secret_key,
+    AWS_DEFAULT_REGION = self.s3.region or "us-east-1", AWS_EC2_METADATA_DISABLED = "true",
+    NO_PROXY = "127.0.0.1,localhost", no_proxy = "127.0.0.1,localhost",
+    HOME = home, XDG_CONFIG_HOME = home .. "/.config", XDG_DATA_HOME = home .. "/.local/share",
+    XDG_CACHE_HOME = home .. "/.cache", XDG_STATE_HOME = home .. "/.local/state",
+  }
+  if self.vultr then all.VULTR_API_URL, all.VULTR_API_KEY = self.vultr.url, self.vultr.api_key end
+  if self.linode then all.LINODE_API_URL, all.LINODE_TOKEN = self.linode.url, self.linode.token end
+  return all
+end
+
+local function build(self, opts)
+  self.server = binaries.find(opts.postgres)
+  for _, name in ipairs { "tls", "home", "faults" } do fs.mkdir(self.dir .. "/" .. name) end
+  self.tls = certificate.make(self.dir .. "/tls")
+  self.ca_pem = self.tls.ca_pem
+  start_clusters(self, opts)
+  start_stand_ins(self, opts)
+  self.env = variables(self)
+  for name, value in pairs(opts.env or {}) do self.env[name] = value end
+end
+
+--- Starts a world. Its tasks run in `group`, which must not end before the world is closed.
+---@param group table a task.group's
+---@param opts? { source: table?, heroku: table?, s3: table?, vultr: table?, postgres: string?, env: table? }
+---  source {scale, sql}; heroku see heroku.start; s3 {url, access_key, secret_key} is a real one; postgres: a bin
+--- folder
+---@return pgorch.sandbox.World world <close>
+function sandbox.start(group, opts)
+  pcall(folder.sweep)
+  local world = setmetatable({ dir = folder.make(), group = group, parts = {} }, World)
+  local ok, why = pcall(build, world, opts or {})
+  if ok then return world end
+  world:close()
+  error(why, 0)
+end
+
+--- Runs fn(world) in a world that lives as long.
+---@param opts? table as for start
+---@param fn fun(world: pgorch.sandbox.World): any
+function sandbox.run(opts, fn)
+  return task.group(function(group)
+    local world <close> = sandbox.start(group, opts)
+    return fn(world)
+  end)
+end
+
+--- The caller's environment with the world's variables in it: for a child that must find the world and nothing else.
+---@param world pgorch.sandbox.World
+---@return table<string, string>
+function sandbox.environment(world)
+  local all = env.all()
+  -- A proxy would be asked for loopback, and a profile or a config file of the user's could name a real account.
+  for _, name in ipairs { "AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
+    "HEROKU_HEADERS", "HEROKU_POSTGRESQL_HOST", "DATABASE_URL", "PGSERVICE", "PGSERVICEFILE", "PGPASSFILE", "PGHOST",
+      "PGPORT",
+    "PGUSER", "PGPASSWORD", "PGDATABASE", "PGOPTIONS" } do all[name] = nil end
+  for name, value in pairs(world.env) do all[name] = value end
+  return all
+end
+
+return sandbox
