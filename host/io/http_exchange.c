@@ -241,6 +241,10 @@ void pgo_exchange_on_end(void *cls, struct MHD_Connection *connection, void **co
 
 /* --- what the request says --- */
 
+bool pgo_exchange_over(const pgo_exchange *exchange) {
+    return exchange->connection == NULL;
+}
+
 const char *pgo_exchange_method(const pgo_exchange *exchange) {
     return exchange->method;
 }

@@ -56,7 +56,6 @@ void pgo_exchange_sleep(pgo_exchange *exchange, int what);
 void pgo_exchange_wake(pgo_exchange *exchange); /* never inside them; fine when awake */
 /* Fails the request's body, unless it came whole. */
 void pgo_exchange_end_body(pgo_exchange *exchange, const char *why);
-void pgo_exchange_cut(pgo_exchange *exchange);
 /* Hands a reference of a new exchange to whoever accepts. */
 void pgo_server_offer(pgo_http_server *server, pgo_exchange *exchange);
 void pgo_server_kick(pgo_http_server *server); /* runs the daemon on the loop's next turn */

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* The daemon copies a streamed answer through a buffer of this size. */
+enum { BLOCK = 128 * 1024 };
+
 static void on_data(pgo_stream *stream, void *arg) {
     pgo_exchange *exchange = arg;
     (void)stream;
@@ -101,16 +104,30 @@ static pgo_stream *stream_of(pgo_loop *loop, const pgo_reply *reply) {
 }
 
 static struct MHD_Response *response_of(pgo_respond *respond, const pgo_reply *reply) {
+    void *data = (void *)(uintptr_t)(reply->data != NULL ? reply->data : "");
     uint64_t length = reply->length < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)reply->length;
-    if (reply->data && respond->stream) {
+    if (reply->data != NULL) {
         length = reply->size;
-    } else if (!reply->stream && reply->length < 0) {
-        return MHD_create_response_from_buffer(reply->size,
-                                               (void *)(uintptr_t)(reply->data ? reply->data : ""),
-                                               MHD_RESPMEM_MUST_COPY);
     }
-    return MHD_create_response_from_callback(length, 128 * 1024, read_answer, respond->exchange,
-                                             NULL);
+    if (respond->stream == NULL && (reply->data != NULL || reply->length < 0)) {
+        return MHD_create_response_from_buffer(reply->size, data, MHD_RESPMEM_MUST_COPY);
+    }
+    return MHD_create_response_from_callback(length, BLOCK, read_answer, respond->exchange, NULL);
+}
+
+static int refuse(const pgo_exchange *exchange, const pgo_reply *reply, pgo_err *err) {
+    if (reply->status < 200 || reply->status > 599) {
+        return pgo_fail(err, PGO_E_INVALID, "%u is not the status of an answer", reply->status);
+    }
+    if (reply->stream != NULL && reply->stream == exchange->body) {
+        return pgo_fail(err, PGO_E_INVALID,
+                        "a request's body cannot be its own answer: read it first");
+    }
+    if (reply->length >= 0 && reply->data == NULL && reply->stream == NULL &&
+        strcmp(exchange->method, "HEAD") != 0) {
+        return pgo_fail(err, PGO_E_INVALID, "a length without a body is an answer to HEAD only");
+    }
+    return 0;
 }
 
 int pgo_respond_init(pgo_respond *respond, pgo_loop *loop, pgo_exchange *exchange,
@@ -121,12 +138,8 @@ int pgo_respond_init(pgo_respond *respond, pgo_loop *loop, pgo_exchange *exchang
     respond->status = reply->status;
     respond->drop = reply->drop;
     respond->left = reply->cut_after;
-    if (reply->status < 200 || reply->status > 599) {
-        return pgo_fail(err, PGO_E_INVALID, "%u is not the status of an answer", reply->status);
-    }
-    if (reply->stream && reply->stream == exchange->body) {
-        return pgo_fail(err, PGO_E_INVALID,
-                        "a request's body cannot be its own answer: read it first");
+    if (refuse(exchange, reply, err) < 0) {
+        return PGO_E_INVALID;
     }
     if (reply->stream) {
         respond->stream = pgo_stream_ref(reply->stream);

@@ -49,6 +49,9 @@ void pgo_http_accept_init(pgo_http_accept *accept, pgo_loop *loop, pgo_http_serv
 
 /* --- exchange --- */
 
+bool pgo_exchange_over(const pgo_exchange *exchange); /* the connection has done with it */
+/* Ends the connection now; harmless when the exchange is over. */
+void pgo_exchange_cut(pgo_exchange *exchange);
 /* Dropping the last reference of an exchange that was never answered cuts its connection. */
 void pgo_exchange_unref(pgo_exchange *exchange);
 const char *pgo_exchange_method(const pgo_exchange *exchange);
