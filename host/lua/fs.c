@@ -24,7 +24,8 @@ static mode_t mode_of(lua_State *L, lua_Integer digits) {
     lua_Integer place = 1;
     for (lua_Integer left = digits; left > 0; left /= 10, place *= 8) {
         if (left % 10 > 7 || digits > 7777) {
-            pgo_raisef(L, PGO_E_INVALID, "%d is not a mode such as 0600", (int)digits);
+            pgo_raisef(L, PGO_E_INVALID, "%d is not a mode: it is written as in a shell, 0600",
+                       (int)digits);
         }
         mode += left % 10 * place;
     }

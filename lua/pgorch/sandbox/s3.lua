@@ -232,7 +232,7 @@ function s3.start(world, opts)
     serial = serial + 1
     return ("%s/%08d"):format(dir, serial)
   end
-  fs.mkdir(dir, { mode = 448 })
+  fs.mkdir(dir, { mode = 0700 })
   local access, secret = new_keys()
   local endpoint = setmetatable({ server = server, region = server.region, host = "127.0.0.1",
     access_key = opts.access_key or access, secret_key = opts.secret_key or secret }, Endpoint)
