@@ -9,7 +9,7 @@ local buckets = require "pgorch.sandbox.s3.buckets"
 local errors = require "pgorch.sandbox.s3.errors"
 local faults = require "pgorch.sandbox.faults"
 local fs = require "pgorch.fs"
-local http = require "pgorch.http"
+local http_server = require "pgorch.http_server"
 local log = require "pgorch.log"
 local multipart = require "pgorch.sandbox.s3.multipart"
 local objects = require "pgorch.sandbox.s3.objects"
@@ -232,7 +232,7 @@ function s3.start(world, opts)
     serial = serial + 1
     return ("%s/%08d"):format(dir, serial)
   end
-  fs.mkdir(dir, { mode = 0700 })
+  fs.mkdir(dir)
   local access, secret = new_keys()
   local endpoint = setmetatable({ server = server, region = server.region, host = "127.0.0.1",
     access_key = opts.access_key or access, secret_key = opts.secret_key or secret }, Endpoint)
@@ -240,7 +240,7 @@ function s3.start(world, opts)
   endpoint.other = endpoint:add_account "other"
   endpoint:create_bucket("taken-by-somebody-else", endpoint.other.account)
   local handler = faults.wrap(world, s3.operation, function(req) return handle(server, req) end, fault_answer)
-  endpoint.listener = http.serve({ host = endpoint.host, port = opts.port or 0 },
+  endpoint.listener = http_server.serve({ host = endpoint.host, port = opts.port or 0 },
     request_log.wrap("s3", handler, world))
   endpoint.port = endpoint.listener.port
   endpoint.url = ("http://%s:%d"):format(endpoint.host, endpoint.port)

@@ -7,7 +7,7 @@ local clock = require "pgorch.clock"
 local crypto = require "pgorch.crypto"
 local databases = require "pgorch.sandbox.vultr.databases"
 local faults = require "pgorch.sandbox.faults"
-local http = require "pgorch.http"
+local http_server = require "pgorch.http_server"
 local json = require "pgorch.json"
 local request_log = require "pgorch.sandbox.request_log"
 local storage = require "pgorch.sandbox.vultr.storage"
@@ -106,7 +106,7 @@ local function instances(world, opts)
   return {
     entry({ id = crypto.uuid(), label = "demo", tag = "production", host = source.host, port = source.port,
       user = source.user, password = source.password, dbname = source.dbname, version = source.version,
-      ca_pem = source.ca_pem or world.ca_pem, backup_age = opts.backup_age,
+      ca_pem = source.ca_pem, backup_age = opts.backup_age,
       trusted_ips = opts.trusted_ips or { "127.0.0.1/32", "198.51.100.7/32" } },
       { dbs = source.dbs, disk_gb = source.disk_gb }),
     entry { id = crypto.uuid(), label = "analytics", host = "vultr-prod-analytics.vultrdb.invalid", port = 16752,
@@ -139,7 +139,8 @@ function vultr.start(world, opts)
       access_key = s3.access_key, secret_key = s3.secret_key })
   end
   local handler = faults.wrap(world, vultr.operation, function(req) return handle(state, req) end, fault_answer)
-  local listener = http.serve({ host = "127.0.0.1", port = opts.port or 0 }, request_log.wrap("vultr", handler, world))
+  local listener = http_server.serve({ host = "127.0.0.1", port = opts.port or 0 },
+    request_log.wrap("vultr", handler, world))
   return setmetatable({ state = state, listener = listener, port = listener.port, api_key = state.api_key,
     url = ("http://127.0.0.1:%d/v2"):format(listener.port) }, Api)
 end

@@ -1,5 +1,6 @@
 -- Object storage in the Vultr stand-in: subscriptions, their keys and buckets. What it hands out works at the
--- sandbox's S3 endpoint; new keys for a subscription end the old ones there.
+-- sandbox's S3 endpoint; new keys for a subscription end the old ones there. With a real object store in the
+-- endpoint's place, the calls that would change keys or buckets there are refused.
 
 local answer = require "pgorch.sandbox.vultr.answer"
 local clock = require "pgorch.clock"
@@ -24,9 +25,17 @@ function storage.subscription(state, o)
   return { account = o.account, object = {
     id = crypto.uuid(), date_created = stamp(clock.time()), cluster_id = 9, region = "ewr", location = "New Jersey",
     label = o.label, status = o.status, tier = tier(),
-    s3_hostname = ("%s:%d"):format(state.s3.host, state.s3.port), s3_access_key = o.access_key,
+    s3_hostname = (state.s3.url:gsub("^https?://", ""):gsub("/.*$", "")), s3_access_key = o.access_key,
     s3_secret_key = o.secret_key,
   } }
+end
+
+--- Runs a handler that needs the stand-in behind the endpoint.
+local function administered(handler)
+  return function(state, request, ...)
+    if not state.s3.add_account then return answer.error(400, "The object store is not the sandbox's own.") end
+    return handler(state, request, ...)
+  end
 end
 
 local function with(handler)
@@ -57,7 +66,7 @@ end
 
 storage.get = with(function(_, _, entry) return answer.json(200, { object_storage = polled(entry) }) end)
 
-function storage.create(state, request)
+storage.create = administered(function(state, request)
   local given = request.json
   if type(given) ~= "table" or given.cluster_id ~= 9 then return answer.error(400, "Invalid cluster_id.") end
   if given.tier_id ~= nil and given.tier_id ~= 4 then return answer.error(400, "Invalid tier_id.") end
@@ -67,7 +76,7 @@ function storage.create(state, request)
   entry.account, entry.pending = entry.keys.account, PENDING_POLLS
   table.insert(state.storages, entry)
   return answer.json(202, { object_storage = entry.object })
-end
+end)
 
 storage.update = with(function(_, request, entry)
   if type(request.json) ~= "table" or type(request.json.label) ~= "string" then
@@ -77,11 +86,11 @@ storage.update = with(function(_, request, entry)
   return { status = 204 }
 end)
 
-storage.delete = with(function(state, _, entry, index)
+storage.delete = with(administered(function(state, _, entry, index)
   state.s3:regenerate_keys(entry.account) -- nobody is told the new ones
   table.remove(state.storages, index)
   return { status = 204 }
-end)
+end))
 
 function storage.clusters(_, request)
   return answer.page("clusters", { { id = 9, region = "ewr", hostname = "ewr1.vultrobjects.com", deploy = "yes" } },
@@ -95,34 +104,34 @@ function storage.tiers()
   } } })
 end
 
-storage.regenerate_keys = with(function(state, _, entry)
+storage.regenerate_keys = with(administered(function(state, _, entry)
   if entry.object.status ~= "active" then return answer.error(412, "Object storage is not ready.") end
   local o = entry.object
   o.s3_access_key, o.s3_secret_key = state.s3:regenerate_keys(entry.account)
   return answer.json(201, { s3_credentials = { s3_hostname = o.s3_hostname, s3_access_key = o.s3_access_key,
     s3_secret_key = o.s3_secret_key } })
-end)
+end))
 
-storage.buckets = with(function(state, request, entry)
+storage.buckets = with(administered(function(state, request, entry)
   local found = {}
   for i, bucket in ipairs(state.s3:buckets(entry.account)) do
     found[i] = { name = bucket.name, date_created = stamp(bucket.created) }
   end
   return answer.page("buckets", found, request.arguments)
-end)
+end))
 
-storage.create_bucket = with(function(state, request, entry)
+storage.create_bucket = with(administered(function(state, request, entry)
   local name = type(request.json) == "table" and request.json.name
   if type(name) ~= "string" then return answer.error(400, "Invalid bucket name.") end
   local bucket, code = state.s3:create_bucket(name, entry.account)
   if not bucket then return answer.error(400, "Unable to create bucket: " .. code) end
   return answer.json(201, { bucket = { name = name, date_created = stamp(bucket.created) } })
-end)
+end))
 
-storage.delete_bucket = with(function(state, request, entry)
+storage.delete_bucket = with(administered(function(state, request, entry)
   local done, code = state.s3:delete_bucket(request.captures[2], entry.account)
   if not done then return answer.error(code == "NoSuchBucket" and 404 or 400, "Unable to delete bucket: " .. code) end
   return { status = 204 }
-end)
+end))
 
 return storage
