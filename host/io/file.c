@@ -159,13 +159,15 @@ static int run_open(pgo_file *file) {
     return fill_stat(file, &found);
 }
 
+enum { PIECE = 65536 }; /* bytes of one read */
+
 /* Not by size: files in /proc say 0. */
 static int read_all(pgo_file *file) {
     for (;;) {
-        if (pgo_buffer_reserve(&file->data, 64 * 1024)) {
+        if (pgo_buffer_reserve(&file->data, PIECE)) {
             return pgo_fail(&file->op.err, PGO_E_NOMEM, "read %s: out of memory", file->path);
         }
-        ssize_t n = read(file->fd, file->data.data + file->data.length, 64 * 1024);
+        ssize_t n = read(file->fd, file->data.data + file->data.length, PIECE);
         if (n < 0 && errno == EINTR) {
             continue;
         }

@@ -140,12 +140,15 @@ int pgo_source_start(pgo_sources *set, pgo_loop *loop, int fd, const char *path,
 }
 
 void pgo_sources_end(pgo_sources *set) {
-    while (set->first != NULL) {
-        pgo_source *source = set->first;
-        unlink_source(source);
+    pgo_source *source = set->first;
+    set->first = NULL;
+    while (source != NULL) {
+        pgo_source *next = source->next;
+        source->link = NULL; /* no longer in a list: free_source leaves its neighbours alone */
         pgo_stream_close(source->stream);
         if (!source->working) {
             free_source(source);
         }
+        source = next;
     }
 }

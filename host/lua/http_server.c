@@ -34,7 +34,7 @@ static int server_listen(lua_State *L) {
                           port < 0 || port > 65535 ? "a port is between 0 and 65535"
                                                    : "TLS takes both cert_pem and key_pem");
     }
-    pgo_http_server **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    pgo_http_server **slot = lua_newuserdatauv(L, sizeof(pgo_http_server *), 0);
     *slot = NULL;
     luaL_setmetatable(L, SERVER_TYPE);
     pgo_err err = PGO_ERR_INIT;
@@ -56,7 +56,7 @@ static int push_exchange(lua_State *L, pgo_op *op) {
         lua_pushnil(L);
         return 1;
     }
-    pgo_exchange **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    pgo_exchange **slot = lua_newuserdatauv(L, sizeof(pgo_exchange *), 0);
     *slot = accept->exchange;
     accept->exchange = NULL;
     luaL_setmetatable(L, EXCHANGE_TYPE);
