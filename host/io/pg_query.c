@@ -167,6 +167,10 @@ static void collect(pgo_pg_query *query, bool bad) {
             return;
         }
         take_result(query, result);
+        if (conn->err.code != 0 && query->row_count > 0) { /* nobody will get them */
+            query->dropped = true;
+            clear_rows(query);
+        }
     }
 }
 
