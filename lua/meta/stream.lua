@@ -4,9 +4,6 @@
 ---@class pgorch.Stream
 local stream = {}
 
----@class pgorch.Bytes   a block of memory outside Lua; #block is its size
-local bytes = {}
-
 ---@param capacity? integer bytes, 256 KiB
 ---@return pgorch.Stream
 function stream.new(capacity) end
@@ -60,12 +57,5 @@ function stream:close() end
 ---Bytes produced so far.
 ---@return integer
 function stream:total() end
-
----Gives the memory back now.
-function bytes:free() end
-
----For small blocks.
----@return string
-function bytes:string() end
 
 return stream

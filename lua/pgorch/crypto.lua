@@ -1,6 +1,7 @@
 -- Digests, HMAC, base64, hex and random bytes of what is in memory. Secrets may be given everywhere; what is
 -- only another spelling of one (base64, hex) is a secret too. For files and parts see stream and bytes.
 
+local hasher = require "pgorch.native.hasher"
 local native = require "pgorch.native.crypto"
 
 local crypto = {
@@ -46,6 +47,13 @@ end
 ---@return string
 function crypto.hmac_sha1(key, text, form)
   return spelled(native.hmac("sha1", key, text), form)
+end
+
+---A digest of more than fits in memory: h:update(block) for each (it waits), then h:finish() gives the hex.
+---@param algorithm "md5"|"sha1"|"sha256"
+---@return pgorch.Hasher
+function crypto.hasher(algorithm)
+  return hasher.new(algorithm)
 end
 
 ---A random (version 4) UUID.

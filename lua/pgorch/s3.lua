@@ -8,14 +8,17 @@
 
 local bytes = require "pgorch.bytes"
 local clock = require "pgorch.clock"
+local crypto = require "pgorch.crypto"
 local errors = require "pgorch.s3.errors"
 local fail = require "pgorch.error"
+local stream = require "pgorch.stream"
+local task = require "pgorch.task"
 local transport = require "pgorch.s3.transport"
 local upload = require "pgorch.s3.upload"
 
 local s3 = { part_size = upload.part_size, composite_etag = upload.composite_etag }
 
-local HASHED_AT_ONCE = 1 << 20 -- larger texts are hashed by the crew
+local READ_AT_ONCE = 4 << 20
 
 ---@class pgorch.s3.Bucket
 ---@field name string
@@ -143,19 +146,18 @@ function Bucket:put(key, data, options)
   for name, value in pairs(options.meta or {}) do headers["x-amz-meta-" .. name] = value end
   local block = type(data) == "string" and bytes.new(data) or data
   local digests = block:digests { "md5", "sha256" }
-  local small = type(data) == "string" and #data <= HASHED_AT_ONCE
-  local reply = self:request { method = "PUT", key = key, headers = headers, body = small and data or block,
-    digests = digests }
+  local reply = self:request { method = "PUT", key = key, headers = headers, body = block, digests = digests }
+  if block ~= data then block:free() end
   return { etag = (reply.headers.etag or ""):gsub('"', ""), md5 = digests.md5 }
 end
 
 ---Uploads a stream of unknown length, and verifies what arrived. See pgorch.s3.UploadOptions.
 ---@param key string
----@param stream userdata
+---@param from pgorch.Stream
 ---@param options? pgorch.s3.UploadOptions
----@return {bytes: integer, parts: integer, etag: string}
-function Bucket:upload(key, stream, options)
-  return upload.run(self, key, stream, options)
+---@return {bytes: integer, parts: integer, etag: string, sha256?: string}
+function Bucket:upload(key, from, options)
+  return upload.run(self, key, from, options)
 end
 
 ---@param key string
@@ -168,6 +170,21 @@ function Bucket:get(key, options)
     headers = options.range and { range = "bytes=" .. options.range } or nil, tries = options.into and 1 or nil,
     timeout = options.into and 86400 or nil }
   return reply.body or "", reply
+end
+
+---Reads the whole object again and gives the SHA-256 of what came.
+---@param key string
+---@return string hex
+function Bucket:sha256(key)
+  local hasher, body = crypto.hasher "sha256", stream.new()
+  task.group(function(group)
+    group:spawn(function() self:get(key, { into = body }) end)
+    for block in function() return body:take(READ_AT_ONCE) end do
+      hasher:update(block)
+      block:free()
+    end
+  end)
+  return hasher:finish()
 end
 
 ---@param key string

@@ -71,6 +71,15 @@ describe("bytes", function()
     expect(function() block:digests { "md5" } end):raises()
   end)
 
+  it("computes a digest over blocks", function()
+    local hasher = crypto.hasher "sha256"
+    hasher:update(bytes.new "ab")
+    hasher:update(bytes.new "c")
+    expect(hasher:finish()).is(crypto.sha256 "abc")
+    expect(function() hasher:finish() end):raises "PGO-INVALID"
+    expect(crypto.hasher("md5"):finish()).is(crypto.md5 "")
+  end)
+
   it("names a digest that it does not know", function()
     local err = expect(function() bytes.new("abc"):digests { "crc32" } end):raises "PGO-INVALID"
     expect(err.message).has "crc32"

@@ -127,6 +127,7 @@ local function send_parts(self, stream, block)
     while block do
       local size = #block
       self.size = self.size + size
+      if self.hasher then self.hasher:update(block) end
       local ok, places = pcall(self.places.take, self.places, size)
       if not ok then
         block:free()
@@ -198,16 +199,17 @@ local function multipart(self, stream, first, options)
   local etag = upload.composite_etag(self.parts)
   complete(self, etag)
   verify(self.bucket, self.key, self.size, etag)
-  return { bytes = self.size, parts = #self.parts, etag = etag }
+  return { bytes = self.size, parts = #self.parts, etag = etag, sha256 = self.hasher and self.hasher:finish() }
 end
 
 local function single(self, block, options)
   local size = #block
+  local sha256 = self.hasher and block:digests({ "sha256" }).sha256
   local reply = self.bucket:put(self.key, block, { headers = options.headers })
   block:free()
   verify(self.bucket, self.key, size, reply.md5)
   if self.progress then self.progress(size) end
-  return { bytes = size, parts = 1, etag = reply.md5 }
+  return { bytes = size, parts = 1, etag = reply.md5, sha256 = sha256 }
 end
 
 local function meta_headers(meta)
@@ -221,16 +223,17 @@ end
 ---@field progress? fun(bytes: integer)     after each part: bytes that the server has
 ---@field on_upload_id? fun(id: string)     before the first part, so that the id can be stored
 ---@field meta? table<string, string>       x-amz-meta-...
+---@field sha256? boolean                   compute the SHA-256 of the whole too
 
 ---@param bucket pgorch.s3.Bucket
 ---@param key string
 ---@param stream userdata
 ---@param options? pgorch.s3.UploadOptions
----@return {bytes: integer, parts: integer, etag: string}
+---@return {bytes: integer, parts: integer, etag: string, sha256?: string}
 function upload.run(bucket, key, stream, options)
   options = options or {}
   local self = { bucket = bucket, key = key, parts = {}, size = 0, sent = 0, progress = options.progress,
-    places = new_places(options.parallel or PARALLEL) }
+    places = new_places(options.parallel or PARALLEL), hasher = options.sha256 and crypto.hasher "sha256" }
   local inner = { headers = meta_headers(options.meta), on_upload_id = options.on_upload_id }
   local ok, result = pcall(function()
     local first = stream:take(upload.part_size(1)) or bytes.new ""
