@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LONGEST_SPELLED (16u * 1024u)
+#define LONGEST_SPELLED ((size_t)16 * 1024)
 #define WIDEST 6 /* one byte becomes at most \u00XX */
 
 /* Writes the spelling of one byte to `out`, returns its length. */

@@ -90,7 +90,7 @@ static int compare_names(const pgo_s3_field *a, const pgo_s3_field *b) {
 
 /* By name; equal names keep their order (qsort would not), for their values are joined in it. */
 static const pgo_s3_field **sorted_headers(const pgo_s3_request *request) {
-    const pgo_s3_field **sorted = calloc(request->header_count + 1, sizeof *sorted);
+    const pgo_s3_field **sorted = calloc(request->header_count + 1, sizeof(const pgo_s3_field *));
     for (size_t i = 0; sorted && i < request->header_count; i++) {
         size_t at = i;
         for (; at > 0 && compare_names(sorted[at - 1], &request->headers[i]) > 0; at--)
@@ -210,7 +210,7 @@ int pgo_s3_signing_key(const pgo_s3_key *key, unsigned char out[static 32], pgo_
     char *first = malloc(got);
     if (!first)
         return out_of_memory(err);
-    memcpy(first, "AWS4", 4);
+    memcpy(first, (const char[]){'A', 'W', 'S', '4'}, 4);
     memcpy(first + 4, key->secret_key, key->secret_length);
     int rc = pgo_hmac("sha256", first, got, links[0], strlen(links[0]), chain, &got, err);
     for (size_t i = 1; i < sizeof links / sizeof *links && rc == 0; i++)

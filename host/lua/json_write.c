@@ -160,10 +160,10 @@ static void write_number(writer *to, int index, const place *at) {
             break;
         }
     }
-    if (strpbrk(text, ".e") == NULL) {
-        strcat(text, ".0");
-    }
     put_text(to, text);
+    if (strpbrk(text, ".e") == NULL) {
+        put_text(to, ".0"); /* so that it is read back as a float */
+    }
 }
 
 static void write_array(writer *to, int index, const place *at, int depth) {
