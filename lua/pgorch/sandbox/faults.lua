@@ -15,6 +15,7 @@
 --   skip         how many requests pass before the first one gets it
 
 local clock = require "pgorch.clock"
+local fail = require "pgorch.error"
 local fs = require "pgorch.fs"
 local json = require "pgorch.json"
 local log = require "pgorch.log"
@@ -74,11 +75,24 @@ faults.names = {
   ["heroku.backup"] = "POST there /backups", ["heroku.copy"] = "POST there /transfers",
   ["heroku.transfers"] = "GET /client/v11/apps/APP/transfers", ["heroku.transfer"] = "GET there /ID",
   ["heroku.cancel"] = "POST there /ID/actions/cancel", ["heroku.credentials"] = "GET credentials of a database",
+  ["heroku.rate-limits"] = "GET /account/rate-limits", ["heroku.regions"] = "GET /regions",
+  ["heroku.team"] = "GET /teams/TEAM", ["heroku.apps"] = "GET /apps", ["heroku.addon.update"] = "PATCH an add-on",
+  ["heroku.formation.stop"] = "POST /apps/APP/formations/TYPE/actions/stop",
+  ["heroku.dyno.stop"] = "POST /apps/APP/dynos/DYNO/actions/stop",
+  ["heroku.collaborators"] = "GET /apps/APP/collaborators",
+  ["heroku.pipeline"] = "GET /apps/APP/pipeline-couplings", ["heroku.attachment"] = "GET /addon-attachments/ID",
+  ["heroku.connection_reset"] = "POST /client/v11/databases/ID/connection_reset",
+  ["heroku.rotate"] = "POST a credential's rotation", ["heroku.settings"] = "GET a database's settings",
+  ["heroku.settings.update"] = "PATCH there", ["heroku.transfer.delete"] = "DELETE a transfer",
+  ["heroku.public_url"] = "POST a transfer's actions/public-url",
+  ["heroku.backup.download"] = "GET what public_url named",
 
   ["worker.provision"] = "an add-on at Heroku: any fault makes it end as deprovisioned",
   ["worker.start"] = "a transfer before it starts: `delay` keeps it pending",
   ["worker.restore"] = "a transfer at work: `delay` makes it slow, `answer` makes it fail with `message`",
 }
+
+local OURS = { s3 = true, vultr = true, heroku = true, worker = true }
 
 local function path_of(world, name) return world.dir .. "/faults/" .. name end
 
@@ -113,11 +127,21 @@ function faults.at(world, name)
   return world.fault_lock:with(function() return take(path_of(world, name)) or take(path_of(world, any)) end)
 end
 
---- Asks for a fault, as a test would by writing the file.
+--- Is this a place where a fault can be asked for? Stand-ins that are not the sandbox's own have their own places.
+local function is_place(name)
+  local prefix = name:match "^([%w_-]+)%.[%w_.-]+$"
+  return prefix and (faults.names[name] ~= nil or not OURS[prefix])
+end
+
+--- Asks for a fault, as a test would by writing the file. A name that no stand-in asks for is an error: the test
+--- would wait for the fault in vain.
 ---@param world { dir: string }
 ---@param name string
 ---@param fault table
 function faults.put(world, name, fault)
+  if not is_place(name) then
+    fail.raise("PGO-INVALID", ("no stand-in asks for the fault %s"):format(name))
+  end
   fs.mkdir(world.dir .. "/faults")
   fs.write(path_of(world, name), json.encode(fault))
 end

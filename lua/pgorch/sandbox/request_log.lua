@@ -3,6 +3,7 @@
 -- go past it untouched.
 
 local clock = require "pgorch.clock"
+local fail = require "pgorch.error"
 local fs = require "pgorch.fs"
 local json = require "pgorch.json"
 local stream = require "pgorch.stream"
@@ -112,7 +113,8 @@ local function complete(entry, answer)
   return entry
 end
 
---- A handler that logs what it is asked and what it answers; a handler's error is logged as a 500 and goes on.
+--- A handler that logs what it is asked and what it answers; a handler's error is logged as a 500 and goes on,
+--- unless it is that the client has left.
 ---@param name string the stand-in's name
 ---@param handler fun(req: table): table
 ---@param world { dir: string }
@@ -123,7 +125,10 @@ function request_log.wrap(name, handler, world)
     local began, body = task.now(), body_of(req)
     local ok, answer = pcall(handler, req)
     local entry = entry_of(name, req, began, body)
+    local left = not ok and fail.is(answer, "PGO-NET") -- the client went away in mid-body: nobody to answer
+    if left then ok, answer = true, { drop = true } end
     if ok then complete(entry, answer) else entry.status, entry.error = 500, request_log.mask_text(tostring(answer)) end
+    entry.client_left = left or nil
     fs.append(path, json.encode(entry) .. "\n")
     if not ok then error(answer, 0) end
     return answer

@@ -58,6 +58,21 @@ for _, module in ipairs { buckets, objects, multipart } do
   for name, handler in pairs(module) do HANDLERS[name] = handler end
 end
 
+--- The names of all operations.
+---@return string[]
+function s3.operations()
+  local found = {}
+  for _, entries in pairs(SUBRESOURCES) do
+    for _, entry in ipairs(entries) do
+      for _, name in pairs(entry[2]) do found[#found + 1] = "s3." .. name end
+    end
+  end
+  for _, methods in pairs(PLAIN) do
+    for _, name in pairs(methods) do found[#found + 1] = "s3." .. name end
+  end
+  return found
+end
+
 --- What a request addresses: bucket and key (decoded), parameters, operation.
 ---@return table
 local function parse(req)

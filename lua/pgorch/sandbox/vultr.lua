@@ -50,6 +50,14 @@ local CALLS = {
   { "DELETE", "/v2/object%-storage/([^/]+)/bucket/([^/]+)", "delete_bucket", storage.delete_bucket },
 }
 
+--- The names of all operations.
+---@return string[]
+function vultr.operations()
+  local found = {}
+  for i, call in ipairs(CALLS) do found[i] = "vultr." .. call[3] end
+  return found
+end
+
 ---@return table|nil call
 ---@return string[] captures parts of the path
 local function route(req)
