@@ -131,11 +131,12 @@ typedef struct pgo_pg_cancel {
     pgo_pg_connect connect;
     pgo_pg_query query;
     bool connecting, querying;
+    struct pgo_pg_last_resort *last;
     uv_timer_t *timer;
 } pgo_pg_cancel;
 
-/* From any task: over a second connection within 5 s, else by PQcancel. The op at work on `conn`
- * then fails with sqlstate 57014. */
+/* From any task: over a second connection within 5 s, else by PQcancel within another 5 s. The op
+ * at work on `conn` then fails with sqlstate 57014. */
 void pgo_pg_cancel_init(pgo_pg_cancel *cancel, pgo_pg *conn);
 
 /* --- text --- */

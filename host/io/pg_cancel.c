@@ -3,21 +3,25 @@
  * PQcancel in a thread of its own, since it blocks. Owns the second connection and the thread. */
 #include "io/pg_private.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LIMIT_SECONDS 5.0
-#define STOP_SECONDS 20.0 /* both ways, and then the server has to act on it */
+#define STOP_SECONDS 15.0 /* both ways, and then the server has to act on it */
 
 /* Behind a pooler the process id is not the server's. The name makes a foreign process's unlikely.
  */
 static const char cancel_sql[] = "select pg_cancel_backend(pid) from pg_stat_activity "
                                  "where pid = $1::int and application_name = $2";
 
-struct last_resort {
+/* PQcancel waits for the server without a limit. When that takes too long the thread is left alone
+ * with this block, and frees it in its own time. */
+struct pgo_pg_last_resort {
     uv_thread_t thread;
-    uv_async_t ended;
-    pgo_pg_cancel *owner;
+    uv_async_t *ended; /* the loop's; not touched by a thread that was left */
+    atomic_flag first; /* set by whichever comes first: its end, or our leaving */
     PGcancel *handle;
     bool sent;
     char message[256];
@@ -43,16 +47,23 @@ static void finish(pgo_pg_cancel *cancel, int status) {
 
 /* --- the last resort --- */
 
-static void run_last_resort(void *arg) {
-    struct last_resort *last = arg;
-    last->sent = PQcancel(last->handle, last->message, sizeof last->message) == 1;
-    uv_async_send(&last->ended);
-}
-
-static void free_last_resort(uv_handle_t *handle) {
-    struct last_resort *last = handle->data;
+static void free_last_resort(struct pgo_pg_last_resort *last) {
     PQfreeCancel(last->handle);
     free(last);
+}
+
+static void free_handle(uv_handle_t *handle) {
+    free(handle);
+}
+
+static void run_last_resort(void *arg) {
+    struct pgo_pg_last_resort *last = arg;
+    last->sent = PQcancel(last->handle, last->message, sizeof last->message) == 1;
+    if (atomic_flag_test_and_set(&last->first)) {
+        free_last_resort(last);
+    } else {
+        uv_async_send(last->ended);
+    }
 }
 
 static void fail(pgo_pg_cancel *cancel, const char *message) {
@@ -65,37 +76,69 @@ static void fail(pgo_pg_cancel *cancel, const char *message) {
 }
 
 static void last_resort_ended(uv_async_t *async) {
-    struct last_resort *last = async->data;
-    pgo_pg_cancel *cancel = last->owner;
+    pgo_pg_cancel *cancel = async->data;
+    struct pgo_pg_last_resort *last = cancel->last;
+    cancel->last = NULL;
     uv_thread_join(&last->thread);
+    uv_close((uv_handle_t *)async, free_handle);
     cancel->sent = last->sent;
     if (last->sent) {
         finish(cancel, 0);
     } else {
         fail(cancel, last->message);
     }
-    uv_close((uv_handle_t *)async, free_last_resort);
+    free_last_resort(last);
+}
+
+static void last_resort_late(uv_timer_t *timer) {
+    pgo_pg_cancel *cancel = timer->data;
+    struct pgo_pg_last_resort *last = cancel->last;
+    if (atomic_flag_test_and_set(&last->first)) {
+        return; /* it has just ended: last_resort_ended comes */
+    }
+    cancel->last = NULL;
+    uv_async_t *ended = last->ended;
+    pthread_detach(last->thread);
+    uv_close((uv_handle_t *)ended, free_handle);
+    fail(cancel, "the server does not answer");
+}
+
+/* Fills cancel->last and starts the thread; NULL, or what went wrong. */
+static const char *start_last_resort(pgo_pg_cancel *cancel) {
+    struct pgo_pg_last_resort *last = calloc(1, sizeof *last);
+    uv_async_t *ended = malloc(sizeof *ended);
+    const char *wrong = "out of memory";
+    if (!last || !ended || uv_async_init(&cancel->op.loop->uv, ended, last_resort_ended) < 0) {
+        free(ended);
+        goto out;
+    }
+    ended->data = cancel;
+    last->ended = ended;
+    wrong = "the connection is closed";
+    last->handle = cancel->victim->pg ? PQgetCancel(cancel->victim->pg) : NULL;
+    if (last->handle) {
+        wrong = uv_thread_create(&last->thread, run_last_resort, last) < 0 ? "no thread can be had"
+                                                                           : NULL;
+    }
+    if (wrong) {
+        uv_close((uv_handle_t *)ended, free_handle);
+    }
+out:
+    if (wrong && last) {
+        free_last_resort(last);
+    }
+    cancel->last = wrong ? NULL : last;
+    return wrong;
 }
 
 static void use_last_resort(pgo_pg_cancel *cancel) {
-    struct last_resort *last = calloc(1, sizeof *last);
-    if (!last || !cancel->victim->pg || !(last->handle = PQgetCancel(cancel->victim->pg))) {
-        free(last);
-        fail(cancel, "the connection is closed");
+    pgo_pg_timer_stop(&cancel->timer);
+    const char *wrong = start_last_resort(cancel);
+    if (wrong) {
+        fail(cancel, wrong);
         return;
     }
-    last->owner = cancel;
-    last->ended.data = last;
-    if (uv_async_init(&cancel->op.loop->uv, &last->ended, last_resort_ended) < 0) {
-        PQfreeCancel(last->handle);
-        free(last);
-        fail(cancel, "out of memory");
-        return;
-    }
-    if (uv_thread_create(&last->thread, run_last_resort, last) < 0) {
-        uv_close((uv_handle_t *)&last->ended, free_last_resort);
-        fail(cancel, "no thread can be had");
-    }
+    cancel->timer = pgo_pg_timer(cancel->op.loop, LIMIT_SECONDS, last_resort_late, cancel);
 }
 
 /* --- the second connection --- */
@@ -206,10 +249,10 @@ static void stop_timed_out(uv_timer_t *timer) {
 
 static void stop_settled(pgo_op *op, void *arg) {
     struct pgo_pg_stop *stop = arg;
-    stop->settled = true;
     if (op->status < 0 && !stop->ended) {
-        give_up(stop->conn);
+        give_up(stop->conn); /* ends it: not settled yet, so it is not freed in there */
     }
+    stop->settled = true;
     free_stop(stop);
 }
 

@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #define BATCH_ROWS 200
-#define BATCH_BYTES (256u * 1024u)
+#define BATCH_BYTES 262144u
 
 static pgo_pg_query *from_op(pgo_op *op) {
     return (pgo_pg_query *)(void *)op;

@@ -365,6 +365,22 @@ describe("cancel", function()
     admin:exec "drop role lonely"
   end)
 
+  it("of a task ends when the server does not answer at all: the connection is given up", function()
+    local db <close> = server:connect()
+    local ok, err
+    local started = task.now()
+    task.group(function(group)
+      group:spawn(function() ok, err = pcall(task.timeout, 0.3, db.exec, db, "select pg_sleep(60)") end)
+      task.sleep(0.2)
+      server.process:kill "STOP"
+    end)
+    server.process:kill "CONT"
+    expect(ok).is(false)
+    expect(err.id).is "PGO-TIMEOUT"
+    expect(task.now() - started).below(14)
+    expect(db:state()).is "closed"
+  end)
+
   it("is not needed to close: a connection closes with a statement on the way", function()
     local db <close> = server:connect()
     task.group(function(group)
