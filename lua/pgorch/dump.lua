@@ -1,0 +1,94 @@
+-- pg_dump as a stream: runs it, hands its archive to whoever stores it, and follows what it says meanwhile.
+-- The archive's good end is given only after pg_dump's exit status 0: a dump that was cut must not look whole.
+-- Knows no storage; keeps no file but the log that is asked for.
+
+local fail      = require "pgorch.error"
+local fs        = require "pgorch.fs"
+local process   = require "pgorch.process"
+local stream    = require "pgorch.stream"
+local task      = require "pgorch.task"
+local pg_client = require "pgorch.pg_client"
+
+local dump = {}
+
+local TAIL = 20       -- messages that are kept to be shown when it fails
+
+---@class pgorch.DumpState
+---@field pid integer            pg_dump's
+---@field table string|nil       the table that pg_dump is at
+---@field [integer] string       its last messages
+
+---@class pgorch.DumpOptions
+---@field source pgorch.Source
+---@field client pgorch.PgClient
+---@field dir string             where the provider's CA lies meanwhile
+---@field snapshot? string       an exported snapshot's id
+---@field log? string            a file that all messages are added to
+
+-- pg_dump --verbose says each table as it comes to it.
+local function note(state, line)
+  state[#state + 1] = line
+  if #state > TAIL then table.remove(state, 1) end
+  state.table = line:match('dumping contents of table "(.+)"$') or state.table
+end
+
+local function follow_messages(messages, state, log)
+  local rest = ""
+  for chunk in function() return messages:read() end do
+    if log then fs.append(log, chunk) end
+    rest = rest .. chunk
+    for line in rest:gmatch("(.-)\n") do note(state, line) end
+    rest = rest:match("([^\n]*)$")
+  end
+  if rest ~= "" then note(state, rest) end
+end
+
+local function dump_failed(ended, state)
+  local how = ended.signal and "signal " .. tostring(ended.signal) or "status " .. tostring(ended.code)
+  return fail.new("PGO-DUMP", "pg_dump ended with " .. how, { detail = table.concat(state, "\n"),
+    status = ended.code })
+end
+
+-- A consumer that gives up closes the stream before it has cleaned up behind itself: its error says why, the closed
+-- stream does not. Meanwhile the source is not kept waiting.
+local function pump(proc, into, consumer)
+  local ok, err = pcall(proc.stdout.pipe, proc.stdout, into, { keep_open = true })
+  if ok then return end
+  proc:kill()
+  if fail.is(err, "PGO-CLOSED") then consumer:join() end
+  error(err, 0)
+end
+
+local function finish(proc, into, state, said)
+  local ended = proc:wait()
+  said:join()
+  if ended.code == 0 then return into:finish() end
+  local err = dump_failed(ended, state)
+  into:fail(err)
+  error(err, 0)
+end
+
+---Dumps in custom format. `consume(archive, state)` runs as a task beside it, reads the stream to its end and returns
+---what this returns. If the dump fails, the stream ends with PGO-DUMP; if the consumer fails, pg_dump is ended.
+---@param o pgorch.DumpOptions
+---@param consume fun(archive: pgorch.Stream, state: pgorch.DumpState): any
+---@return any
+function dump.run(o, consume)
+  local argv = pg_client.dump_argv(o.client, { snapshot = o.snapshot })
+  argv[#argv + 1] = "--verbose"
+  argv.env, argv.stdout, argv.stderr = o.source:env(o.dir), "stream", "stream"
+  argv.check = false     -- the status is judged here, with pg_dump's own words
+  local into, state, result = stream.new(), {}, nil
+  task.group(function(g)
+    local proc <close> = process.spawn(argv)
+    state.pid = proc.pid
+    local consumer = g:spawn(consume, into, state)
+    local said = g:spawn(follow_messages, proc.stderr, state, o.log)
+    pump(proc, into, consumer)
+    finish(proc, into, state, said)
+    result = consumer:join()
+  end)
+  return result
+end
+
+return dump
