@@ -69,6 +69,11 @@ int pgo_pg_fail_connect(pgo_err *err, const pgo_pg_params *params, const char *t
 int pgo_pg_fail_query(pgo_err *err, const pgo_pg *conn, const PGresult *result);
 
 /* --- query, copy --- */
+#define PGO_PG_BATCH_ROWS 200
+/* Reads what can be read now. Nothing new is read before all that was read has been taken: libpq's
+ * memory would grow. */
+void pgo_pg_read_some(pgo_pg_query *query);
+void pgo_pg_rows_clear(pgo_pg_query *query);
 /* Moves what is there into the stream, or nowhere. True at the end of the rows. */
 bool pgo_pg_copy_pump(pgo_pg_query *query);
 /* Room is waited for: nothing may be read from the server now. */

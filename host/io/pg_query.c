@@ -1,6 +1,6 @@
-/* Statements: sent, and read row by row in bounded batches, so that a huge result neither fills the
- * memory nor holds the loop. What an op leaves unread stays on the wire; the next statement throws
- * it away first. Owns the statement's text until release; COPY's bytes are pg_copy.c's. */
+/* Statements: sent, read to their end or to the end of a batch, cancelled. What an op leaves unread
+ * stays on the wire; the next statement throws it away first. Owns the statement's text until
+ * release; reading is pg_read.c's, COPY's bytes are pg_copy.c's. */
 #include "io/pg_private.h"
 
 #include <openssl/ssl.h>
@@ -8,21 +8,11 @@
 #include <string.h>
 #include <strings.h>
 
-#define BATCH_ROWS 200
-#define BATCH_BYTES 262144u
-
 static pgo_pg_query *from_op(pgo_op *op) {
     return (pgo_pg_query *)(void *)op;
 }
 
 /* --- the end --- */
-
-static void clear_rows(pgo_pg_query *query) {
-    for (size_t i = 0; i < query->row_count; i++) {
-        PQclear(query->rows[i]);
-    }
-    query->row_count = query->row_bytes = 0;
-}
 
 /* op.err is filled if status is not 0. */
 static void finish(pgo_pg_query *query, int status) {
@@ -34,7 +24,7 @@ static void finish(pgo_pg_query *query, int status) {
         pgo_pg_unwatch(conn); /* an idle connection holds no handle of the loop's */
     }
     if (status) {
-        clear_rows(query);
+        pgo_pg_rows_clear(query);
     }
     if (query->stream) {
         pgo_pg_copy_end(query, status ? &query->op.err : NULL);
@@ -81,114 +71,6 @@ static void finish_read(pgo_pg_query *query) {
                pgo_fail(&query->op.err, PGO_E_INVALID, "not a COPY ... TO STDOUT statement"));
     } else {
         finish(query, 0);
-    }
-}
-
-/* --- reading --- */
-
-/* The first error of a statement is the one that matters. */
-static void note_invalid(pgo_pg *conn, const char *message) {
-    if (conn->err.code == 0) {
-        pgo_fail(&conn->err, PGO_E_INVALID, "%s", message);
-    }
-}
-
-static void keep_row(pgo_pg_query *query, PGresult *row) {
-    pgo_pg *conn = query->conn;
-    if (!conn->in_set) {
-        conn->in_set = true;
-        conn->sets++;
-    }
-    if (!query->discard && conn->sets > 1) {
-        note_invalid(conn, "several of the statements return rows: run them one by one");
-    }
-    if (query->discard || conn->err.code != 0) {
-        query->dropped = true;
-        PQclear(row);
-        return;
-    }
-    query->row_bytes += PQresultMemorySize(row);
-    query->rows[query->row_count++] = row;
-}
-
-static void take_result(pgo_pg_query *query, PGresult *result) {
-    pgo_pg *conn = query->conn;
-    switch (PQresultStatus(result)) {
-    case PGRES_SINGLE_TUPLE:
-        keep_row(query, result);
-        return;
-    case PGRES_TUPLES_OK:
-    case PGRES_COMMAND_OK:
-        conn->in_set = false;
-        conn->affected = strtoll(PQcmdTuples(result), NULL, 10);
-        break;
-    case PGRES_EMPTY_QUERY:
-        break;
-    case PGRES_COPY_OUT:
-        conn->copying = true;
-        if (!query->stream && !query->draining) {
-            note_invalid(conn, "COPY ... TO STDOUT needs copy_out");
-        }
-        break;
-    case PGRES_COPY_IN:
-        note_invalid(conn, "COPY ... FROM STDIN cannot be used here");
-        (void)PQputCopyEnd(conn->pg, "not supported");
-        break;
-    default:
-        if (conn->err.code == 0) {
-            pgo_pg_fail_query(&conn->err, conn, result);
-        }
-    }
-    PQclear(result);
-}
-
-static bool is_full(const pgo_pg_query *query) {
-    bool failed = query->conn->err.code != 0; /* its rows are not wanted any more */
-    return !failed && (query->row_count >= BATCH_ROWS || query->row_bytes >= BATCH_BYTES);
-}
-
-/* Takes what libpq has in memory. `bad`: the socket is dead, so libpq will not wait, but say why.
- */
-static void collect(pgo_pg_query *query, bool bad) {
-    pgo_pg *conn = query->conn;
-    while (conn->pg && conn->running && !is_full(query)) {
-        if (conn->copying) {
-            if (!pgo_pg_copy_pump(query) && (!bad || pgo_pg_copy_blocked(query))) {
-                return;
-            }
-            conn->copying = false;
-        }
-        if (!bad && PQisBusy(conn->pg)) {
-            return;
-        }
-        PGresult *result = PQgetResult(conn->pg);
-        if (!result) {
-            conn->running = false;
-            return;
-        }
-        take_result(query, result);
-        if (conn->err.code != 0 && query->row_count > 0) { /* nobody will get them */
-            query->dropped = true;
-            clear_rows(query);
-        }
-    }
-}
-
-static void drop_notifications(pgo_pg *conn) {
-    for (PGnotify *one = PQnotifies(conn->pg); one; one = PQnotifies(conn->pg)) {
-        PQfreemem(one);
-    }
-}
-
-/* Reads what can be read now. Nothing new is read before all that was read has been taken: libpq's
- * memory would grow. */
-static void read_some(pgo_pg_query *query) {
-    pgo_pg *conn = query->conn;
-    collect(query, false);
-    if (conn->running && query->row_count == 0 && !pgo_pg_copy_blocked(query)) {
-        bool bad = !PQconsumeInput(conn->pg);
-        drop_notifications(conn);
-        collect(query, bad);
     }
 }
 
@@ -257,7 +139,7 @@ static bool drained(pgo_pg_query *query) {
     pgo_pg *conn = query->conn;
     bool discard = query->discard;
     query->discard = true;
-    read_some(query);
+    pgo_pg_read_some(query);
     query->discard = discard;
     if (conn->running || conn->cancels > 0) {
         return false;
@@ -295,7 +177,7 @@ static void query_step(pgo_pg *conn, pgo_op *op) {
     }
     if (conn->running) {
         (void)PQflush(conn->pg);
-        read_some(query);
+        pgo_pg_read_some(query);
     }
     if (conn->pg && conn->running && query->row_count > 0 && conn->err.code == 0) {
         finish(query, 0);
@@ -357,7 +239,7 @@ static void query_cancel(pgo_op *op) {
 
 static void query_release(pgo_op *op) {
     pgo_pg_query *query = from_op(op);
-    clear_rows(query);
+    pgo_pg_rows_clear(query);
     free(query->rows);
     free(query->values);
     query->rows = NULL;
@@ -378,7 +260,7 @@ static int init(pgo_pg_query *query, pgo_pg *conn, const pgo_op_type *type) {
     memset(query, 0, sizeof *query);
     pgo_op_init(&query->op, type, conn->loop);
     query->conn = pgo_pg_ref(conn);
-    query->rows = calloc(BATCH_ROWS, sizeof *query->rows);
+    query->rows = calloc(PGO_PG_BATCH_ROWS, sizeof *query->rows);
     return query->rows ? 0 : PGO_E_NOMEM;
 }
 
@@ -439,26 +321,4 @@ int pgo_pg_copy_init(pgo_pg_query *query, pgo_pg *conn, const char *sql, pgo_str
         return pgo_fail(err, PGO_E_NOMEM, "out of memory");
     }
     return 0;
-}
-
-/* --- the batch --- */
-
-size_t pgo_pg_row_count(const pgo_pg_query *query) {
-    return query->row_count;
-}
-
-int pgo_pg_column_count(const pgo_pg_query *query, size_t row) {
-    return PQnfields(query->rows[row]);
-}
-
-const char *pgo_pg_column_name(const pgo_pg_query *query, size_t row, int column) {
-    return PQfname(query->rows[row], column);
-}
-
-const char *pgo_pg_value(const pgo_pg_query *query, size_t row, int column, size_t *length,
-                         unsigned *type) {
-    const PGresult *result = query->rows[row];
-    *type = PQftype(result, column);
-    *length = (size_t)PQgetlength(result, 0, column);
-    return PQgetisnull(result, 0, column) ? NULL : PQgetvalue(result, 0, column);
 }
