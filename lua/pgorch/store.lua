@@ -18,8 +18,8 @@ local store = { VERSION = 1 }
 local Store = {}
 Store.__index = Store
 
-for _, part in ipairs { require "pgorch.store.steps", require "pgorch.store.locks" } do
-  for name, method in pairs(part) do Store[name] = method end
+for _, part in ipairs { "steps", "locks" } do
+  for name, method in pairs(require("pgorch.store." .. part)) do Store[name] = method end
 end
 
 ---Microseconds since 1970.
@@ -211,6 +211,12 @@ function Store:claim(id, owner, alive)
     id, owner, store.now(), present or "",
   } }
   return changed == 1 or (self:run(id).owner or true)
+end
+
+---No process works on the run any more.
+---@param id string
+function Store:disown(id)
+  self.db:batch { { "update run set owner = null where id = $1", id } }
 end
 
 ---Something that happened, for the report.

@@ -80,4 +80,10 @@ function Steps:set_step_state(run, id, state, err)
     state, encode(err, id, "the error"), n = 5 } }
 end
 
+---What the summary shows of a step; also after its undo.
+function Steps:set_summary(run, id, summary)
+  self.db:batch { { "update step set summary = $3 where run = $1 and id = $2", run, id,
+    encode(summary, id, "the summary") } }
+end
+
 return Steps
