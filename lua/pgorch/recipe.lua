@@ -23,6 +23,7 @@ local recipe = { params = params }
 ---@field point_of_no_return boolean  once it is done, failures do not put back
 ---@field closes_window boolean       once it is done, a rollback after cut-over would lose writes
 ---@field again_after_gate boolean    asked once more after a gate that came later
+---@field stands string|fun(result: any): string   what is so while it is not undone: "maintenance is on"
 ---@field by_hand fun(ctx: table, result: any): string   what to type when undo fails
 ---@field options table
 
