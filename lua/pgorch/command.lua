@@ -1,16 +1,48 @@
--- The commands of the command line, one file each in pgorch/command/.
+-- The commands of the command line, one file each in pgorch/command/: {summary, usage, run = fn(argv) -> exit status}.
 
+local fail     = require "pgorch.error"
 local resource = require "pgorch.resource"
-local fail = require "pgorch.error"
+local values   = require "pgorch.recipe.values"
 
 local command = {}
 
+---The names of all commands, sorted.
+---@return string[]
+function command.names()
+  local names = {}
+  for _, path in ipairs(resource.list("pgorch/command/")) do
+    names[#names + 1] = path:match("^pgorch/command/([%w_]+)%.lua$")
+  end
+  return names
+end
+
+---@param name string  as typed: destroy-source is pgorch/command/destroy_source.lua
+---@return table|nil
+function command.find(name)
+  local file = name:gsub("-", "_")
+  if not name:match("^%l[%l%d%-]*$") or not resource.find(("pgorch/command/%s.lua"):format(file)) then return nil end
+  return require("pgorch.command." .. file)
+end
+
+local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version", ["-V"] = "version" }
+
+local function wants_help(name, arguments)
+  return #arguments == 1 and (arguments[1] == "--help" or arguments[1] == "-h") and name ~= "help"
+end
+
+---@param arguments string[]  without the program's name
+---@return integer status
 function command.main(arguments)
   local name = table.remove(arguments, 1) or "help"
-  if not resource.find(("pgorch/command/%s.lua"):format(name)) then
-    fail.raise("PGO-USAGE", ("there is no command `%s`"):format(name))
+  name = ALIASES[name] or name
+  local found = command.find(name)
+  if not found then
+    local meant = values.closest(name, command.names())
+    local hint = meant and (", did you mean `%s`?"):format((meant:gsub("_", "-"))) or ""
+    fail.raise("PGO-USAGE", ("there is no command `%s`%s"):format(name, hint))
   end
-  return require("pgorch.command." .. name).run(arguments)
+  if wants_help(name, arguments) then return require("pgorch.command.help").run { name } end
+  return found.run(arguments)
 end
 
 return command

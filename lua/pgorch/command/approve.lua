@@ -1,0 +1,23 @@
+-- pgorch approve RUN: says yes to the gate at which a run waits.
+
+local fail       = require "pgorch.error"
+local invocation = require "pgorch.invocation"
+local term       = require "pgorch.term"
+
+local command = { summary = "approve the gate at which a run waits", usage = "pgorch approve RUN" }
+
+function command.run(arguments)
+  local id, host = invocation.simple(arguments, {}, command.usage)
+  if not id then fail.raise("PGO-USAGE", "no run is named: " .. command.usage) end
+  local store <close> = invocation.open_store(host)
+  local run = store:run(id)
+  if run.state ~= "waiting" or not run.gate then
+    fail.raise("PGO-USAGE", ("run %s does not wait for approval: it is %s"):format(run.id, run.state))
+  end
+  store:update_run(run.id, { approved = run.gate })
+  store:event(run.id, "approved", { gate = run.gate })
+  term.out(("run %s goes on\n"):format(run.id))
+  return 0
+end
+
+return command

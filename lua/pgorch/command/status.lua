@@ -1,0 +1,96 @@
+-- pgorch status [RUN]: the runs of the record, or the steps of one.
+
+local clock      = require "pgorch.clock"
+local invocation = require "pgorch.invocation"
+local json       = require "pgorch.json"
+local lines      = require "pgorch.runner.lines"
+local meaning    = require "pgorch.runner.meaning"
+local session    = require "pgorch.runner.session"
+local summary    = require "pgorch.runner.summary"
+local term       = require "pgorch.term"
+local values     = require "pgorch.recipe.values"
+
+local command = { summary = "list the runs, or show one", usage = "pgorch status [RUN] [--json]" }
+
+local WORDS = { put_back = "put back", undo_failed = "NOT all put back", undoing = "half put back" }
+
+-- A run that says it runs, and whose process is gone, was interrupted.
+local function state_of(run)
+  local working = run.state == "running" or run.state == "waiting" or run.state == "undoing"
+  if working and not (run.owner and session.is_alive(run.owner)) then return "interrupted" end
+  return run.state
+end
+
+local function age(microseconds) return values.show_duration(math.max(0, clock.time() - microseconds / 1e6)) end
+
+local function fields(run)
+  return { id = run.id, recipe = run.recipe, state = state_of(run), attempt = run.attempt, app = run.params.values.app,
+           exit_status = run.exit_status, gate = run.gate, error = run.error, created_at = run.created_at,
+           updated_at = run.updated_at, params = run.params.values }
+end
+
+local function list(runs)
+  if #runs == 0 then return "no runs\n" end
+  local rows = {}
+  for i, run in ipairs(runs) do
+    local state = state_of(run)
+    rows[i] = { run.id, WORDS[state] or state, run.recipe, run.params.values.app or "", age(run.updated_at) .. " ago",
+                run.error and run.error.id or "" }
+  end
+  return summary.table { title = "Runs", columns = { "id", "state", "recipe", "app", "last change", "error" },
+                         rows = rows } .. "\n"
+end
+
+local function step_text(row)
+  local seconds = row.ended_at and (row.ended_at - row.started_at) / 1e6 or 0
+  local text = row.state == "done" and lines.figures(row, seconds) or row.state:gsub("_", " ")
+  return "  " .. lines.dotted(row.id, text, 38)
+end
+
+local function detail(store, run)
+  local state, out = state_of(run), {}
+  out[1] = ("run %s  %s  recipe %s%s  attempt %d"):format(run.id, WORDS[state] or state, run.recipe,
+    run.params.values.app and "  app " .. run.params.values.app or "", run.attempt)
+  for _, row in ipairs(store:steps(run.id)) do out[#out + 1] = step_text(row) end
+  if run.error then
+    out[#out + 1] = ("error: %s%s  %s"):format(run.error.step and "step " .. run.error.step .. ": " or "",
+      run.error.id, run.error.message)
+  end
+  if run.gate then out[#out + 1] = ("waits at %s: pgorch approve %s"):format(run.gate, run.id) end
+  local locks = store:locks(run.id)
+  for i, lock in ipairs(locks) do locks[i] = lock.name end
+  if #locks > 0 then out[#out + 1] = "holds: " .. table.concat(locks, ", ") end
+  if run.exit_status then
+    out[#out + 1] = ("exit %d: %s"):format(run.exit_status, meaning.OF[run.exit_status] or "?")
+  end
+  if state ~= "done" and state ~= "running" and state ~= "waiting" then
+    out[#out + 1] = ("go on: pgorch resume %s   give up: pgorch rollback %s"):format(run.id, run.id)
+  end
+  return table.concat(out, "\n") .. "\n"
+end
+
+function command.run(arguments)
+  local id, host = invocation.simple(arguments, { { name = "json", type = "boolean" } }, command.usage)
+  local store <close> = invocation.open_store(host)
+  if not id then
+    local runs = store:runs()
+    if not host.json then
+      term.out(list(runs))
+      return 0
+    end
+    for i, run in ipairs(runs) do runs[i] = fields(run) end
+    term.out(json.encode(json.array(runs)) .. "\n")
+    return 0
+  end
+  local run = store:run(id)
+  if host.json then
+    local one = fields(run)
+    one.steps, one.events = json.array(store:steps(run.id)), json.array(store:events(run.id))
+    term.out(json.encode(one) .. "\n")
+  else
+    term.out(detail(store, run))
+  end
+  return 0
+end
+
+return command

@@ -1,0 +1,111 @@
+-- Help texts: of the program, of a command, of a recipe with every parameter.
+
+local command    = require "pgorch.command"
+local invocation = require "pgorch.invocation"
+local meaning    = require "pgorch.runner.meaning"
+local params     = require "pgorch.recipe.params"
+local values     = require "pgorch.recipe.values"
+
+local help = {}
+
+local function two_columns(rows)
+  local width, list = 0, {}
+  for _, row in ipairs(rows) do width = math.max(width, math.min(#row[1], 30)) end
+  for i, row in ipairs(rows) do
+    list[i] = ("  %s%s  %s"):format(row[1], (" "):rep(width - #row[1]), row[2])
+  end
+  return table.concat(list, "\n")
+end
+
+---@return string
+function help.all()
+  local rows = {}
+  for _, name in ipairs(command.names()) do
+    local found = command.find((name:gsub("_", "-")))
+    if found.summary then rows[#rows + 1] = { (name:gsub("_", "-")), found.summary } end
+  end
+  local statuses = {}
+  for status, text in pairs(meaning.OF) do statuses[#statuses + 1] = { status, text } end
+  table.sort(statuses, function(a, b) return a[1] < b[1] end)
+  for i, row in ipairs(statuses) do statuses[i] = { ("%3d"):format(row[1]), row[2] } end
+  return table.concat({
+    "pgorch moves a managed PostgreSQL database to Heroku Postgres, step by step, with a script that you can read.\n",
+    "  pgorch demo                                    see it done on this machine, on sample data",
+    "  pgorch run vultr --instance LABEL --app NAME   do it",
+    "  pgorch run vultr --help                        what can be chosen\n",
+    "Commands:", two_columns(rows), "\nExit statuses:", two_columns(statuses), "",
+  }, "\n")
+end
+
+---@param name string
+---@param found table
+---@return string
+function help.command(name, found)
+  return ("pgorch %s: %s\n\nusage: %s\n"):format(name, found.summary or "", found.usage or "pgorch " .. name)
+end
+
+local TYPE_WORDS = { string = "TEXT", integer = "N", number = "N", duration = "26h", size = "2GB", list = "A,B" }
+
+local function show_default(spec)
+  if spec.default_text then return spec.default_text end
+  if spec.default == nil or spec.default == false or spec.default == "" then return nil end
+  if type(spec.default) == "table" then return table.concat(spec.default, ",") end
+  if spec.type == "duration" and spec.default > 0 then return values.show_duration(spec.default) end
+  return tostring(spec.default)
+end
+
+local function row_of(spec)
+  local flag, text = params.flag(spec.name), spec.help or ""
+  if spec.secret then flag = flag .. "-env VAR" elseif spec.type ~= "boolean" then
+    flag = flag .. " " .. (spec.choices and table.concat(spec.choices, "|") or TYPE_WORDS[spec.type])
+  end
+  local more = {}
+  if spec.required == true then more[#more + 1] = "required" end
+  if type(spec.required) == "string" then more[#more + 1] = "needed " .. spec.required end
+  local default = show_default(spec)
+  if default then more[#more + 1] = "default " .. default end
+  if #spec.env > 0 then more[#more + 1] = "or " .. table.concat(spec.env, ", ") end
+  if spec.secret then more[#more + 1] = ("also %s-file, -fd, -command"):format(params.flag(spec.name)) end
+  return { flag, #more > 0 and ("%s (%s)"):format(text, table.concat(more, "; ")):gsub("^ ", "") or text }
+end
+
+local function host_rows()
+  local rows = {}
+  for i, each in ipairs(invocation.FLAGS) do
+    local name = (each.short and "-" .. each.short .. ", " or "") .. "--" .. each.name
+    rows[i] = { name .. (each.value and " " .. each.value or ""), each.help }
+  end
+  return rows
+end
+
+local function examples(recipe)
+  if recipe.examples then return table.concat(recipe.examples, "\n  ") end
+  local words = { "pgorch run", recipe.folder and recipe.path or recipe.name }
+  for _, spec in ipairs(params.sorted(recipe.params)) do
+    if spec.required == true and not spec.secret then
+      words[#words + 1] = params.flag(spec.name) .. " " .. spec.name:upper()
+    end
+  end
+  return table.concat(words, " ")
+end
+
+---Help on a recipe; without one, on the flags that all have.
+---@param recipe pgorch.Recipe|nil
+---@return string
+function help.recipe(recipe)
+  local parts = {}
+  if recipe then
+    local rows = {}
+    for i, spec in ipairs(params.sorted(recipe.params)) do rows[i] = row_of(spec) end
+    parts = { ("%s: %s"):format(recipe.name, recipe.summary) }
+    if recipe.article then parts[2] = recipe.article end
+    parts[#parts + 1] = "\nParameters:\n" .. two_columns(rows)
+  else
+    parts[1] = "pgorch run RECIPE [--PARAMETER VALUE ...] [FLAGS]"
+  end
+  parts[#parts + 1] = "\nFlags of pgorch:\n" .. two_columns(host_rows())
+  if recipe then parts[#parts + 1] = "\nExample:\n  " .. examples(recipe) end
+  return table.concat(parts, "\n") .. "\n"
+end
+
+return help

@@ -1,0 +1,242 @@
+-- From the words after `pgorch run`, `resume` and `rollback` to what the runner needs: the recipe, its parameters, the
+-- flags of the host, the record. Everything that is wrong with a command line is said at once.
+
+local arguments = require "pgorch.recipe.arguments"
+local clock     = require "pgorch.clock"
+local env       = require "pgorch.env"
+local fail      = require "pgorch.error"
+local fs        = require "pgorch.fs"
+local loader    = require "pgorch.recipe.load"
+local native    = require "pgorch.native.host"
+local progress  = require "pgorch.runner.progress"
+local secrets   = require "pgorch.recipe.secrets"
+local shape     = require "pgorch.recipe.shape"
+local store     = require "pgorch.store"
+local values    = require "pgorch.recipe.values"
+
+local invocation = {}
+
+---Flags of the host, not of a recipe.
+invocation.FLAGS = {
+  { name = "run-id", type = "string", value = "ID", help = "the id of the new run" },
+  { name = "only", type = "list", value = "STEP,...", help = "run these steps alone" },
+  { name = "until", type = "string", value = "STEP", help = "end after this step" },
+  { name = "deadline", type = "string", value = "TIME", help = "04:00, ISO 8601 or +2h: put back when it nears" },
+  { name = "yes-cut-over", type = "boolean", help = "pass the gates without asking" },
+  { name = "no-input", type = "boolean", help = "never ask; gates are passed" },
+  { name = "on-failure", type = "string", value = "keep|rollback", help = "whatever the failure is" },
+  { name = "accept-changes", type = "boolean", help = "resume although recipe or parameters changed" },
+  { name = "lose-writes", type = "boolean", help = "roll back after the cut-over all the same" },
+  { name = "state-env", type = "string", value = "VAR", help = "variable that names the record of runs" },
+  { name = "state-file", type = "string", value = "PATH", help = "file that names the record of runs" },
+  { name = "json", type = "boolean", help = "JSON Lines on standard output" },
+  { name = "no-color", type = "boolean", help = "no colour and no live display" },
+  { name = "quiet", short = "q", type = "boolean", help = "only errors and the summary" },
+  { name = "verbose", short = "v", type = "boolean", help = "more messages" },
+  { name = "help", short = "h", type = "boolean", help = "this text" },
+}
+
+-- A flag of the host gives way to a parameter of the recipe with that name.
+local function flags_for(recipe)
+  local host = {}
+  for _, each in ipairs(invocation.FLAGS) do
+    if not recipe or not recipe.params[(each.name:gsub("-", "_"))] then host[#host + 1] = each end
+  end
+  return arguments.flags(recipe and recipe.params or {}, host)
+end
+
+---"04:00" (the next one, local time), ISO 8601, "+2h" -> epoch seconds.
+---@param text string
+---@return number|nil
+function invocation.deadline(text)
+  local hour, minute = text:match("^(%d%d?):(%d%d)$")
+  if hour then
+    local today = os.date("*t")
+    today.hour, today.min, today.sec = tonumber(hour), tonumber(minute), 0
+    local at = os.time(today)
+    return at > os.time() and at or at + 86400
+  end
+  local after = text:match("^%+(.+)$")
+  if after then
+    local seconds = values.duration(after)
+    return seconds and clock.time() + seconds
+  end
+  local ok, at = pcall(clock.parse_iso, text)
+  return ok and at or nil
+end
+
+local function known_step(recipe, id)
+  local ids = shape.ids(recipe.steps)
+  for _, each in ipairs(ids) do
+    if each == id then return true end
+  end
+  return false, values.closest(id, ids)
+end
+
+local function check_steps(recipe, ids, flag, problems)
+  for _, id in ipairs(ids) do
+    local known, meant = known_step(recipe, id)
+    if not known then
+      problems[#problems + 1] = ("%s: there is no step %s%s"):format(flag, id,
+        meant and (", did you mean %s?"):format(meant) or "")
+    end
+  end
+end
+
+local function check_host(recipe, host, problems)
+  local wish = host["on-failure"]
+  if wish and wish ~= "keep" and wish ~= "rollback" then
+    problems[#problems + 1] = ("--on-failure %s: keep or rollback"):format(wish)
+  end
+  if host["run-id"] and not host["run-id"]:match("^[%l%d][%l%d_%-]*$") then
+    problems[#problems + 1] = ("--run-id %s: small letters, digits, - and _ only"):format(host["run-id"])
+  end
+  if host.deadline then
+    local at = invocation.deadline(host.deadline)
+    if not at then problems[#problems + 1] = ("--deadline %s: write 04:00, ISO 8601 or +2h"):format(host.deadline) end
+    host.deadline = at
+  end
+  check_steps(recipe, host.only or {}, "--only", problems)
+  check_steps(recipe, { host["until"] }, "--until", problems)
+end
+
+---Raises everything that is wrong as one error.
+---@param problems string[]
+---@param id string
+function invocation.raise(problems, id)
+  if #problems == 0 then return end
+  if #problems == 1 then fail.raise(id, problems[1]) end
+  fail.raise(id, ("%d things are wrong with the command line"):format(#problems),
+    { detail = table.concat(problems, "\n") })
+end
+
+---Where the record is, as the flags say.
+---@param host table
+---@return pgorch.Store
+function invocation.open_store(host)
+  local url
+  if host["state-env"] then
+    url = env.get(host["state-env"])
+    if not url then fail.raise("PGO-STORE", ("--state-env: %s is not set"):format(host["state-env"])) end
+  elseif host["state-file"] then
+    url = fs.read(host["state-file"], 4096):gsub("%s+$", "")
+  end
+  return store.open(url)
+end
+
+local function absolute(path)
+  if path:match("^/") then return path end
+  return native.cwd() .. "/" .. path
+end
+
+-- The first word that is no flag's value: a recipe stands first, or ends with .lua, or is a built-in one.
+local function take_recipe(argv)
+  if argv[1] and not argv[1]:match("^%-") then return table.remove(argv, 1) end
+  local names = {}
+  for _, name in ipairs(loader.built_in()) do names[name] = true end
+  for i, word in ipairs(argv) do
+    if word:match("%.lua$") or names[word] then return table.remove(argv, i) end
+  end
+end
+
+-- Parameters out of what was typed, over what an earlier attempt had.
+local function fill(o, state, before)
+  local recipe = o.recipe
+  for name, value in pairs(before and before.values or {}) do
+    if state.given[name] == nil and recipe.params[name] then state.given[name] = value end
+  end
+  for name, place in pairs(before and before.secrets or {}) do
+    if state.secrets[name] == nil and recipe.params[name] then state.secrets[name] = place end
+  end
+  o.values, o.places = arguments.resolve(recipe.params, state)
+  if recipe.check_params and #state.problems == 0 then
+    for _, problem in ipairs(recipe.check_params(o.values, o.places) or {}) do
+      state.problems[#state.problems + 1] = problem
+    end
+  end
+end
+
+local function copy(from)
+  local to = {}
+  for name, value in pairs(from) do to[name] = value end
+  return to
+end
+
+local function finish(o, state)
+  if #state.words > 0 then
+    table.insert(state.problems, 1, "too many words: " .. table.concat(state.words, " "))
+  end
+  check_host(o.recipe, state.host, state.problems)
+  invocation.raise(state.problems, "PGO-PARAM")
+  o.host, o.params = state.host, copy(o.values)
+  for name, value in pairs(secrets.read(o.places)) do o.params[name] = value end
+  o.display = progress.new(state.host)
+  return o
+end
+
+---For a new run. Returns nil and the recipe when --help was asked for.
+---@param argv string[]
+---@return table|nil options  of runner.start, without the store
+---@return pgorch.Recipe|nil recipe
+function invocation.new(argv)
+  local name = take_recipe(argv)
+  if not name then
+    if argv[1] == "--help" or argv[1] == "-h" then return nil end
+    fail.raise("PGO-USAGE", "no recipe is named", { detail = "built in: " .. table.concat(loader.built_in(), ", ") })
+  end
+  local recipe = loader.load(name)
+  local state = arguments.parse(argv, flags_for(recipe))
+  if state.host.help then return nil, recipe end
+  local o = { recipe = recipe, given = copy(state.given), recipe_path = recipe.folder and absolute(name) or name }
+  fill(o, state)
+  return finish(o, state)
+end
+
+-- The id, and the flags that say where the record is: needed before the recipe is known.
+local function find_run(argv)
+  local id = argv[1] and not argv[1]:match("^%-") and table.remove(argv, 1)
+  if not id then fail.raise("PGO-USAGE", "no run is named: `pgorch status` lists the runs") end
+  local host = arguments.parse(argv, flags_for(nil)).host
+  return invocation.open_store(host), id
+end
+
+---For a run that exists: its recipe and parameters, with what the command line changes.
+---@param argv string[]
+---@return table options  of runner.resume and runner.rollback, with the store
+---@return pgorch.Run run
+function invocation.existing(argv)
+  local st, id = find_run(argv)
+  local ok, o, run = pcall(function()
+    local run = st:run(id)
+    local recipe = loader.load(run.recipe_path)
+    local state = arguments.parse(argv, flags_for(recipe))
+    local o = { recipe = recipe, recipe_path = run.recipe_path, store = st, given = copy(state.given) }
+    fill(o, state, run.params)
+    return finish(o, state), run
+  end)
+  if not ok then
+    st:close()
+    error(o, 0)
+  end
+  return o, run
+end
+
+---The one word and the flags of a small command, such as `status RUN --json`.
+---@param argv string[]
+---@param flags table[]
+---@param usage string
+---@return string|nil word
+---@return table host
+function invocation.simple(argv, flags, usage)
+  local list = {}
+  for _, each in ipairs(invocation.FLAGS) do
+    if each.name:match("^state") or each.name == "help" then list[#list + 1] = each end
+  end
+  for _, each in ipairs(flags) do list[#list + 1] = each end
+  local state = arguments.parse(argv, arguments.flags({}, list))
+  if #state.words > 1 then state.problems[#state.problems + 1] = usage end
+  invocation.raise(state.problems, "PGO-USAGE")
+  return state.words[1], state.host
+end
+
+return invocation

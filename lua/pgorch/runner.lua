@@ -1,0 +1,195 @@
+-- The runner: starts a run, resumes one, puts one back. Ties the record, the steps, the endings and the display
+-- together; each of them is a file in runner/. Returns exit statuses; raises only what came before the run began.
+
+local clock   = require "pgorch.clock"
+local ending  = require "pgorch.runner.ending"
+local fail    = require "pgorch.error"
+local host    = require "pgorch.native.host"
+local json    = require "pgorch.json"
+local resume  = require "pgorch.runner.resume"
+local session = require "pgorch.runner.session"
+local steps   = require "pgorch.runner.steps"
+local store   = require "pgorch.store"
+local task    = require "pgorch.task"
+local undo    = require "pgorch.runner.undo"
+
+local runner = {}
+
+local TICK_SECONDS = 0.5
+
+-- The end of the deadline is kept for putting back.
+local UNDO_SECONDS = 120
+
+-- Keeps the display alive. The first Ctrl-C cancels everything: say at once that it was heard.
+local function tick(current)
+  repeat
+    local ok = pcall(task.sleep, TICK_SECONDS)
+    if host.interrupted() and not current.heeded then
+      current.heeded = true
+      current.display:emit("message", { text = "stopping safely (again to leave at once)" })
+    end
+    current.display:tick()
+  until not ok
+end
+
+local function watch_deadline(current, group)
+  local deadline = current.host.deadline
+  if not deadline then return end
+  task.sleep(math.max(0, deadline - UNDO_SECONDS - clock.time()))
+  if not current:cut_over() then
+    current.past_deadline = true
+    group:cancel("the deadline")
+  end
+end
+
+-- Runs fn with the display alive. Returns whether it succeeded, and its result or error, read from what fn did: the
+-- group's own end may be an error that came later.
+local function attended(current, fn, ...)
+  local arguments, results = table.pack(...), nil
+  local _, outside = pcall(task.group, function(group)
+    group:spawn(tick, current)
+    group:spawn(watch_deadline, current, group)
+    results = table.pack(xpcall(fn, fail.handler, table.unpack(arguments, 1, arguments.n)))
+    group:cancel("done")
+  end)
+  if not results then return false, fail.wrap(outside) end
+  return table.unpack(results, 1, results.n)
+end
+
+-- Work that Ctrl-C does not reach, with the display alive.
+local function undisturbed(current, fn, ...)
+  local ok, result = task.shield(nil, attended, current, fn, ...)
+  if not ok then error(result, 0) end
+  return result
+end
+
+local function choose(current)
+  local only = current.host.only
+  if only then
+    current.only = {}
+    for _, id in ipairs(only) do
+      current:need_step(id, "--only")
+      current.only[id] = true
+    end
+  end
+  if current.host["until"] then current:need_step(current.host["until"], "--until") end
+end
+
+local function work(current)
+  local ok, result = attended(current, steps.run_all, current)
+  if not ok then return undisturbed(current, ending.failed, current, result) end
+  if result or current.only then
+    return undisturbed(current, ending.part, current, result or table.concat(current.host.only, ", "))
+  end
+  return undisturbed(current, ending.good, current)
+end
+
+local function open_session(o, run)
+  local current = session.new { store = o.store, run = run, recipe = o.recipe, params = o.params, host = o.host,
+                                display = o.display }
+  current.standing = undo.standing
+  return current
+end
+
+---@class pgorch.RunnerOptions
+---@field store pgorch.Store
+---@field recipe pgorch.Recipe
+---@field recipe_path string  as it was named, made absolute
+---@field values table        parameters that are no secrets
+---@field places table        where the secret ones come from
+---@field params table        all of them, for the steps
+---@field given table         the parameters named on this command line (resume)
+---@field host table          flags of the host
+---@field display table
+
+---Begins a run and works on it until it ends.
+---@param o pgorch.RunnerOptions
+---@return integer status
+function runner.start(o)
+  local run = o.store:create_run {
+    id = o.host["run-id"], recipe = o.recipe.name, recipe_path = o.recipe_path, recipe_hash = o.recipe.hash,
+    params = { values = o.values, secrets = o.places },
+    versions = { pgorch = host.version, store = store.VERSION }, owner = session.owner(),
+  }
+  local current <close> = open_session(o, run)
+  current.owner = run.owner
+  local ok, err = pcall(function()
+    choose(current)
+    current:lock()
+  end)
+  if not ok then
+    current:update { state = "failed", exit_status = err.kind == "locked" and 7 or 2, error = steps.error_fields(err) }
+    error(err, 0)
+  end
+  o.display:emit("run_started", { session = current })
+  current:last_words()
+  return work(current)
+end
+
+-- A rollback that was cut short is finished, and ends as it would have.
+local function finish_rollback(current)
+  local before = current.run.exit_status or 1
+  current.display:emit("rollback_started", { session = current })
+  local status, failures = undisturbed(current, function()
+    local status, failures = ending.put_back(current, before, current.run.error)
+    current.display:emit("ended", { session = current, status = status, failures = failures, standing = {},
+                                    put_back = true })
+    return status
+  end)
+  return status, failures
+end
+
+local function recheck(current)
+  local ok, voided = attended(current, resume.recheck, current)
+  if not ok then return nil, voided end
+  current.display:emit("resumed", { session = current, voided = voided, done = resume.done_count(current),
+                                    interrupted = resume.interrupted(current) })
+  return voided
+end
+
+---Goes on with a run.
+---@param o pgorch.RunnerOptions
+---@param run pgorch.Run
+---@return integer status
+function runner.resume(o, run)
+  local current <close> = open_session(o, run)
+  resume.compare(current, o.recipe, o.given, o.host["accept-changes"])
+  current:claim()
+  if run.state == "undoing" or run.state == "undo_failed" then return finish_rollback(current) end
+  choose(current)
+  current:lock()
+  current:update { state = "running", attempt = run.attempt + 1, exit_status = json.null, error = json.null,
+                   gate = json.null, recipe_hash = o.recipe.hash, params = { values = o.values, secrets = o.places } }
+  current.run.exit_status, current.run.error, current.run.gate = nil, nil, nil
+  current:last_words()
+  local voided, err = recheck(current)
+  if not voided then return undisturbed(current, ending.failed, current, err) end
+  return work(current)
+end
+
+local function refuse_after_cut_over(current)
+  if not current:cut_over() or current.params.lose_writes or current.host["lose-writes"] then return end
+  for id, row in pairs(current.rows) do
+    local step = current.steps[id]
+    if step and step.closes_window and row.state == "done" then
+      fail.raise("PGO-PAST-CUT-OVER", ("run %s has cut over, and its window is closed"):format(current.run.id))
+    end
+  end
+end
+
+---Puts everything back that the run did.
+---@param o pgorch.RunnerOptions
+---@param run pgorch.Run
+---@return integer status
+function runner.rollback(o, run)
+  local current <close> = open_session(o, run)
+  resume.compare(current, o.recipe, o.given, o.host["accept-changes"])
+  refuse_after_cut_over(current)
+  current:claim()
+  current:lock()
+  current:update { exit_status = 0 }
+  current:last_words()
+  return (finish_rollback(current))
+end
+
+return runner

@@ -1,0 +1,161 @@
+-- What a step sees as `ctx`: parameters, results of other steps (reads are recorded as premises), the live things of
+-- the recipe (made on first use), and the ways to remember and to report. One context for one run of one step.
+
+local fail = require "pgorch.error"
+local task = require "pgorch.task"
+
+local context = {}
+
+-- What a context keeps to itself: {session, id, row, premises, summary}.
+local of = setmetatable({}, { __mode = "k" })
+
+---@class pgorch.Context
+---@field params table<string, any>
+---@field options table<string, any>   of this step: `step.size { ... }`
+---@field result table<string, any>    by step id; what is read here is a premise of this step's own result
+---@field live table<string, any>      what a step of this process kept
+---@field recall any                   what an interrupted attempt of this step remembered, or nil
+---@field run {id: string, dir: string, attempt: integer}
+---@field recipe {name: string, path: string, folder: string|nil}
+local methods = {}
+
+---Recorded before the effect: undo and a resumed run find it, whatever happens in between.
+---@param value table
+function methods:remember(value)
+  local hidden = of[self]
+  hidden.session.store:remember(hidden.session.run.id, hidden.id, value)
+  hidden.row.remembered = value
+end
+
+---@param p {bytes?: integer, total?: integer, text?: string}
+function methods:progress(p)
+  local hidden = of[self]
+  hidden.summary.bytes = p.bytes or hidden.summary.bytes
+  hidden.session.display:emit("progress", { id = hidden.id, bytes = p.bytes, total = p.total, text = p.text })
+end
+
+local function add(self, list, kind, text)
+  local hidden = of[self]
+  hidden.summary[list] = hidden.summary[list] or {}
+  table.insert(hidden.summary[list], text)
+  hidden.session.display:emit(kind, { id = hidden.id, text = text })
+end
+
+---Something that a reader of the report wants to know.
+---@param text string
+function methods:note(text) add(self, "notes", "note", text) end
+
+---Something that needs a look; the run ends with status 3.
+---@param text string
+function methods:warn(text) add(self, "warnings", "warn", text) end
+
+---What was put back as it was, for the summary: "worker 3", "maintenance off".
+---@param text string
+function methods:put_back(text) add(self, "put_back", "put_back", text) end
+
+---A table of the summary.
+---@param t {title: string, columns: string[], rows: any[][]}
+function methods:table(t)
+  local summary = of[self].summary
+  summary.tables = summary.tables or {}
+  table.insert(summary.tables, t)
+end
+
+---Keeps an object for later steps of this process (ctx.live[name]); it is closed at the end. nil closes it now.
+---@param name string
+---@param object any
+function methods:keep(name, object) of[self].session:keep(name, object) end
+
+---Whether a step is done and what it did still counts.
+---@param id string
+---@return boolean
+function methods:finished(id)
+  local row = of[self].session.rows[id]
+  return row ~= nil and row.state == "done"
+end
+
+---Joins the runs that need `name` (a freeze, an allow-list entry). Returns how many others do, nil when refused.
+---@param name string
+---@return integer|nil
+function methods:hold(name)
+  local session = of[self].session
+  return session.store:hold(name, session.run.id)
+end
+
+---Leaves it. At 0 nobody needs it any more, and the caller undoes what it stands for.
+---@param name string
+---@return integer
+function methods:release(name)
+  local session = of[self].session
+  return session.store:release(name, session.run.id)
+end
+
+-- The live things of the recipe. Two steps side by side that ask for the same one get the same one.
+local function use_table(session)
+  if session.use then return session.use end
+  local made, busy = {}, {}
+  session.use = setmetatable({}, { __index = function(use, name)
+    if made[name] ~= nil then return made[name] end
+    local constructor = session.recipe.uses[name]
+    if not constructor then return nil end
+    busy[name] = busy[name] or task.semaphore(1)
+    return busy[name]:with(function()
+      if made[name] == nil then made[name] = constructor(session.params, use) end
+      return made[name]
+    end)
+  end })
+  return session.use
+end
+
+local function recorder(hidden, from, prefix)
+  return setmetatable({}, { __index = function(_, name)
+    hidden.premises[prefix .. tostring(name)] = true
+    return from[name]
+  end })
+end
+
+---@param session table
+---@param step table
+---@param id string      of the record: the step's, or step[key]
+---@param row table      what is recorded of it
+---@return pgorch.Context
+function context.new(session, step, id, row)
+  local hidden = { session = session, id = id, row = row, premises = {}, summary = row.summary or {} }
+  local run = session.run
+  local fields = {
+    params = session.params, options = step.options or {}, recall = row.remembered,
+    result = recorder(hidden, session.results, ""), live = recorder(hidden, session.live, "live:"),
+    run = { id = run.id, dir = run.dir, attempt = run.attempt },
+    recipe = { name = session.recipe.name, path = session.recipe.path, folder = session.recipe.folder },
+  }
+  local use = use_table(session)
+  of[fields] = hidden
+  return setmetatable(fields, { __index = function(_, name)
+    local method = methods[name]
+    if method then return method end
+    local thing = use[name]
+    if thing == nil and name ~= "recall" and not session.recipe.uses[name] then
+      fail.raise("PGO-RECIPE", ("ctx.%s: the recipe has no such entry in `uses`"):format(tostring(name)))
+    end
+    return thing
+  end })
+end
+
+---The ids that the step has read, sorted.
+---@param ctx pgorch.Context
+---@return string[]
+function context.premises(ctx)
+  local list = {}
+  for name in pairs(of[ctx].premises) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
+---What the step has reported, nil when nothing.
+---@param ctx pgorch.Context
+---@return table|nil
+function context.summary(ctx)
+  return next(of[ctx].summary) and of[ctx].summary or nil
+end
+
+return context

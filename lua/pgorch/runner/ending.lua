@@ -1,0 +1,120 @@
+-- How a run ends: what an error leads to (state kept, put back, or reported), the run's state, and the exit status.
+-- What the statuses mean is in runner/meaning.lua.
+
+local fail  = require "pgorch.error"
+local host  = require "pgorch.native.host"
+local task  = require "pgorch.task"
+local undo  = require "pgorch.runner.undo"
+
+local ending = {}
+
+local STATUS = { preflight = 4, verify = 5 }
+local TRANSIENT = { net = true, timeout = true, store = true }
+
+local function is_stop(err)
+  return task.cancelled(err) or err.kind == "stopped" or host.interrupted() ~= nil
+end
+
+local function is_transient(err)
+  return err.retryable == true or TRANSIENT[err.kind] == true
+end
+
+-- Returns "keep" or "undo", the exit status, and the run's state.
+local function decide(session, err)
+  local wish, past = session.host["on-failure"], session:cut_over()
+  if is_stop(err) and not session.past_deadline then
+    if wish == "rollback" and not past then return "undo", 1 end
+    return "keep", 8, "stopped"
+  end
+  if past then return "keep", 9, "failed" end
+  if session.past_deadline then return "undo", 1 end
+  if is_transient(err) and wish ~= "rollback" then return "keep", 6, "stopped" end
+  if wish == "keep" then return "keep", 8, "stopped" end
+  return "undo", STATUS[err.kind] or 1
+end
+
+local function unlock(session)
+  pcall(session.durably, session, session.unlock, session)
+end
+
+local function record(session, fields)
+  local ok, err = pcall(session.update, session, fields)
+  if not ok then session.record_lost, session.record_error = true, err end
+end
+
+---Puts everything back, and records it.
+---@param session table
+---@param status integer  when all could be put back
+---@param err? table      why
+---@return integer status
+---@return table[] failures
+function ending.put_back(session, status, err)
+  record(session, { state = "undoing", error = err, exit_status = status })
+  local failures = undo.all(session)
+  local state = #failures == 0 and "put_back" or "undo_failed"
+  if #failures > 0 then status = 11 end
+  record(session, { state = state, exit_status = status })
+  if #failures == 0 then unlock(session) end
+  return status, failures
+end
+
+local function error_fields(err)
+  return require("pgorch.runner.steps").error_fields(err)
+end
+
+---After a failure. Prints nothing but through the display.
+---@param session table
+---@param err table
+---@return integer status
+function ending.failed(session, err)
+  if session.past_deadline then
+    err = fail.new("PGO-DEADLINE", "the deadline has come before the cut-over", { cause = err, step = err.step })
+  end
+  local what, status, state = decide(session, err)
+  local failures = {}
+  local standing = what == "undo" and undo.standing(session) or nil
+  session.display:emit("failed", { error = err, status = status, standing = standing })
+  if what == "undo" then
+    status, failures = ending.put_back(session, status, error_fields(err))
+  else
+    record(session, { state = state, exit_status = status, error = error_fields(err) })
+    if status == 9 then unlock(session) end
+  end
+  session.display:emit("ended", { session = session, status = status, error = err, failures = failures,
+                                  standing = undo.standing(session), kept = what == "keep" })
+  return status
+end
+
+local function has_warnings(session)
+  for _, row in pairs(session.rows) do
+    if row.summary and row.summary.warnings and row.state ~= "undone" then return true end
+  end
+  return false
+end
+
+---After the last step.
+---@param session table
+---@return integer status
+function ending.good(session)
+  local failures = undo.all(session, true)
+  local status = has_warnings(session) and 3 or 0
+  if #failures > 0 then status = session:cut_over() and 9 or 11 end
+  record(session, { state = #failures == 0 and "done" or "failed", exit_status = status })
+  unlock(session)
+  session.display:emit("ended", { session = session, status = status, failures = failures, standing = {} })
+  return status
+end
+
+---After a part that --until asked for: nothing is put back, the run can go on.
+---@param session table
+---@param id string
+---@return integer status
+function ending.part(session, id)
+  local status = has_warnings(session) and 3 or 0
+  record(session, { state = "stopped", exit_status = status })
+  session.display:emit("ended", { session = session, status = status, failures = {}, part = id,
+                                  standing = undo.standing(session), kept = true })
+  return status
+end
+
+return ending

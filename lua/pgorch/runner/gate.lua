@@ -1,0 +1,50 @@
+-- Gates: a person says yes before the run goes on. On a terminal by typing it, elsewhere by `pgorch approve RUN`,
+-- beforehand by --yes-cut-over. With --no-input and nobody to ask, the gate is passed, and said so.
+
+local fail  = require "pgorch.error"
+local json  = require "pgorch.json"
+local task  = require "pgorch.task"
+local term  = require "pgorch.term"
+
+local gate = {}
+
+-- Between two looks at the record: local, cheap, and a person is waiting.
+local LOOK_SECONDS = 1
+
+local function ask(session, item)
+  session.display:emit("gate_asks", { id = item.id, title = item.title })
+  local answer = term.ask(("%s [yes/no] "):format(item.title))
+  answer = answer and answer:lower():match("^%s*(.-)%s*$")
+  if answer == "y" or answer == "yes" then return { passed = "yes, on the terminal", waited = true } end
+  local said = answer and answer ~= "" and answer or "nothing"
+  fail.raise("PGO-GATE", ("\"%s\" was answered with %s"):format(item.title, said))
+end
+
+local function wait(session, item)
+  session:update { state = "waiting", gate = item.id, approved = json.null }
+  session.display:emit("gate_waits", { id = item.id, title = item.title, run = session.run.id })
+  repeat
+    task.sleep(LOOK_SECONDS)
+    local now = session.store:run(session.run.id)
+  until now.approved == item.id
+  session:update { state = "running", gate = json.null }
+  return { passed = "approved", waited = true }
+end
+
+---Returns how it was passed; raises PGO-GATE when the answer is no.
+---@param session table
+---@param item table
+---@return {passed: string, waited: boolean|nil}
+function gate.pass(session, item)
+  local host = session.host
+  if host["yes-cut-over"] then return { passed = "--yes-cut-over" } end
+  if host["no-input"] then
+    local text = ("gate \"%s\" is passed: --no-input, nobody is asked"):format(item.title)
+    session.display:emit("message", { text = text })
+    return { passed = "--no-input" }
+  end
+  if term.is_tty(0) and term.is_tty(2) and not host.json then return ask(session, item) end
+  return wait(session, item)
+end
+
+return gate

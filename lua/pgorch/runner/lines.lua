@@ -1,0 +1,137 @@
+-- The lines of the display, as text: one function for each kind. Pure, but for the clock that it is handed.
+
+local fail   = require "pgorch.error"
+local values = require "pgorch.recipe.values"
+
+local lines = {}
+
+-- A rate over the last seconds says more than one since the beginning.
+local RATE_SECONDS = 5
+
+local function length(text) return utf8.len(text) or #text end
+
+---At most `width` columns.
+---@param text string
+---@param width integer
+---@return string
+function lines.clip(text, width)
+  if length(text) <= width then return text end
+  local offset = utf8.offset(text, width) or width
+  return text:sub(1, offset - 1) .. "~"
+end
+
+---`label ....... value`, so that values line up.
+---@param label string
+---@param value string
+---@param width integer
+---@return string
+function lines.dotted(label, value, width)
+  local dots = width - length(label) - 2
+  return ("%s %s %s"):format(label, ("."):rep(math.max(2, dots)), value)
+end
+
+---Notes where a step is; keeps what the rate needs.
+---@param step table
+---@param e {bytes?: integer, total?: integer, text?: string}
+---@param now number
+function lines.note_progress(step, e, now)
+  step.text = e.text or step.text
+  if not e.bytes then return end
+  if step.mark == nil or e.bytes < step.bytes then step.mark = { at = now, bytes = e.bytes } end
+  if now - step.mark.at >= RATE_SECONDS then
+    step.rate = (e.bytes - step.mark.bytes) / (now - step.mark.at)
+    step.mark = { at = now, bytes = e.bytes }
+  elseif not step.rate_known and now - step.mark.at >= 1 then
+    step.rate = (e.bytes - step.mark.bytes) / (now - step.mark.at)
+  end
+  step.bytes, step.total = e.bytes, e.total or step.total
+end
+
+local function bar(part)
+  local full = math.floor(math.max(0, math.min(1, part)) * 12 + 0.5)
+  return "[" .. ("#"):rep(full) .. (" "):rep(12 - full) .. "]"
+end
+
+---A running step: bytes, rate, time left.
+---@param step table
+---@param now number
+---@return string
+function lines.running(step, now)
+  local parts = { "  " .. step.id }
+  if step.bytes and step.total and step.total > 0 then
+    local part = math.min(1, step.bytes / step.total)
+    parts[#parts + 1] = ("%s %3.0f %%"):format(bar(part), part * 100)
+  end
+  if step.bytes then parts[#parts + 1] = values.show_size(step.bytes) end
+  if step.rate then parts[#parts + 1] = values.show_size(step.rate) .. "/s" end
+  if step.rate and step.rate > 0 and step.total and step.total > step.bytes then
+    parts[#parts + 1] = "ETA " .. values.show_duration((step.total - step.bytes) / step.rate)
+  end
+  if step.text then parts[#parts + 1] = step.text end
+  parts[#parts + 1] = values.show_duration(now - step.began)
+  return table.concat(parts, "  ")
+end
+
+---"run ID  recipe  app".
+function lines.heading(session, verb, display)
+  local run = session.run
+  local app = session.params.app and "   app " .. session.params.app or ""
+  return ("%s %s%s   recipe %s"):format(display:paint("bold", "run " .. run.id), verb, app, session.recipe.name)
+end
+
+function lines.resumed(e, display)
+  local again = e.interrupted and (", `%s` starts again"):format(e.interrupted) or ""
+  local text = ("resuming %s: %d steps done%s"):format(e.session.run.id, e.done, again)
+  if #e.voided > 0 then
+    text = text .. "\n  no longer so, done again: " .. table.concat(e.voided, ", ")
+  end
+  return display:paint("bold", text)
+end
+
+local function figures(row, seconds)
+  local text = values.show_duration(seconds)
+  local bytes = row.summary and row.summary.bytes
+  if not bytes then return text end
+  text = ("%s  %s"):format(text, values.show_size(bytes))
+  return seconds > 0.05 and ("%s  %s/s"):format(text, values.show_size(bytes / seconds)) or text
+end
+lines.figures = figures
+
+function lines.done(e, seconds, display)
+  return ("  %s %s"):format(display:paint("green", display.tick_mark), lines.dotted(e.id, figures(e.row, seconds), 36))
+end
+
+function lines.failed(e, seconds, display)
+  local cancelled = e.error.kind == "cancelled"
+  local mark = cancelled and display:paint("yellow", "-") or display:paint("red", display.cross_mark)
+  return ("  %s %s"):format(mark, lines.dotted(e.id, values.show_duration(seconds)
+    .. (cancelled and "  interrupted" or ""), 36))
+end
+
+function lines.undone(e, seconds, display)
+  return ("  %s %s"):format(display:paint("green", display.tick_mark),
+    lines.dotted("undo " .. e.id, values.show_duration(seconds), 36))
+end
+
+function lines.undo_failed(e, display)
+  return ("  %s undo %s: %s"):format(display:paint("red", display.cross_mark), e.id, tostring(e.error))
+end
+
+local function indent(text) return (tostring(text):gsub("\n+$", ""):gsub("[^\n]+", "      %0")) end
+
+---An error for a person: step, id, message, detail, cure. Printed once, here.
+---@param err table
+---@param display table
+---@return string
+function lines.explain(err, display)
+  local where = err.step and ("step %s: "):format(err.step) or ""
+  local list = { ("%s %s%s  %s"):format(display:paint("red", "error:"), where, err.id, err.message) }
+  if err.detail and err.detail ~= "" then list[#list + 1] = indent(err.detail) end
+  if fail.is(err.cause) then list[#list + 1] = indent("because: " .. tostring(err.cause)) end
+  local cure = fail.cure(err)
+  if cure ~= "" then list[#list + 1] = indent("cure: " .. cure) end
+  for _, other in ipairs(err.others or {}) do list[#list + 1] = indent("also: " .. tostring(other)) end
+  return table.concat(list, "\n")
+end
+
+return lines

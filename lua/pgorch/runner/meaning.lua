@@ -1,0 +1,10 @@
+-- The exit statuses: the product's promise to scripts.
+
+return {
+  OF = {
+    [0] = "done", [1] = "failed, put back", [2] = "usage", [3] = "done, with warnings", [4] = "preflight failed",
+    [5] = "verification failed or writes seen, put back", [6] = "trouble outside, state kept", [7] = "locked",
+    [8] = "stopped, state kept", [9] = "moved, but something after the cut-over failed", [10] = "changes pending",
+    [11] = "failed, and not everything could be put back", [130] = "left at once",
+  },
+}

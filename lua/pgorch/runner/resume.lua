@@ -1,0 +1,133 @@
+-- What must be settled before a run goes on: is it the same recipe with the same parameters, does what finished steps
+-- did still hold, and which results fall with it.
+
+local context = require "pgorch.runner.context"
+local fail    = require "pgorch.error"
+local params  = require "pgorch.recipe.params"
+
+local resume = {}
+
+local function show(value)
+  if value == nil then return "not set" end
+  return type(value) == "table" and table.concat(value, ",") or tostring(value)
+end
+
+local function differences(session, recipe, given)
+  local list, run = {}, session.run
+  if recipe.hash ~= run.recipe_hash then
+    list[1] = ("recipe %s: its text changed (%s, was %s)"):format(recipe.path, recipe.hash:sub(1, 12),
+      run.recipe_hash:sub(1, 12))
+  end
+  local names = {}
+  for name in pairs(given) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local before, now = show(run.params.values[name]), show(given[name])
+    if before ~= now then list[#list + 1] = ("%s: %s, was %s"):format(params.flag(name), now, before) end
+  end
+  return list
+end
+
+---Raises PGO-CHANGED with the differences, unless they were accepted.
+---@param session table
+---@param recipe pgorch.Recipe
+---@param given table    parameters named on this command line
+---@param accept boolean
+---@return string[] accepted
+function resume.compare(session, recipe, given, accept)
+  local list = differences(session, recipe, given)
+  if #list > 0 and not accept then
+    fail.raise("PGO-CHANGED", ("run %s was begun with something else"):format(session.run.id),
+      { detail = table.concat(list, "\n") })
+  end
+  return list
+end
+
+local function holds_premise(row, id)
+  for _, premise in ipairs(row.premises or {}) do
+    if premise == id then return true end
+  end
+  return false
+end
+
+---Voids a result, and those that were built on it. What the step did is kept for undo, and for the step itself.
+---@param session table
+---@param id string
+---@param voided? table   ids so far
+---@return string[] voided
+function resume.void(session, id, voided)
+  voided = voided or {}
+  local row = session.rows[id]
+  if row and row.state == "done" then
+    row.state = "void"
+    if row.remembered == nil and row.result ~= nil then
+      row.remembered = row.result
+      session.store:remember(session.run.id, id, row.result)
+    end
+    session.store:set_step_state(session.run.id, id, "void")
+    session.results[id] = nil
+    voided[#voided + 1] = id
+  end
+  local base = id:match("^([^%[]+)%[") -- an item's step has a result made of its items
+  if base and session.rows[base] and session.rows[base].state == "done" then resume.void(session, base, voided) end
+  for other, each in pairs(session.rows) do
+    if each.state == "done" and holds_premise(each, id) then resume.void(session, other, voided) end
+  end
+  return voided
+end
+
+local function still_holds(session, step, row)
+  local ctx = context.new(session, step, row.id, row)
+  local ok, answer = xpcall(step.check, fail.handler, ctx, row.result, row.item)
+  if not ok then
+    answer.step = answer.step or row.id
+    error(answer, 0)
+  end
+  return answer
+end
+
+-- In the order of the first start: a premise is looked at before what stands on it.
+local function forwards(session)
+  local list = session:backwards()
+  for i = 1, #list // 2 do list[i], list[#list + 1 - i] = list[#list + 1 - i], list[i] end
+  return list
+end
+
+---Looks at every finished step again. Returns the ids whose results are void.
+---@param session table
+---@return string[]
+function resume.recheck(session)
+  local voided = {}
+  for _, row in ipairs(forwards(session)) do
+    if row.state == "undone" then resume.void(session, row.id, voided) end
+  end
+  for _, row in ipairs(forwards(session)) do
+    local step = session:step_of(row.id)
+    local whole = step and step.each and row.id == step.id
+    if row.state == "done" and step and step.check and not whole and not still_holds(session, step, row) then
+      resume.void(session, row.id, voided)
+    end
+  end
+  return voided
+end
+
+---The step that was at work when the run ended, for the message.
+---@param session table
+---@return string|nil
+function resume.interrupted(session)
+  for _, row in ipairs(session:backwards()) do
+    if row.state == "running" or row.state == "failed" then return row.id end
+  end
+end
+
+---@param session table
+---@return integer
+function resume.done_count(session)
+  local n = 0
+  for id, row in pairs(session.rows) do
+    if row.state == "done" and not id:find("[", 1, true) then n = n + 1 end
+  end
+  return n
+end
+
+return resume

@@ -1,0 +1,216 @@
+-- One process at work on one run: the recipe, the record, what is known of each step, and the live objects that die
+-- with the process. Everything that the other parts of the runner share is here; it runs no step by itself.
+
+local clock   = require "pgorch.clock"
+local fail    = require "pgorch.error"
+local fs      = require "pgorch.fs"
+local host    = require "pgorch.native.host"
+local recipes = require "pgorch.recipe.shape"
+local task    = require "pgorch.task"
+
+local session = {}
+
+---@class pgorch.Session
+---@field store pgorch.Store
+---@field run pgorch.Run
+---@field recipe pgorch.Recipe
+---@field params table        values and secrets by name
+---@field host table          flags of the host
+---@field display table
+---@field rows table<string, table>   what is recorded of each step, by id
+---@field results table<string, any>  results of finished steps
+---@field live table<string, any>
+local Session = {}
+Session.__index = Session
+
+-- A write that must not be lost to Ctrl-C gets this long; the disk is local.
+local WRITE_SECONDS = 60
+
+local function index_steps(recipe)
+  local by_id = {}
+  local function walk(list)
+    for _, item in ipairs(list) do
+      if item.id then by_id[item.id] = item end
+      for _, inner in ipairs(item.lists or {}) do walk(inner) end
+    end
+  end
+  walk(recipe.steps)
+  return by_id
+end
+
+local function read_first(path)
+  local ok, text = pcall(fs.read, path, 4096)
+  return ok and text or ""
+end
+
+-- Start time of a process: field 22 of its stat line, counted after the name, which may hold anything.
+local function started(pid)
+  local rest, at = read_first(("/proc/%d/stat"):format(pid)):match("^.*%)%s+(.*)$") or "", 2
+  for word in rest:gmatch("%S+") do
+    at = at + 1
+    if at == 22 then return word end
+  end
+  return "0"
+end
+
+local function boot() return (read_first("/proc/sys/kernel/random/boot_id"):gsub("%s", "")) end
+
+---Names this process for good: boot, number, start time.
+---@return string
+function session.owner()
+  return ("%s:%d:%s"):format(boot(), host.pid(), started(host.pid()))
+end
+
+---Whether the process that an owner text names still runs.
+---@param owner string
+---@return boolean
+function session.is_alive(owner)
+  local where, pid, start = owner:match("^(.*):(%d+):(%d+)$")
+  if not where or where ~= boot() or not host.is_alive(tonumber(pid)) then return false end
+  return started(tonumber(pid)) == start
+end
+
+---@param o {store: table, run: table, recipe: table, params: table, host: table, display: table}
+---@return pgorch.Session
+function session.new(o)
+  local self = setmetatable({
+    store = o.store, run = o.run, recipe = o.recipe, params = o.params, host = o.host or {}, display = o.display,
+    rows = {}, results = {}, live = {}, kept = {}, position = 0, steps = index_steps(o.recipe), started = task.now(),
+  }, Session)
+  for _, row in ipairs(o.store:steps(o.run.id)) do
+    self.rows[row.id] = row
+    self.position = math.max(self.position, row.position)
+    if row.state == "done" then self.results[row.id] = row.result end
+  end
+  self.run.dir = o.store:run_dir(o.run.id)
+  fs.mkdir(self.run.dir, { mode = 0700, parents = true })
+  return self
+end
+
+---Makes this process the one that works on the run.
+function Session:claim()
+  local owner = session.owner()
+  local present = self.store:claim(self.run.id, owner, session.is_alive)
+  if present ~= true then
+    local pid = present:match(":(%d+):%d+$")
+    fail.raise("PGO-LOCKED", ("run %s is being worked on by process %s"):format(self.run.id, pid or present),
+      { cure = "Wait for it, or stop it with Ctrl-C (or kill -TERM)." })
+  end
+  self.owner = owner
+end
+
+---Takes the target's name for this run alone.
+function Session:lock()
+  local app = self.params.app
+  if not app then return end
+  local taken, holder = self.store:lock("target:" .. app, self.run.id)
+  if taken then return end
+  fail.raise("PGO-LOCKED", ("app %s is the target of run %s"):format(app, holder.run), {
+    detail = "held since " .. clock.iso(holder.at // 1000000),
+    cure = ("`pgorch resume %s` goes on with it, `pgorch rollback %s` puts it back."):format(holder.run, holder.run),
+  })
+end
+
+---Gives back every name that the run holds.
+function Session:unlock()
+  for _, lock in ipairs(self.store:locks(self.run.id)) do self.store:unlock(lock.name, self.run.id) end
+end
+
+---Runs fn where Ctrl-C does not reach: for records.
+function Session.durably(_, fn, ...)
+  return task.shield(WRITE_SECONDS, fn, ...)
+end
+
+---@param fields table  columns of the run
+function Session:update(fields)
+  self:durably(function()
+    self.store:update_run(self.run.id, fields)
+    if fields.state then
+      self.store:event(self.run.id, fields.state, { attempt = self.run.attempt, exit_status = fields.exit_status })
+    end
+  end)
+  for name, value in pairs(fields) do self.run[name] = value end
+end
+
+---The step that a recorded id belongs to: "fix[public.users]" -> the step `fix`.
+---@param id string
+---@return table|nil step
+function Session:step_of(id)
+  return self.steps[id:match("^([^%[]+)%[") or id]
+end
+
+---Whether a step's id is one of the recipe's; raises PGO-USAGE with a hint when not.
+---@param id string
+---@param flag string
+function Session:need_step(id, flag)
+  if not self.steps[id] then recipes.unknown_id(self.recipe.steps, id, flag) end
+end
+
+---Whether the run is past its point of no return.
+---@return boolean
+function Session:cut_over()
+  for id, row in pairs(self.rows) do
+    local step = self.steps[id]
+    if step and step.point_of_no_return and row.state == "done" then return true end
+  end
+  return false
+end
+
+---Recorded steps, last begun first.
+---@return table[]
+function Session:backwards()
+  local list = {}
+  for _, row in pairs(self.rows) do list[#list + 1] = row end
+  table.sort(list, function(a, b)
+    if a.position ~= b.position then return a.position > b.position end
+    return a.id > b.id
+  end)
+  return list
+end
+
+---What is printed when a second Ctrl-C ends the process at once. `standing` is given by the runner.
+function Session:last_words()
+  local list = self.standing and self:standing() or {}
+  local id = self.run.id
+  local what = #list > 0 and "NOT put back: " .. table.concat(list, "; ") or "Nothing stands that needs putting back"
+  host.last_words(("left at once. %s.\n  go on: pgorch resume %s   give up: pgorch rollback %s"):format(what, id, id))
+end
+
+-- Closes one thing, by its close method or its __close. A failure to close is nobody's business any more.
+local function close(object)
+  if object == nil then return end
+  local readable, closer = pcall(function() return object.close end)
+  if readable and type(closer) == "function" then
+    pcall(closer, object)
+    return
+  end
+  local meta = getmetatable(object)
+  if type(meta) == "table" and meta.__close then pcall(meta.__close, object) end
+end
+
+---A live object that is closed when the process is done with the run.
+---@param name string
+---@param object any  with close or __close, or nil: what has the name is closed now
+function Session:keep(name, object)
+  local old = self.live[name]
+  self.live[name] = object
+  if object ~= nil then self.kept[#self.kept + 1] = name end
+  if old ~= nil and old ~= object then close(old) end
+end
+
+---Closes the live objects, last first, and gives the run back.
+function Session:close()
+  for i = #self.kept, 1, -1 do
+    local object = self.live[self.kept[i]]
+    self.live[self.kept[i]] = nil
+    pcall(task.shield, WRITE_SECONDS, close, object)
+  end
+  if self.owner then
+    self.owner = nil
+    pcall(self.durably, self, self.store.disown, self.store, self.run.id)
+  end
+  host.last_words(nil)
+end
+Session.__close = Session.close
+
+return session

@@ -1,0 +1,151 @@
+-- The end of a run on one page: every step with its time, the tables that steps gave, what was put back, warnings,
+-- what still stands, where the record is, what the exit status means. Text for people, fields for machines.
+
+local ending = require "pgorch.runner.meaning"
+local lines  = require "pgorch.runner.lines"
+local values = require "pgorch.recipe.values"
+
+local summary = {}
+
+local function ordered(session)
+  local list = session:backwards()
+  for i = 1, #list // 2 do list[i], list[#list + 1 - i] = list[#list + 1 - i], list[i] end
+  return list
+end
+
+local STATE = { running = "interrupted", failed = "FAILED", skipped = "not needed", undone = "put back",
+                undo_failed = "NOT PUT BACK", void = "to be done again", undoing = "half put back" }
+
+local function step_line(row)
+  local seconds = row.ended_at and math.max(0, (row.ended_at - row.started_at) / 1e6) or 0
+  local text = row.state == "done" and lines.figures(row, seconds) or STATE[row.state] or row.state
+  return "  " .. lines.dotted(row.id, text, 38)
+end
+
+local function columns_of(t)
+  local widths = {}
+  for _, row in ipairs({ t.columns, table.unpack(t.rows) }) do
+    for i = 1, #t.columns do
+      widths[i] = math.max(widths[i] or 0, utf8.len(tostring(row[i] or "")) or 0)
+    end
+  end
+  return widths
+end
+
+local function table_row(row, widths, t)
+  local cells = {}
+  for i, width in ipairs(widths) do
+    local value = row[i] == nil and "" or tostring(row[i])
+    local pad = (" "):rep(width - (utf8.len(value) or #value))
+    local right = type(t.rows[1] and t.rows[1][i]) == "number"
+    cells[i] = right and pad .. value or value .. pad
+  end
+  return ("  " .. table.concat(cells, "  ")):gsub("%s+$", "")
+end
+
+---A table as aligned text.
+---@param t {title: string, columns: string[], rows: any[][]}
+---@return string
+function summary.table(t)
+  local widths = columns_of(t)
+  local list = { t.title, (table_row(t.columns, widths, t)) }
+  for _, row in ipairs(t.rows) do list[#list + 1] = (table_row(row, widths, t)) end
+  return table.concat(list, "\n")
+end
+
+local function gather(rows, field)
+  local list = {}
+  for _, row in ipairs(rows) do
+    for _, each in ipairs(row.summary and row.summary[field] or {}) do list[#list + 1] = { row = row, value = each } end
+  end
+  return list
+end
+
+local function put_back_lines(e, rows, out)
+  local list = {}
+  for _, each in ipairs(gather(rows, "put_back")) do list[#list + 1] = each.value end
+  if #list > 0 then out[#out + 1] = "put back: " .. table.concat(list, ", ") end
+  for _, failure in ipairs(e.failures or {}) do
+    out[#out + 1] = ("NOT put back: %s  (%s)"):format(failure.row.id, tostring(failure.error))
+    if failure.by_hand then out[#out + 1] = "  by hand: " .. failure.by_hand end
+  end
+end
+
+local function standing_lines(e, out)
+  if not e.kept then return end
+  local id = e.session.run.id
+  if #e.standing > 0 then
+    out[#out + 1] = "still so: " .. table.concat(e.standing, "; ")
+  elseif not e.session:cut_over() then
+    out[#out + 1] = "nothing stands that needs putting back"
+  end
+  out[#out + 1] = ("go on: pgorch resume %s   give up: pgorch rollback %s"):format(id, id)
+end
+
+local function headline(e)
+  local run, took = e.session.run, values.show_duration(require("pgorch.task").now() - e.session.started)
+  local what = e.part and "ended after " .. e.part .. ", as asked" or e.put_back and e.status == 0 and "put back"
+    or ending.OF[e.status]
+  local where = e.error and e.error.step and ("  step %s"):format(e.error.step) or ""
+  return ("run %s  %s%s  after %s"):format(run.id, what, where, took)
+end
+
+---@param e table  the event `ended`
+---@return string
+function summary.text(e)
+  local rows, out = ordered(e.session), {}
+  out[1] = "\n" .. headline(e)
+  for _, row in ipairs(rows) do out[#out + 1] = step_line(row) end
+  for _, each in ipairs(gather(rows, "tables")) do out[#out + 1] = "\n" .. summary.table(each.value) end
+  out[#out + 1] = ""
+  for _, each in ipairs(gather(rows, "warnings")) do
+    out[#out + 1] = ("warning: %s: %s"):format(each.row.id, each.value)
+  end
+  put_back_lines(e, rows, out)
+  standing_lines(e, out)
+  if e.session.record_lost then out[#out + 1] = "the record of this run could not be written to its end" end
+  out[#out + 1] = ("record: %s   pgorch status %s"):format(e.session.store.path, e.session.run.id)
+  out[#out + 1] = ("exit %d: %s"):format(e.status, ending.OF[e.status] or "?")
+  return table.concat(out, "\n") .. "\n"
+end
+
+-- --- for machines ---
+
+local function error_fields(err)
+  if not err then return nil end
+  return { id = err.id, kind = err.kind, message = err.message, step = err.step, retryable = err.retryable,
+           detail = err.detail and tostring(err.detail) or nil }
+end
+
+local function row_fields(row)
+  return { id = row.id, state = row.state, started_at = row.started_at, ended_at = row.ended_at, summary = row.summary,
+           error = row.error }
+end
+
+local PLAIN = { "id", "title", "text", "bytes", "total", "how", "effect", "run", "voided", "done", "interrupted",
+                "pgorch", "format", "status", "part" }
+
+local function ended_fields(e, fields)
+  fields.state, fields.meaning, fields.steps, fields.standing = e.session.run.state, ending.OF[e.status], {}, e.standing
+  for i, row in ipairs(ordered(e.session)) do fields.steps[i] = row_fields(row) end
+  fields.not_put_back = {}
+  for i, failure in ipairs(e.failures or {}) do
+    fields.not_put_back[i] = { id = failure.row.id, error = error_fields(failure.error), by_hand = failure.by_hand }
+  end
+end
+
+---An event as one JSON object, nil when it says nothing to a machine.
+---@param kind string
+---@param e table
+---@return table|nil
+function summary.json(kind, e)
+  local fields = {}
+  for _, name in ipairs(PLAIN) do fields[name] = e[name] end
+  if e.session then fields.run, fields.recipe = e.session.run.id, e.session.recipe.name end
+  fields.error = error_fields(e.error)
+  if e.row then fields.summary = e.row.summary end
+  if kind == "ended" then ended_fields(e, fields) end
+  return fields
+end
+
+return summary

@@ -1,0 +1,132 @@
+-- Puts back what was done, last first. Each undo is recorded before and after, and Ctrl-C does not reach it.
+-- One that fails does not stop the others; it is listed with the command that does it by hand.
+
+local context = require "pgorch.runner.context"
+local fail    = require "pgorch.error"
+local steps   = require "pgorch.runner.steps"
+local task    = require "pgorch.task"
+
+local undo = {}
+
+-- The longest that one undo may take: resetting a target or waiting for dynos is minutes.
+local LONGEST = 1800
+
+local EFFECTIVE = { done = true, void = true, undoing = true, undo_failed = true }
+
+-- Whether something may have happened that has not been put back. An interrupted step counts from the moment that it
+-- remembered something: before that it had no effect.
+local function stands(row)
+  return EFFECTIVE[row.state] or (row.state ~= "undone" and row.remembered ~= nil)
+end
+
+---What has an undo and is not undone, last begun first.
+---@param session table
+---@param always? boolean  only what is undone at the end of a good run too
+---@return {row: table, step: table}[]
+function undo.pending(session, always)
+  local list = {}
+  for _, row in ipairs(session:backwards()) do
+    local step = session:step_of(row.id)
+    local whole = step and step.each and row.id == step.id -- its items are undone one by one
+    if step and step.undo and not whole and stands(row) and (not always or step.undo_when == "always") then
+      list[#list + 1] = { row = row, step = step }
+    end
+  end
+  return list
+end
+
+local function what_it_did(row)
+  if row.result ~= nil and row.state ~= "void" then return row.result end
+  if row.remembered ~= nil then return row.remembered end
+  return row.result ~= nil and row.result or {}
+end
+
+---What is so as long as the step is not undone.
+---@param entry {row: table, step: table}
+---@return string
+function undo.describe(entry)
+  local text = entry.step.stands
+  if type(text) == "function" then
+    local ok, said = pcall(text, what_it_did(entry.row))
+    text = ok and said or nil
+  end
+  return text or entry.row.title .. (entry.row.item and " " .. entry.row.item.key or "")
+end
+
+-- The record must not keep something from being put back: a full disk is reported, and the undo happens all the same.
+local function note_state(session, row, state, err)
+  row.state = state
+  local ok = pcall(session.durably, session, session.store.set_step_state, session.store, session.run.id, row.id, state,
+    err)
+  if not ok then session.record_lost = true end
+end
+
+local function undo_one(session, entry)
+  local row, step = entry.row, entry.step
+  local did = what_it_did(row)
+  note_state(session, row, "undoing")
+  session.display:emit("undo_started", { id = row.id, title = row.title })
+  local ctx = context.new(session, step, row.id, row)
+  local ok, err = xpcall(task.shield, fail.handler, LONGEST, step.undo, ctx, did, row.item)
+  row.summary = context.summary(ctx)
+  if row.summary then
+    pcall(session.durably, session, session.store.set_summary, session.store, session.run.id, row.id, row.summary)
+  end
+  if ok then
+    session.results[row.id] = nil
+    note_state(session, row, "undone")
+    session.display:emit("undo_done", { id = row.id, title = row.title, row = row })
+  else
+    err.step = err.step or row.id
+    note_state(session, row, "undo_failed", steps.error_fields(err))
+    session.display:emit("undo_failed", { id = row.id, title = row.title, error = err, row = row })
+  end
+  session:last_words()
+  return ok, err
+end
+
+local function by_hand(session, entry)
+  if not entry.step.by_hand then return nil end
+  local ctx = context.new(session, entry.step, entry.row.id, entry.row)
+  local ok, text = pcall(entry.step.by_hand, ctx, what_it_did(entry.row))
+  return ok and text or nil
+end
+
+-- An `each` step is undone when all its items are.
+local function close_parents(session)
+  for id, row in pairs(session.rows) do
+    local step = session.steps[id]
+    if step and step.each and step.undo and (EFFECTIVE[row.state] or row.state == "running") then
+      session.results[id] = nil
+      note_state(session, row, "undone")
+    end
+  end
+end
+
+---Undoes everything that stands, or only the "always" ones.
+---@param session table
+---@param always? boolean
+---@return table[] failures  {row, step, error, by_hand}; empty when all is put back
+function undo.all(session, always)
+  local failures = {}
+  for _, entry in ipairs(undo.pending(session, always)) do
+    local ok, err = undo_one(session, entry)
+    if not ok then
+      entry.error, entry.by_hand = err, by_hand(session, entry)
+      failures[#failures + 1] = entry
+    end
+  end
+  if not always and #failures == 0 then close_parents(session) end
+  return failures
+end
+
+---Words for a second Ctrl-C, and for what still stands: one line for each.
+---@param session table
+---@return string[]
+function undo.standing(session)
+  local list = {}
+  for i, entry in ipairs(undo.pending(session)) do list[i] = undo.describe(entry) end
+  return list
+end
+
+return undo

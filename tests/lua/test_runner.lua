@@ -1,0 +1,304 @@
+-- Runs, seen from outside: a child pgorch works on a recipe whose steps write marks into a file. What happened, in
+-- which order, what was put back, and with which exit status.
+
+local fs      = require "pgorch.fs"
+local host    = require "pgorch.native.host"
+local json    = require "pgorch.json"
+local process = require "pgorch.process"
+local task    = require "pgorch.task"
+
+local RECIPE = TEST_FOLDER .. "/../fixtures/recipes/marks.lua"
+
+local folder, log
+
+local function argv(...)
+  local words = { host.executable(), ... }
+  words.env = { PGORCH_STATE = "sqlite:" .. folder .. "/state.db", MARKS_KEY = "", NO_COLOR = "1" }
+  words.check, words.stdin, words.timeout = false, "", 60
+  return words
+end
+
+local function pgorch(...) return process.run(argv(...)) end
+
+local function run(...) return pgorch("run", RECIPE, "--log", log, "--run-id", "r1", "--yes-cut-over", ...) end
+
+local function marks()
+  local list = {}
+  for line in (fs.exists(log) and fs.read(log) or ""):gmatch("[^\n]+") do list[#list + 1] = line end
+  return list
+end
+
+local function forget_marks() fs.remove(log) end
+
+local function count(list, text)
+  local n = 0
+  for _, each in ipairs(list) do
+    if each == text then n = n + 1 end
+  end
+  return n
+end
+
+local function status(id)
+  return json.decode(pgorch("status", id or "r1", "--json").stdout)
+end
+
+local ALL = { "do one", "two saw one", "do two", "do borrowed", "do left", "do right", "do parts.x", "do parts.y",
+              "made thing", "do cut", "do after", "undo borrowed borrowed" }
+
+describe("a run", function()
+  before(function()
+    folder = fs.mkdtemp("pgorch-runner-")
+    log = folder .. "/log"
+  end)
+  after(function() fs.remove_tree(folder) end)
+
+  it("does every step once and in order, gives borrowed things back, and ends with 0", function()
+    local r = run()
+    expect(r.code).is(0)
+    expect(marks()).same(ALL)
+    expect(r.stdout).has("What was seen")
+    expect(r.stdout).has("exit 0: done")
+    expect(r.stderr).lacks("What was seen")
+    expect(status().state).is("done")
+  end)
+
+  it("ends with 3 after a warning", function()
+    local r = run "--loud"
+    expect(r.code).is(3)
+    expect(r.stdout).has("warning: look: look at this")
+  end)
+
+  it("puts back in reverse what was done when a step fails for good", function()
+    local r = run("--fail", "parts.y", "--error", "PGO-IO")
+    expect(r.code).is(1)
+    expect({ table.unpack(marks(), 8) }).same { "undo parts.x x", "undo right right", "undo left left",
+      "undo borrowed borrowed", "undo two two", "undo one one" }
+    expect(r.stderr).has("step parts[y]: PGO-IO")
+    expect(r.stderr).has("second line")
+    expect(status().state).is("put_back")
+  end)
+
+  it("undoes a failed step from what it remembered", function()
+    run("--fail", "two", "--error", "PGO-IO")
+    expect(marks()).same { "do one", "two saw one", "undo two two", "undo one one" }
+  end)
+
+  it("names each kind of failure by its exit status", function()
+    for id, code in pairs { ["PGO-PREFLIGHT"] = 4, ["PGO-VERIFY"] = 5, ["PGO-NET"] = 6, ["PGO-TIMEOUT"] = 6,
+                            ["PGO-IO"] = 1, ["PGO-GATE"] = 8 } do
+      local r = pgorch("run", RECIPE, "--log", log, "--yes-cut-over", "--fail", "two", "--error", id)
+      expect(id .. " " .. r.code).is(id .. " " .. code)
+    end
+  end)
+
+  it("keeps the state after a transient failure, and says how to go on", function()
+    local r = run("--fail", "left", "--error", "PGO-NET")
+    expect(r.code).is(6)
+    expect(table.concat(marks(), " ")).lacks("undo")
+    expect(r.stdout).has("pgorch resume r1")
+    expect(r.stdout).has("pgorch rollback r1")
+    expect(r.stdout).has("still so: ")
+    fs.write(log .. ".mended", "")
+    forget_marks()
+    local again = pgorch("resume", "r1", "--yes-cut-over")
+    expect(again.code).is(0)
+    expect(count(marks(), "do one")).is(0)
+    expect(count(marks(), "do left")).is(1)
+    expect(count(marks(), "recall left left")).is(1)
+  end)
+
+  it("does as --on-failure says", function()
+    expect(run("--fail", "two", "--error", "PGO-NET", "--on-failure", "rollback").code).is(1)
+    expect(count(marks(), "undo one one")).is(1)
+    forget_marks()
+    local r = pgorch("run", RECIPE, "--log", log, "--fail", "two", "--error", "PGO-IO", "--on-failure", "keep")
+    expect(r.code).is(8)
+    expect(count(marks(), "undo one one")).is(0)
+  end)
+
+  it("lists by hand what could not be put back, and puts the rest back", function()
+    local r = run("--fail", "parts.x", "--error", "PGO-PREFLIGHT", "--stuck", "two")
+    expect(r.code).is(11)
+    expect(count(marks(), "undo one one")).is(1)
+    expect(r.stdout).has("NOT put back: two")
+    expect(r.stdout).has("by hand: rm two")
+    expect(status().state).is("undo_failed")
+  end)
+
+  it("does not put back what failed after the point of no return", function()
+    local r = run("--fail", "after", "--error", "PGO-IO")
+    expect(r.code).is(9)
+    expect(table.concat(marks(), " ")).lacks("undo")
+    expect(pgorch("rollback", "r1").code).is(0)
+    expect(count(marks(), "undo cut cut")).is(1)
+    expect(count(marks(), "undo one one")).is(1)
+  end)
+
+  it("tries a run that was put back again as a new attempt", function()
+    run("--fail", "right", "--error", "PGO-IO")
+    fs.write(log .. ".mended", "")
+    forget_marks()
+    expect(pgorch("resume", "r1", "--yes-cut-over").code).is(0)
+    expect(marks()).same(ALL)
+    expect(status().attempt).is(2)
+  end)
+
+  it("repeats a finished step whose check fails, and those that stand on it", function()
+    run("--fail", "parts.x", "--error", "PGO-NET", "--lifted")
+    fs.write(log .. ".mended", "")
+    forget_marks()
+    expect(pgorch("resume", "r1", "--yes-cut-over").code).is(0)
+    local list = marks()
+    expect(count(list, "do one")).is(1)
+    expect(count(list, "do two")).is(1)
+    expect(count(list, "do left")).is(0)
+  end)
+
+  it("runs a part with --only and --until", function()
+    expect(run("--until", "two").code).is(0)
+    expect(marks()).same { "do one", "two saw one", "do two" }
+    expect(pgorch("resume", "r1", "--yes-cut-over").code).is(0)
+    expect(marks()).same(ALL)
+    forget_marks()
+    local r = pgorch("run", RECIPE, "--log", log, "--only", "one,left")
+    expect(r.code).is(0)
+    expect(marks()).same { "do one", "do left" }
+  end)
+
+  it("leaves a target to one run at a time", function()
+    expect(run("--app", "shop", "--fail", "two", "--error", "PGO-NET").code).is(6)
+    local r = pgorch("run", RECIPE, "--log", log, "--app", "shop")
+    expect(r.code).is(7)
+    expect(r.stderr).has("run r1")
+    expect(pgorch("rollback", "r1").code).is(0)
+    expect(pgorch("run", RECIPE, "--log", log, "--app", "shop", "--no-input").code).is(0)
+  end)
+
+  it("passes a gate with --no-input and says so", function()
+    local r = pgorch("run", RECIPE, "--log", log, "--no-input")
+    expect(r.code).is(0)
+    expect(r.stderr).has("nobody is asked")
+  end)
+
+  it("waits at a gate for pgorch approve", function()
+    local waiting <close> = process.spawn(argv("run", RECIPE, "--log", log, "--run-id", "r1"))
+    while not fs.exists(folder .. "/state.db") or pgorch("status", "r1", "--json").code ~= 0
+      or status().state ~= "waiting" do task.sleep(0.1) end
+    expect(pgorch("approve", "r1").code).is(0)
+    expect(waiting:wait().code).is(0)
+    expect(marks()).same(ALL)
+    expect(pgorch("approve", "r1").code).is(2)
+  end)
+
+  it("refuses to resume with another parameter, unless it is accepted", function()
+    run("--fail", "two", "--error", "PGO-NET")
+    local r = pgorch("resume", "r1", "--fail", "left")
+    expect(r.code).is(2)
+    expect(r.stderr).has("PGO-CHANGED")
+    expect(r.stderr).has("--fail: left, was two")
+    expect(pgorch("resume", "r1", "--fail", "none", "--accept-changes", "--yes-cut-over").code).is(0)
+  end)
+
+  it("refuses to resume when the recipe changed", function()
+    fs.write(folder .. "/copy.lua", fs.read(RECIPE))
+    local path = folder .. "/copy.lua"
+    pgorch("run", path, "--log", log, "--run-id", "r1", "--fail", "two", "--error", "PGO-NET")
+    fs.write(path, fs.read(RECIPE) .. "\n-- another\n")
+    expect(pgorch("resume", "r1").code).is(2)
+    expect(pgorch("resume", "r1", "--fail", "two").stderr).has("its text changed")
+    fs.write(log .. ".mended", "")
+    expect(pgorch("resume", "r1", "--accept-changes", "--yes-cut-over").code).is(0)
+  end)
+
+  it("gives machines JSON Lines with the version first", function()
+    local r = run("--json", "--fail", "two", "--error", "PGO-VERIFY")
+    local events = {}
+    for line in r.stdout:gmatch("[^\n]+") do events[#events + 1] = json.decode(line) end
+    expect(events[1].event).is("version")
+    expect(events[#events].event).is("ended")
+    expect(events[#events].status).is(5)
+    expect(events[#events].error.id).is("PGO-VERIFY")
+    expect(r.stderr).is("")
+  end)
+end)
+
+describe("an interrupted run", function()
+  before(function()
+    folder = fs.mkdtemp("pgorch-runner-")
+    log = folder .. "/log"
+  end)
+  after(function() fs.remove_tree(folder) end)
+
+  local function wait_for(mark)
+    while count(marks(), mark) == 0 do task.sleep(0.05) end
+  end
+
+  it("stops safely at Ctrl-C, says what still stands, and can be resumed", function()
+    local child <close> = process.spawn(argv("run", RECIPE, "--log", log, "--run-id", "r1", "--hang", "left"))
+    wait_for("hang left")
+    child:kill("INT")
+    expect(child:wait().code).is(8)
+    expect(table.concat(marks(), " ")).lacks("undo")
+    expect(status().state).is("stopped")
+    local r = pgorch("rollback", "r1")
+    expect(r.code).is(0)
+    expect(count(marks(), "undo left left")).is(1)
+    expect(count(marks(), "undo one one")).is(1)
+    expect(status().state).is("put_back")
+  end)
+
+  it("puts back at Ctrl-C with --on-failure rollback", function()
+    local child <close> = process.spawn(argv("run", RECIPE, "--log", log, "--run-id", "r1", "--hang", "two",
+      "--on-failure", "rollback"))
+    wait_for("hang two")
+    child:kill("TERM")
+    expect(child:wait().code).is(1)
+    expect({ table.unpack(marks(), 4) }).same { "undo two two", "undo one one" }
+  end)
+
+  it("leaves a run to the process that works on it", function()
+    local child <close> = process.spawn(argv("run", RECIPE, "--log", log, "--run-id", "r1", "--hang", "two"))
+    wait_for("hang two")
+    expect(pgorch("resume", "r1").code).is(7)
+    child:kill("KILL")
+    child:wait()
+    expect(status().state).is("interrupted")
+    expect(pgorch("rollback", "r1").code).is(0)
+  end)
+
+  local places = {}
+  for _, id in ipairs { "one", "two", "borrowed", "left", "right", "cut", "after" } do
+    for _, where in ipairs { "start", "remembered", "done" } do places[#places + 1] = id .. ":" .. where end
+  end
+  for _, place in ipairs(places) do
+    it("goes on after kill -9 at " .. place, function()
+      local r = run("--kill", place)
+      expect(r.signal).is("KILL")
+      expect(pgorch("resume", "r1", "--yes-cut-over").code).is(0)
+      local list, id, where = marks(), place:match("^(.*):(.*)$")
+      for _, mark in ipairs(ALL) do
+        local again = (where == "done" and mark == "do " .. id) or (id == "two" and mark == "two saw one")
+        if mark ~= "made thing" and not again then expect(mark .. " " .. count(list, mark)).is(mark .. " 1") end
+      end
+      expect(count(list, ("recall %s %s"):format(id, id))).is(where == "start" and 0 or 1)
+    end)
+  end
+
+  it("does not repeat the finished items of a step", function()
+    expect(run("--kill", "parts.y:done").signal).is("KILL")
+    expect(pgorch("resume", "r1", "--yes-cut-over").code).is(0)
+    expect(count(marks(), "do parts.x")).is(1)
+    expect(count(marks(), "do parts.y")).is(2)
+  end)
+
+  it("finishes a rollback that was killed", function()
+    local r = run("--fail", "parts.y", "--error", "PGO-IO", "--kill", "left:undo")
+    expect(r.signal).is("KILL")
+    expect(count(marks(), "undo one one")).is(0)
+    expect(pgorch("resume", "r1").code).is(1)
+    expect(count(marks(), "undo right right")).is(1)
+    expect(count(marks(), "undo left left")).is(1)
+    expect(count(marks(), "undo one one")).is(1)
+    expect(status().state).is("put_back")
+  end)
+end)
