@@ -78,7 +78,7 @@ local function change(verb)
   return function(spec)
     local id = type(spec) == "table" and spec[1] or spec
     if type(id) ~= "string" then fail.raise("PGO-RECIPE", ("`%s` needs the id of a step first"):format(verb)) end
-    local items = type(spec) == "table" and { table.unpack(spec, 2) } or {}
+    local items = type(spec) == "table" and verb ~= "remove" and { table.unpack(spec, 2) } or {}
     if verb ~= "remove" and #items == 0 then
       fail.raise("PGO-RECIPE", ("`%s { \"%s\" }` names no step to put there"):format(verb, id))
     end

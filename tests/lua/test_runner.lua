@@ -256,6 +256,30 @@ describe("an interrupted run", function()
     expect({ table.unpack(marks(), 4) }).same { "undo two two", "undo one one" }
   end)
 
+  it("leaves at once at the second Ctrl-C, naming what was not put back; a resume finishes that", function()
+    local argv_ = argv("run", RECIPE, "--log", log, "--run-id", "r1", "--fail", "borrowed", "--error", "PGO-IO",
+      "--linger", "two")
+    argv_.stderr = "stream"
+    local child <close> = process.spawn(argv_)
+    wait_for("linger two")
+    child:kill("INT")
+    task.sleep(0.3)
+    child:kill("INT")
+    local said = child.stderr:read_all(100000)
+    expect(child:wait().code).is(130)
+    expect(said).has("NOT put back: step two; step one")
+    expect(pgorch("resume", "r1", "--linger", "none", "--accept-changes").code).is(1)
+    expect(count(marks(), "undo two two")).is(1)
+    expect(count(marks(), "undo one one")).is(1)
+  end)
+
+  it("is put back when the deadline nears", function()
+    local r = run("--hang", "two", "--deadline", "+121s")
+    expect(r.code).is(1)
+    expect(r.stderr).has("PGO-DEADLINE")
+    expect(count(marks(), "undo one one")).is(1)
+  end)
+
   it("leaves a run to the process that works on it", function()
     local child <close> = process.spawn(argv("run", RECIPE, "--log", log, "--run-id", "r1", "--hang", "two"))
     wait_for("hang two")

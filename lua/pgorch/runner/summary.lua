@@ -1,9 +1,11 @@
 -- The end of a run on one page: every step with its time, the tables that steps gave, what was put back, warnings,
 -- what still stands, where the record is, what the exit status means. Text for people, fields for machines.
 
-local ending = require "pgorch.runner.meaning"
-local lines  = require "pgorch.runner.lines"
-local values = require "pgorch.recipe.values"
+local json    = require "pgorch.json"
+local lines   = require "pgorch.runner.lines"
+local meaning = require "pgorch.runner.meaning"
+local task    = require "pgorch.task"
+local values  = require "pgorch.recipe.values"
 
 local summary = {}
 
@@ -19,6 +21,7 @@ local STATE = { running = "interrupted", failed = "FAILED", skipped = "not neede
 local function step_line(row)
   local seconds = row.ended_at and math.max(0, (row.ended_at - row.started_at) / 1e6) or 0
   local text = row.state == "done" and lines.figures(row, seconds) or STATE[row.state] or row.state
+  if row.state == "failed" and row.error and row.error.kind == "stopped" then text = "not approved" end
   return "  " .. lines.dotted(row.id, text, 38)
 end
 
@@ -83,9 +86,9 @@ local function standing_lines(e, out)
 end
 
 local function headline(e)
-  local run, took = e.session.run, values.show_duration(require("pgorch.task").now() - e.session.started)
+  local run, took = e.session.run, values.show_duration(task.now() - e.session.started)
   local what = e.part and "ended after " .. e.part .. ", as asked" or e.put_back and e.status == 0 and "put back"
-    or ending.OF[e.status]
+    or meaning.OF[e.status]
   local where = e.error and e.error.step and ("  step %s"):format(e.error.step) or ""
   return ("run %s  %s%s  after %s"):format(run.id, what, where, took)
 end
@@ -105,7 +108,7 @@ function summary.text(e)
   standing_lines(e, out)
   if e.session.record_lost then out[#out + 1] = "the record of this run could not be written to its end" end
   out[#out + 1] = ("record: %s   pgorch status %s"):format(e.session.store.path, e.session.run.id)
-  out[#out + 1] = ("exit %d: %s"):format(e.status, ending.OF[e.status] or "?")
+  out[#out + 1] = ("exit %d: %s"):format(e.status, meaning.OF[e.status] or "?")
   return table.concat(out, "\n") .. "\n"
 end
 
@@ -126,9 +129,9 @@ local PLAIN = { "id", "title", "text", "bytes", "total", "how", "effect", "run",
                 "pgorch", "format", "status", "part" }
 
 local function ended_fields(e, fields)
-  fields.state, fields.meaning, fields.steps, fields.standing = e.session.run.state, ending.OF[e.status], {}, e.standing
+  fields.state, fields.meaning = e.session.run.state, meaning.OF[e.status]
+  fields.steps, fields.standing, fields.not_put_back = json.array {}, json.array(e.standing), json.array {}
   for i, row in ipairs(ordered(e.session)) do fields.steps[i] = row_fields(row) end
-  fields.not_put_back = {}
   for i, failure in ipairs(e.failures or {}) do
     fields.not_put_back[i] = { id = failure.row.id, error = error_fields(failure.error), by_hand = failure.by_hand }
   end
@@ -142,6 +145,7 @@ function summary.json(kind, e)
   local fields = {}
   for _, name in ipairs(PLAIN) do fields[name] = e[name] end
   if e.session then fields.run, fields.recipe = e.session.run.id, e.session.recipe.name end
+  fields.voided = e.voided and json.array(e.voided)
   fields.error = error_fields(e.error)
   if e.row then fields.summary = e.row.summary end
   if kind == "ended" then ended_fields(e, fields) end

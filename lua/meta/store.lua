@@ -1,0 +1,34 @@
+---@meta pgorch.native.store
+-- The record of runs as rows and transactions. Scripts use pgorch.store, which knows runs and steps.
+
+local store = {}
+
+---An open database. Requests are served in order on one thread; every call awaits.
+---@class pgorch.native.Store
+local Store = {}
+
+---Opens or makes the SQLite file (0600) and the folders above it (0700).
+---Raises PGO-STORE with the reason: read-only folder, damaged file, full disk.
+---@param path string
+---@return pgorch.native.Store
+function store.open(path) end
+
+---All statements in one transaction, on the disk when it returns; or none, and the first error is raised.
+---A statement is { sql, parameter... }: $1 is the first parameter. `n` counts the elements when some are nil.
+---Texts pass the redactor; a secret raises PGO-INVALID.
+---@param statements table[]
+---@return table[] rows     of the last statement that gives rows, keyed by column
+---@return integer changes  rows that the last change touched
+function Store:batch(statements) end
+
+---One statement without a transaction of its own.
+---@param sql string
+---@param ... any
+---@return table[] rows
+---@return integer changes
+function Store:query(sql, ...) end
+
+---Idempotent. Later calls raise PGO-CLOSED.
+function Store:close() end
+
+return store
