@@ -7,12 +7,14 @@ local store = {}
 ---@class pgorch.native.Store
 local Store = {}
 
+---@async
 ---Opens or makes the SQLite file (0600) and the folders above it (0700).
 ---Raises PGO-STORE with the reason: read-only folder, damaged file, full disk.
 ---@param path string
 ---@return pgorch.native.Store
 function store.open(path) end
 
+---@async
 ---All statements in one transaction, on the disk when it returns; or none, and the first error is raised.
 ---A statement is { sql, parameter... }: $1 is the first parameter. `n` counts the elements when some are nil.
 ---Texts pass the redactor; a secret raises PGO-INVALID.
@@ -21,6 +23,7 @@ function store.open(path) end
 ---@return integer changes  rows that the last change touched
 function Store:batch(statements) end
 
+---@async
 ---One statement without a transaction of its own.
 ---@param sql string
 ---@param ... any

@@ -21,8 +21,9 @@ end
 function help.all()
   local rows = {}
   for _, name in ipairs(command.names()) do
-    local found = command.find((name:gsub("_", "-")))
-    if found.summary then rows[#rows + 1] = { (name:gsub("_", "-")), found.summary } end
+    local typed = name:gsub("_", "-")
+    local ok, found = pcall(command.find, typed) -- help is there even when a command is broken
+    rows[#rows + 1] = { typed, ok and found.summary or "(cannot be loaded)" }
   end
   local statuses = {}
   for status, text in pairs(meaning.OF) do statuses[#statuses + 1] = { status, text } end
