@@ -58,7 +58,8 @@ end
 local function row_of(spec)
   local flag, text = params.flag(spec.name), spec.help or ""
   if spec.secret then flag = flag .. "-env VAR" elseif spec.type ~= "boolean" then
-    flag = flag .. " " .. (spec.choices and table.concat(spec.choices, "|") or TYPE_WORDS[spec.type])
+    flag = flag .. " " .. (spec.choices and table.concat(spec.choices, spec.type == "list" and "," or "|")
+      or TYPE_WORDS[spec.type])
   end
   local more = {}
   if spec.required == true then more[#more + 1] = "required" end
@@ -70,11 +71,13 @@ local function row_of(spec)
   return { flag, #more > 0 and ("%s (%s)"):format(text, table.concat(more, "; ")):gsub("^ ", "") or text }
 end
 
-local function host_rows()
+local function host_rows(recipe)
   local rows = {}
-  for i, each in ipairs(invocation.FLAGS) do
+  for _, each in ipairs(invocation.FLAGS) do
     local name = (each.short and "-" .. each.short .. ", " or "") .. "--" .. each.name
-    rows[i] = { name .. (each.value and " " .. each.value or ""), each.help }
+    if not recipe or not recipe.params[(each.name:gsub("-", "_"))] then
+      rows[#rows + 1] = { name .. (each.value and " " .. each.value or ""), each.help }
+    end
   end
   return rows
 end
@@ -104,7 +107,7 @@ function help.recipe(recipe)
   else
     parts[1] = "pgorch run RECIPE [--PARAMETER VALUE ...] [FLAGS]"
   end
-  parts[#parts + 1] = "\nFlags of pgorch:\n" .. two_columns(host_rows())
+  parts[#parts + 1] = "\nFlags of pgorch:\n" .. two_columns(host_rows(recipe))
   if recipe then parts[#parts + 1] = "\nExample:\n  " .. examples(recipe) end
   return table.concat(parts, "\n") .. "\n"
 end

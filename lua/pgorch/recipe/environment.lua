@@ -5,7 +5,7 @@ local fail = require "pgorch.error"
 
 local environment = {}
 
-local INSTRUCTIONS = 50 * 1000 * 1000
+local INSTRUCTIONS = 20 * 1000 * 1000
 local KILOBYTES    = 64 * 1024
 local STRIDE       = 10000
 

@@ -40,8 +40,8 @@ function lines.note_progress(step, e, now)
   if step.mark == nil or e.bytes < step.bytes then step.mark = { at = now, bytes = e.bytes } end
   if now - step.mark.at >= RATE_SECONDS then
     step.rate = (e.bytes - step.mark.bytes) / (now - step.mark.at)
-    step.mark = { at = now, bytes = e.bytes }
-  elseif not step.rate_known and now - step.mark.at >= 1 then
+    step.mark, step.settled = { at = now, bytes = e.bytes }, true
+  elseif not step.settled and now - step.mark.at >= 1 then
     step.rate = (e.bytes - step.mark.bytes) / (now - step.mark.at)
   end
   step.bytes, step.total = e.bytes, e.total or step.total
