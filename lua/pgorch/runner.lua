@@ -126,17 +126,15 @@ function runner.start(o)
   return work(current)
 end
 
--- A rollback that was cut short is finished, and ends as it would have.
-local function finish_rollback(current)
-  local before = current.run.exit_status or 1
+-- `status` is what it ends with when all could be put back.
+local function put_back(current, status)
   current.display:emit("rollback_started", { session = current })
-  local status, failures = undisturbed(current, function()
-    local status, failures = ending.put_back(current, before, current.run.error)
-    current.display:emit("ended", { session = current, status = status, failures = failures, standing = {},
+  return undisturbed(current, function()
+    local ended, failures = ending.put_back(current, status, current.run.error)
+    current.display:emit("ended", { session = current, status = ended, failures = failures, standing = {},
                                     put_back = true })
-    return status
+    return ended
   end)
-  return status, failures
 end
 
 local function recheck(current)
@@ -155,7 +153,10 @@ function runner.resume(o, run)
   local current <close> = open_session(o, run)
   resume.compare(current, o.recipe, o.given, o.host["accept-changes"])
   current:claim()
-  if run.state == "undoing" or run.state == "undo_failed" then return finish_rollback(current) end
+  -- A rollback that was cut short is finished, and ends as it would have.
+  if run.state == "undoing" or run.state == "undo_failed" then
+    return put_back(current, run.error and ending.status_of(run.error) or 0)
+  end
   choose(current)
   current:lock()
   current:update { state = "running", attempt = run.attempt + 1, exit_status = json.null, error = json.null,
@@ -187,9 +188,8 @@ function runner.rollback(o, run)
   refuse_after_cut_over(current)
   current:claim()
   current:lock()
-  current:update { exit_status = 0 }
   current:last_words()
-  return (finish_rollback(current))
+  return put_back(current, 0)
 end
 
 return runner

@@ -11,6 +11,11 @@ local ending = {}
 local STATUS = { preflight = 4, verify = 5 }
 local TRANSIENT = { net = true, timeout = true, store = true }
 
+---The exit status of a failure that was put back.
+---@param err {kind: string}
+---@return integer
+function ending.status_of(err) return STATUS[err.kind] or 1 end
+
 local function is_stop(err)
   return task.cancelled(err) or err.kind == "stopped" or host.interrupted() ~= nil
 end
@@ -30,7 +35,7 @@ local function decide(session, err)
   if session.past_deadline then return "undo", 1 end
   if is_transient(err) and wish ~= "rollback" then return "keep", 6, "stopped" end
   if wish == "keep" then return "keep", 8, "stopped" end
-  return "undo", STATUS[err.kind] or 1
+  return "undo", ending.status_of(err)
 end
 
 local function unlock(session)

@@ -8,7 +8,8 @@ local task    = require "pgorch.task"
 
 local undo = {}
 
--- The longest that one undo may take: resetting a target or waiting for dynos is minutes.
+-- The longest that one undo may take: resetting a target or waiting for dynos is minutes. Within it, what a moment's
+-- trouble of the network spoilt is tried again.
 local LONGEST = 1800
 
 local EFFECTIVE = { done = true, void = true, undoing = true, undo_failed = true }
@@ -67,7 +68,8 @@ local function undo_one(session, entry)
   note_state(session, row, "undoing")
   session.display:emit("undo_started", { id = row.id, title = row.title })
   local ctx = context.new(session, step, row.id, row)
-  local ok, err = xpcall(task.shield, fail.handler, LONGEST, step.undo, ctx, did, row.item)
+  local ok, err = xpcall(task.shield, fail.handler, LONGEST, task.retry, { tries = 4, base = 2 }, step.undo, ctx, did,
+    row.item)
   row.summary = context.summary(ctx)
   if row.summary then
     pcall(session.durably, session, session.store.set_summary, session.store, session.run.id, row.id, row.summary)
