@@ -14,6 +14,7 @@ struct pgo_http_server {
     uv_poll_t poll;
     uv_timer_t timer;
     pgo_job kick;
+    int spins; /* runs "at once" since a socket was last ready */
     int open_handles;
     enum { PGO_SERVER_OPEN, PGO_SERVER_CLOSING, PGO_SERVER_CLOSED } state;
     uint16_t port;

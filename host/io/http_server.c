@@ -17,6 +17,20 @@ enum { CONNECTION_MEMORY = 256 * 1024 };
 
 static void on_timer(uv_timer_t *timer);
 
+/* How often the daemon may ask to be run again at once before it has to wait a millisecond: during
+ * a TLS handshake it asks for ever, until the peer has sent something. */
+enum { MAX_SPINS = 64 };
+
+/* "At once" goes through the ready queue: libuv runs a timer of 0 ms that is set in its own
+ * callback again in the same pass, and would never come back to the sockets. */
+static void run_again(pgo_http_server *server, uint64_t wait) {
+    if (wait == 0 && server->spins++ < MAX_SPINS) {
+        pgo_server_kick(server);
+    } else {
+        uv_timer_start(&server->timer, on_timer, wait > 0 ? wait : 1, 0);
+    }
+}
+
 static void run(pgo_http_server *server) {
     MHD_UNSIGNED_LONG_LONG wait = 0;
     if (server->state != PGO_SERVER_OPEN) {
@@ -25,7 +39,7 @@ static void run(pgo_http_server *server) {
     MHD_run(server->daemon);
     uv_timer_stop(&server->timer);
     if (MHD_get_timeout(server->daemon, &wait) == MHD_YES) {
-        uv_timer_start(&server->timer, on_timer, wait, 0);
+        run_again(server, wait);
     }
 }
 
@@ -35,7 +49,9 @@ static void on_timer(uv_timer_t *timer) {
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
     (void)status, (void)events;
-    run(poll->data);
+    pgo_http_server *server = poll->data;
+    server->spins = 0;
+    run(server);
 }
 
 static void on_kick(pgo_job *job) {
