@@ -103,11 +103,11 @@ static void release(pgo_op *op) {
     pgo_buffer_wipe(&http->held);
 }
 
-static const pgo_op_type type = {"http.request", start, cancel, release};
+const pgo_op_type pgo_http_type = {"http.request", start, cancel, release};
 
 void pgo_http_init(pgo_http *http, pgo_http_multi *multi) {
     memset(http, 0, sizeof *http);
-    pgo_op_init(&http->op, &type, multi->loop);
+    pgo_op_init(&http->op, &pgo_http_type, multi->loop);
     http->multi = multi;
 }
 
@@ -186,6 +186,7 @@ static void set_limits(pgo_http *http, const pgo_http_request *request) {
     /* Without it, leaving during a DNS query waits for the resolver: 9.7 s when tried. */
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* an S3 key may hold "..", and is signed so */
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(request->timeout * 1000));
     if (request->connect_timeout > 0)

@@ -87,6 +87,8 @@ typedef struct pgo_http {
  * After a 2xx answer `into` has been ended; after anything else that is left to the caller, who may
  * want to try again (is it still empty?). A body stream that was not read to its end is closed. */
 void pgo_http_init(pgo_http *http, pgo_http_multi *multi);
+/* The op's type, for who wraps it in one of their own between init and start. */
+extern const pgo_op_type pgo_http_type;
 /* `credential`: it must not be sent over http except to loopback. Authorization and Cookie are
  * credentials anyway. PGO_E_INVALID for characters that cannot be in a header. */
 int pgo_http_add_header(pgo_http *http, const char *name, const char *value, size_t length,
