@@ -40,7 +40,8 @@ static int set_timer(CURLM *curl, long ms, void *arg) {
     if (ms < 0)
         uv_timer_stop(&multi->timer);
     else
-        uv_timer_start(&multi->timer, on_timer, (uint64_t)ms, 0);
+        uv_timer_start(&multi->timer, on_timer, ms > 0 ? (uint64_t)ms : 1,
+                       0); /* 0 would run in the same pass, for ever */
     return 0;
 }
 
