@@ -56,6 +56,19 @@ local function stop(self, id)
   return step or { began = task.now() }
 end
 
+-- What a step has to tell stands below its own line, once that is there.
+local function tell_later(self, id, text)
+  local step = find(self, id) or find(self, "undo " .. id)
+  if self.quiet then return end
+  if not step then return say(self, "      " .. text) end
+  step.later = step.later or {}
+  table.insert(step.later, text)
+end
+
+local function tell(self, step)
+  for _, text in ipairs(step.later or {}) do say(self, "      " .. text) end
+end
+
 local on = {}
 
 function on.run_started(self, e)
@@ -93,6 +106,7 @@ end
 function on.step_done(self, e)
   local step = stop(self, e.id)
   if not self.quiet then say(self, lines.done(e, task.now() - step.began, self)) end
+  tell(self, step)
 end
 
 function on.step_skipped(self, e)
@@ -102,19 +116,16 @@ end
 function on.step_failed(self, e)
   local step = stop(self, e.id)
   say(self, lines.failed(e, task.now() - step.began, self))
+  tell(self, step)
 end
 
-function on.note(self, e)
-  if not self.quiet then say(self, "      " .. e.text) end
-end
+function on.note(self, e) tell_later(self, e.id, e.text) end
 
 function on.warn(self, e)
   say(self, ("  %s %s: %s"):format(self:paint("yellow", "!"), e.id, e.text))
 end
 
-function on.put_back(self, e)
-  if not self.quiet then say(self, ("      put back: %s"):format(e.text)) end
-end
+function on.put_back(self, e) tell_later(self, e.id, e.text) end
 
 function on.undo_started(self, e)
   self.running[#self.running + 1] = { id = "undo " .. e.id, title = e.title, began = task.now(), said = task.now() }
@@ -123,11 +134,13 @@ end
 function on.undo_done(self, e)
   local step = stop(self, "undo " .. e.id)
   if not self.quiet then say(self, lines.undone(e, task.now() - step.began, self)) end
+  tell(self, step)
 end
 
 function on.undo_failed(self, e)
-  stop(self, "undo " .. e.id)
+  local step = stop(self, "undo " .. e.id)
   say(self, lines.undo_failed(e, self))
+  tell(self, step)
 end
 
 function on.gate_waits(self, e)
