@@ -69,6 +69,7 @@ local function path_of(request)
 end
 
 local function label(request)
+  if not request.bucket then return "listing the buckets" end
   return ("%s s3:/%s"):format(request.method, path_of(request))
 end
 
