@@ -1,0 +1,369 @@
+-- The S3 client against the sandbox's endpoint, which checks every signature and digest with code of its own.
+
+local bytes = require "pgorch.bytes"
+local clock = require "pgorch.clock"
+local crypto = require "pgorch.crypto"
+local fs = require "pgorch.fs"
+local http = require "pgorch.http"
+local json = require "pgorch.json"
+local log = require "pgorch.log"
+local native = require "pgorch.native.s3"
+local s3 = require "pgorch.s3"
+local sandbox_s3 = require "pgorch.sandbox.s3"
+local secret = require "pgorch.secret"
+local stream = require "pgorch.stream"
+local task = require "pgorch.task"
+
+local MIB = 1 << 20
+
+local world, endpoint, client, warnings
+
+local function client_of(keys)
+  return s3.client { endpoint = endpoint.url, access_key = keys.access_key, secret_key = secret.new(keys.secret_key) }
+end
+
+local function fault(name, what)
+  fs.write(("%s/faults/%s"):format(world.dir, name), json.encode(what))
+end
+
+local function faults_left()
+  return #fs.list(world.dir .. "/faults")
+end
+
+-- A stream of `size` bytes that are unlike from place to place, fed by a child of the group.
+local function source(group, size)
+  local s = stream.new()
+  group:spawn(function()
+    local line, left = crypto.random(65521), size
+    local ok = pcall(function()
+      while left > 0 do
+        s:write(left < #line and line:sub(1, left) or line)
+        left = left - math.min(left, #line)
+      end
+    end)
+    if ok then s:finish() end
+  end)
+  return s
+end
+
+local function upload(bucket, key, size, options)
+  return task.group(function(group) return bucket:upload(key, source(group, size), options) end)
+end
+
+local sink = log.sink
+
+describe("s3", function()
+  before(function()
+    world = { dir = fs.mkdtemp "pgorch-s3-" }
+    fs.mkdir(world.dir .. "/faults")
+    endpoint = sandbox_s3.start(world)
+    client = client_of(endpoint)
+    warnings = {}
+    log.sink = function(level, message) if level ~= "debug" then warnings[#warnings + 1] = message end end
+  end)
+  after(function()
+    log.sink = sink
+    endpoint:close()
+    fs.remove_tree(world.dir)
+  end)
+
+  local function bucket(name)
+    local made = client:bucket(name or "dumps")
+    made:create()
+    return made
+  end
+
+  it("makes a bucket once, and tells whose one is", function()
+    local mine = client:bucket "dumps"
+    expect(mine:head()).is "free"
+    expect(mine:create()).is(true)
+    expect(mine:create()).is(false)
+    expect(mine:head()).is "mine"
+    expect(client:bucket("taken-by-somebody-else"):head()).is "foreign"
+    local err = expect(function() client:bucket("taken-by-somebody-else"):create() end):raises "PGO-S3-BUCKET-TAKEN"
+    expect(err.message).has "taken-by-somebody-else"
+    expect(client:buckets()).same { "dumps" }
+    expect(mine:remove()).is(true)
+    expect(mine:remove()).is(false)
+    expect(function() client:bucket "no/name" end):raises "PGO-INVALID"
+  end)
+
+  it("stores, reads, lists and deletes objects with awkward names", function()
+    local b = bucket()
+    for _, key in ipairs { "plain", "a/b//c", "obj 1+ü=&?#%.bin", "a/../b", "~!*'();:@,[]" } do
+      local put = b:put(key, "hello " .. key, { meta = { note = "two words" } })
+      expect(put.etag).is(crypto.md5("hello " .. key))
+      expect((b:get(key))).is("hello " .. key)
+      local head = b:head_object(key)
+      expect(head.size).is(#key + 6)
+      expect(head.etag).is(put.etag)
+      expect(head.meta.note).is "two words"
+      expect(b:list(key)[1].key).is(key)
+      b:delete(key)
+      b:delete(key)
+      expect(b:head_object(key)).is(nil)
+    end
+    expect(b:list()).same {}
+  end)
+
+  it("reads ranges and into streams", function()
+    local b = bucket()
+    b:put("key", bytes.new "0123456789")
+    expect((b:get("key", { range = "0-4" }))).is "01234"
+    local err = expect(function() b:get("key", { range = "10-" }) end):raises "PGO-S3"
+    expect(err.code).is "InvalidRange"
+    local into = stream.new()
+    local text
+    task.group(function(group)
+      group:spawn(function() text = into:read_all() end)
+      b:get("key", { into = into })
+    end)
+    expect(text).is "0123456789"
+  end)
+
+  it("lists more than a page holds", function()
+    local b = bucket()
+    local names = {}
+    for i = 1, 1003 do names[i] = ("k/%04d"):format(i) end
+    task.map(names, { limit = 8 }, function(name) b:put(name, "") end)
+    local found = b:list "k/"
+    expect(#found).is(1003)
+    expect(found[1003].key).is "k/1003"
+  end, { limit = 120 })
+
+  it("signs URLs that work for anybody, for one method, for so long", function()
+    local b = bucket()
+    b:put("a b/ü+", "0123456789")
+    local url = b:presign("GET", "a b/ü+", 60)
+    expect(secret.is(url)).is(true)
+    local reply = http.request { method = "GET", url = url, headers = { range = "bytes=0-0" } }
+    expect(reply.status).is(206)
+    expect(reply.headers["content-range"]).is "bytes 0-0/10"
+    expect(http.request({ method = "HEAD", url = url, check = false }).status).is(403)
+    expect(http.request({ method = "GET", url = url .. "&x=1", check = false }).status).is(403)
+    expect(function() b:presign("GET", "k", 0) end):raises "PGO-INVALID"
+    expect(function() b:presign("GET", "k", 604801) end):raises "PGO-INVALID"
+  end)
+
+  it("tells whether a bucket is private", function()
+    local b = bucket()
+    b:put("key", "x")
+    expect((b:is_private())).is(true)
+    expect((b:is_private "key")).is(true)
+    b:put("open", "x", { headers = { ["x-amz-acl"] = "public-read" } })
+    local private, why = b:is_private "open"
+    expect(private).is(false)
+    expect(why).has "AllUsers"
+    b:request { method = "PUT", query = { acl = "" }, headers = { ["x-amz-acl"] = "public-read" } }
+    expect((b:is_private())).is(false)
+  end)
+
+  it("says what is wrong with the keys", function()
+    bucket()
+    local wrong = client_of { access_key = endpoint.access_key, secret_key = "not the secret key" }
+    local err = expect(function() wrong:bucket("dumps"):list() end):raises "PGO-S3-CREDENTIALS"
+    expect(err.code).is "SignatureDoesNotMatch"
+    expect(err.message).has "secret key does not fit"
+    err = expect(function() wrong:bucket("dumps"):head() end):raises "PGO-S3-CREDENTIALS"
+    expect(err.status).is(403)
+    local unknown = client_of { access_key = "NOBODY", secret_key = "not the secret key" }
+    err = expect(function() unknown:bucket("dumps"):put("k", "x") end):raises "PGO-S3-CREDENTIALS"
+    expect(err.code).is "InvalidAccessKeyId"
+    err = expect(function() client_of(endpoint.other):bucket("dumps"):list() end):raises "PGO-S3"
+    expect(err.message).has "AccessDenied: these keys may not do this"
+  end)
+
+  it("repeats what may be repeated, and only that", function()
+    local b = bucket()
+    fault("s3.put_object", { answer = 503, code = "SlowDown", times = 2 })
+    b:put("key", "x")
+    fault("s3.put_object", { answer = 400, code = "BadDigest", times = 1 })
+    b:put("key", "x")
+    fault("s3.get_object", { drop = true })
+    expect((b:get "key")).is "x"
+    expect(faults_left()).is(0)
+    fault("s3.put_object", { answer = 403, code = "QuotaExceeded", times = 2 })
+    local err = expect(function() b:put("key", "x") end):raises "PGO-S3"
+    expect(err.message).has "quota"
+    expect(faults_left()).is(1)
+    fault("s3.put_object", { answer = 400, code = "BadDigest", times = 4 })
+    expect(function() b:put("key", "x") end):raises "PGO-S3-INTEGRITY"
+  end)
+
+  it("accounts for a clock that is wrong, warns once, and signs URLs with the server's time", function()
+    local b = bucket()
+    b:put("key", "x")
+    fault("s3.any", { skew = 3600, times = "always" })
+    expect(#b:list()).is(1)
+    expect((b:get "key")).is "x"
+    expect(b:head()).is "mine"
+    expect(#warnings).is(1)
+    expect(warnings[1]).has "60 minutes behind"
+    expect(http.request({ method = "GET", url = b:presign("GET", "key", 60) }).status).is(200)
+  end)
+
+  it("notices a wrong clock when the first request is a HEAD, whose answer says nothing", function()
+    bucket()
+    fault("s3.any", { skew = -7200, times = "always" })
+    expect(client_of(endpoint):bucket("dumps"):head()).is "mine"
+    expect(warnings[1]).has "120 minutes ahead"
+  end)
+
+  it("uploads a small stream with one request", function()
+    local b = bucket()
+    for _, size in ipairs { 0, 1, 100000 } do
+      local result = upload(b, "small", size, { meta = { run = "1" } })
+      expect(result.bytes).is(size)
+      expect(result.parts).is(1)
+      expect(b:head_object("small").size).is(size)
+      expect(b:head_object("small").meta.run).is "1"
+    end
+    expect(#b:uploads()).is(0)
+  end)
+
+  it("uploads in parts, tells the id first, and verifies the whole", function()
+    local b = bucket()
+    local id, seen = nil, {}
+    local result = upload(b, "big", 40 * MIB + 5, {
+      meta = { run = "1" }, sha256 = true,
+      on_upload_id = function(given) id = given; expect(#seen).is(0) end,
+      progress = function(n) seen[#seen + 1] = n end,
+    })
+    expect(result.bytes).is(40 * MIB + 5)
+    expect(result.parts).is(3)
+    expect(result.etag).matches "^%x+%-3$"
+    expect(id).is_not(nil)
+    expect(seen[#seen]).is(40 * MIB + 5)
+    local head = b:head_object "big"
+    expect(head.etag).is(result.etag)
+    expect(head.meta.run).is "1"
+    expect(#result.sha256).is(64)
+    expect(b:sha256 "big").is(result.sha256)
+    expect(#b:uploads()).is(0)
+  end)
+
+  it("ends well on a part's border", function()
+    expect(upload(bucket(), "even", 32 * MIB).parts).is(2)
+  end)
+
+  it("sends a part again", function()
+    local b = bucket()
+    fault("s3.put_part", { answer = 503, code = "SlowDown", times = 2 })
+    expect(upload(b, "again", 40 * MIB).parts).is(3)
+    fault("s3.put_part", { drop = true })
+    expect(upload(b, "again", 40 * MIB).parts).is(3)
+    expect(faults_left()).is(0)
+  end)
+
+  it("repeats a Complete that failed, or whose answer was lost", function()
+    local b = bucket()
+    for _, what in ipairs {
+      { answer = 200, code = "InternalError", body = "<Error><Code>InternalError</Code><Message/></Error>" },
+      { answer = 500, code = "InternalError" },
+      { after = true },
+      { after = true, answer = 500, code = "InternalError" },
+    } do
+      fault("s3.complete_upload", what)
+      expect(upload(b, "complete", 17 * MIB).parts).is(2)
+      expect(faults_left()).is(0)
+    end
+  end)
+
+  it("aborts the upload when it fails, and stops whoever writes", function()
+    local b = bucket()
+    fault("s3.put_part", { answer = 403, code = "QuotaExceeded", times = "always" })
+    local err = expect(function() upload(b, "fails", 64 * MIB) end):raises "PGO-S3"
+    expect(err.code).is "QuotaExceeded"
+    expect(#b:uploads()).is(0)
+    expect(b:head_object "fails").is(nil)
+  end)
+
+  it("aborts the upload when the stream fails, and raises the stream's error", function()
+    local b = bucket()
+    local s = stream.new()
+    local err = expect(function()
+      task.group(function(group)
+        group:spawn(function()
+          local piece = ("x"):rep(MIB)
+          for _ = 1, 17 do s:write(piece) end
+          s:fail { id = "PGO-DUMP", message = "pg_dump ended with status 1" }
+        end)
+        b:upload("half", s)
+      end)
+    end):raises "PGO-DUMP"
+    expect(err.message).has "status 1"
+    expect(#b:uploads()).is(0)
+  end)
+
+  it("aborts the upload when it is cancelled", function()
+    local b = bucket()
+    fault("s3.put_part", { delay = 30, times = "always" })
+    expect(function() task.timeout(1, upload, b, "cancelled", 40 * MIB) end):raises "PGO-TIMEOUT"
+    expect(#b:uploads()).is(0)
+  end)
+
+  it("finds and aborts uploads that were left", function()
+    local b = bucket()
+    for _, key in ipairs { "p/1", "p/2 ü", "q/1" } do
+      b:request { method = "POST", key = key, query = { uploads = "" }, expect = "InitiateMultipartUploadResult" }
+    end
+    local left = b:uploads "p/"
+    expect(#left).is(2)
+    expect(left[2].key).is "p/2 ü"
+    expect(math.abs(left[1].initiated - clock.time()) < 60).is(true)
+    expect(b:abort_stale_uploads "p/").is(2)
+    expect(#b:uploads()).is(1)
+    b:abort { key = "p/1", id = left[1].id }
+  end)
+end)
+
+describe("s3 by itself", function()
+  it("signs the presigned GET of the S3 manual", function()
+    local url = native.presign {
+      access_key = "AKIAIOSFODNN7EXAMPLE", secret_key = secret.new "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+      region = "us-east-1", time = clock.parse_iso "2013-05-24T00:00:00Z", method = "GET", path = "/test.txt",
+      headers = { host = "examplebucket.s3.amazonaws.com" }, base = "https://examplebucket.s3.amazonaws.com",
+      seconds = 86400,
+    }
+    expect(url == secret.new("https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256"
+      .. "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+      .. "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
+      .. "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404")).is(true)
+  end)
+
+  it("signs a request with its query, and gives the target as it was signed", function()
+    local target, headers = native.sign {
+      access_key = "AKIAIOSFODNN7EXAMPLE", secret_key = secret.new "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+      region = "us-east-1", time = clock.parse_iso "2013-05-24T00:00:00Z", method = "GET", path = "/",
+      query = { prefix = "J", ["max-keys"] = 2 }, headers = { host = "examplebucket.s3.amazonaws.com" },
+      payload_hash = crypto.sha256 "",
+    }
+    expect(target).is "/?max-keys=2&prefix=J"
+    expect(headers.authorization).has
+      "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
+    expect(headers["x-amz-date"]).is "20130524T000000Z"
+  end)
+
+  it("makes parts grow, so that 10,000 hold what a database may be", function()
+    local total = 0
+    for number = 1, 10000 do total = total + s3.part_size(number) end
+    expect(s3.part_size(1)).is(16 * MIB)
+    expect(s3.part_size(256)).is(16 * MIB)
+    expect(s3.part_size(257)).is(64 * MIB)
+    expect(total // MIB > 2000000).is(true)
+    expect(function() s3.part_size(10001) end):raises "PGO-LIMIT"
+  end)
+
+  it("composes an ETag", function()
+    local a, b = crypto.md5 "a", crypto.md5 "b"
+    expect(s3.composite_etag { a, b }).is(crypto.md5(crypto.unhex(a .. b)) .. "-2")
+  end)
+
+  it("refuses an endpoint that is none", function()
+    for _, bad in ipairs { "", "ftp://host", "https://host/path", "https://user@host", "https://host?x" } do
+      expect(function() s3.client { endpoint = bad, access_key = "a", secret_key = secret.new "b" } end)
+        :raises "PGO-INVALID"
+    end
+    expect(function() s3.client { endpoint = "host" } end):raises "PGO-INVALID"
+  end)
+end)
