@@ -424,6 +424,8 @@ describe("faults", function()
     expect(text:find(address:match "X%-Amz%-Signature=(%x+)", 1, true)).is(nil)
     expect(text:find('X-Amz-Signature=***', 1, true) ~= nil).is(true)
     expect(select(2, text:gsub("\n", "")) == 3).is(true)
+    client.call("HEAD", "/box/none")
+    expect(fs.read(world.dir .. "/requests.jsonl")).has '"code":"NoSuchKey"'
     expect(text:find "Signature=%x%x%x%x").is(nil)
   end))
 end)

@@ -103,6 +103,7 @@ end
 
 local function complete(entry, answer)
   entry.status = answer.status
+  entry.code = answer.code
   entry.dropped = answer.drop
   if type(answer.body) == "string" then
     entry.bytes = #answer.body

@@ -60,10 +60,12 @@ end
 function errors.answer(code, status, bucket)
   local element = document.element
   local id = ("tx%021x"):format(math.random(0, 0x7fffffff))
-  return document.answer(status or errors.status[code] or 500, "Error", {
+  local answer = document.answer(status or errors.status[code] or 500, "Error", {
     element("Code", code), element("Message", ""), bucket and element("BucketName", bucket) or "",
     element("RequestId", id), element("HostId", "sandbox-default"),
   }, true)
+  answer.code = code -- for the request log: a HEAD has no document
+  return answer
 end
 
 ---@param status integer
