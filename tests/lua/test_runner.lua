@@ -138,6 +138,14 @@ describe("a run", function()
     expect(count(marks(), "undo one one")).is(1)
   end)
 
+  it("repeats nothing from before the point of no return, whatever a check would say", function()
+    expect(run("--fail", "after", "--error", "PGO-IO", "--lifted").code).is(9)
+    fs.write(log .. ".mended", "")
+    forget_marks()
+    expect(pgorch("resume", "r1", "--yes-cut-over").code).is(0)
+    expect(marks()).same { "recall after after", "do after", "undo borrowed borrowed" }
+  end)
+
   it("tries a run that was put back again as a new attempt", function()
     run("--fail", "right", "--error", "PGO-IO")
     fs.write(log .. ".mended", "")
