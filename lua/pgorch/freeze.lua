@@ -56,7 +56,7 @@ function M.start_app(ctx, old)
   for _, each in ipairs(old.formation or {}) do
     if each.quantity > 0 then
       back[#back + 1] = { type = each.type, quantity = each.quantity }
-      said[#said + 1] = ("%s %d"):format(each.type, each.quantity)
+      said[#said + 1] = ("%s 0 -> %d"):format(each.type, each.quantity)
     end
   end
   app:scale(back)

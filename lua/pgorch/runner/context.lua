@@ -53,12 +53,13 @@ function methods:warn(text) add(self, "warnings", "warn", text) end
 ---@param text string
 function methods:put_back(text) add(self, "put_back", "put_back", text) end
 
----A table of the summary.
----@param t {title: string, columns: string[], rows: any[][]}
+---A table: shown at once, and with `summary = true` at the end of the run too.
+---@param t {title: string, columns: string[], rows: any[][], summary?: boolean}
 function methods:table(t)
-  local summary = of[self].summary
-  summary.tables = summary.tables or {}
-  table.insert(summary.tables, t)
+  local hidden = of[self]
+  hidden.summary.tables = hidden.summary.tables or {}
+  table.insert(hidden.summary.tables, t)
+  hidden.session.display:emit("table", { id = hidden.id, table = t })
 end
 
 ---Keeps an object for later steps of this process (ctx.live[name]); it is closed at the end. nil closes it now.

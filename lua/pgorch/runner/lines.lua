@@ -30,6 +30,14 @@ function lines.dotted(label, value, width)
   return ("%s %s %s"):format(label, ("."):rep(math.max(2, dots)), value)
 end
 
+---What a person reads for a step: its title, and the key of an `each` item.
+---@param row {title: string|nil, id: string, item: table|nil}
+---@return string
+function lines.label(row)
+  local title = row.title or row.id
+  return row.item and row.item.key and ("%s %s"):format(title, row.item.key) or title
+end
+
 ---Notes where a step is; keeps what the rate needs.
 ---@param step table
 ---@param e {bytes?: integer, total?: integer, text?: string}
@@ -57,7 +65,7 @@ end
 ---@param now number
 ---@return string
 function lines.running(step, now)
-  local parts = { "  " .. step.id }
+  local parts = { "  " .. lines.label(step) }
   if step.bytes and step.total and step.total > 0 then
     local part = math.min(1, step.bytes / step.total)
     parts[#parts + 1] = ("%s %3.0f %%"):format(bar(part), part * 100)
@@ -98,23 +106,23 @@ end
 lines.figures = figures
 
 function lines.done(e, seconds, display)
-  return ("  %s %s"):format(display:paint("green", display.tick_mark), lines.dotted(e.id, figures(e.row, seconds), 36))
+  return ("  %s %s"):format(display:paint("green", display.tick_mark), lines.dotted(lines.label(e.row), figures(e.row, seconds), 50))
 end
 
 function lines.failed(e, seconds, display)
   local cancelled = e.error.kind == "cancelled"
   local mark = cancelled and display:paint("yellow", "-") or display:paint("red", display.cross_mark)
-  return ("  %s %s"):format(mark, lines.dotted(e.id, values.show_duration(seconds)
-    .. (cancelled and "  interrupted" or ""), 36))
+  return ("  %s %s"):format(mark, lines.dotted(lines.label(e), values.show_duration(seconds)
+    .. (cancelled and "  interrupted" or ""), 50))
 end
 
 function lines.undone(e, seconds, display)
   return ("  %s %s"):format(display:paint("green", display.tick_mark),
-    lines.dotted("undo " .. e.id, values.show_duration(seconds), 36))
+    lines.dotted("undo: " .. lines.label(e), values.show_duration(seconds), 50))
 end
 
 function lines.undo_failed(e, display)
-  return ("  %s undo %s: %s"):format(display:paint("red", display.cross_mark), e.id, tostring(e.error))
+  return ("  %s undo: %s: %s"):format(display:paint("red", display.cross_mark), lines.label(e), tostring(e.error))
 end
 
 local function indent(text) return (tostring(text):gsub("\n+$", ""):gsub("[^\n]+", "      %0")) end

@@ -95,7 +95,6 @@ end
 function on.step_started(self, e)
   head(self)
   self.running[#self.running + 1] = { id = e.id, title = e.title, began = task.now(), said = task.now() }
-  if self.mode == "plain" and not self.quiet then say(self, ("  ... %s"):format(e.id)) end
 end
 
 function on.progress(self, e)
@@ -125,10 +124,14 @@ function on.warn(self, e)
   say(self, ("  %s %s: %s"):format(self:paint("yellow", "!"), e.id, e.text))
 end
 
+function on.table(self, e)
+  if not self.quiet and not e.table.summary then say(self, (summary.table(e.table):gsub("[^\n]+", "      %0"))) end
+end
+
 function on.put_back(self, e) tell_later(self, e.id, e.text) end
 
 function on.undo_started(self, e)
-  self.running[#self.running + 1] = { id = "undo " .. e.id, title = e.title, began = task.now(), said = task.now() }
+  self.running[#self.running + 1] = { id = "undo " .. e.id, title = "undo: " .. e.title, began = task.now(), said = task.now() }
 end
 
 function on.undo_done(self, e)

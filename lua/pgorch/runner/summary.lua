@@ -22,7 +22,7 @@ local function step_line(row)
   local seconds = row.ended_at and math.max(0, (row.ended_at - row.started_at) / 1e6) or 0
   local text = row.state == "done" and lines.figures(row, seconds) or STATE[row.state] or row.state
   if row.state == "failed" and row.error and row.error.kind == "stopped" then text = "not approved" end
-  return "  " .. lines.dotted(row.id, text, 38)
+  return "  " .. lines.dotted(lines.label(row), text, 52)
 end
 
 local function columns_of(t)
@@ -67,7 +67,7 @@ end
 local function put_back_lines(e, rows, out)
   local list = {}
   for _, each in ipairs(gather(rows, "put_back")) do list[#list + 1] = each.value end
-  if #list > 0 then out[#out + 1] = "put back: " .. table.concat(list, ", ") end
+  if #list > 0 then out[#out + 1] = "put back: " .. table.concat(list, "; ") end
   for _, failure in ipairs(e.failures or {}) do
     out[#out + 1] = ("NOT put back: %s  (%s)"):format(failure.row.id, tostring(failure.error))
     if failure.by_hand then out[#out + 1] = "  by hand: " .. failure.by_hand end
@@ -99,7 +99,9 @@ function summary.text(e)
   local rows, out = ordered(e.session), {}
   out[1] = "\n" .. headline(e)
   for _, row in ipairs(rows) do out[#out + 1] = step_line(row) end
-  for _, each in ipairs(gather(rows, "tables")) do out[#out + 1] = "\n" .. summary.table(each.value) end
+  for _, each in ipairs(gather(rows, "tables")) do
+    if each.value.summary then out[#out + 1] = "\n" .. summary.table(each.value) end
+  end
   out[#out + 1] = ""
   for _, each in ipairs(gather(rows, "warnings")) do
     out[#out + 1] = ("warning: %s: %s"):format(each.row.id, each.value)

@@ -14,6 +14,7 @@ local function run(ctx)
   end
   ctx.store:delete(key)
   ctx.store:abort_stale_uploads(("pgorch/%s/"):format(ctx.run.id))
+  ctx:put_back "dump deleted"
   return { deleted = key }
 end
 

@@ -58,6 +58,16 @@ local function lossy_detail(judged)
   return table.concat(parts, "\n")
 end
 
+-- One note for each reason, with how often it occurred: the lines themselves are in restore.log.
+local function show_harmless(ctx, harmless)
+  local counts, order = {}, {}
+  for _, each in ipairs(harmless) do
+    if not counts[each.why] then order[#order + 1] = each.why end
+    counts[each.why] = (counts[each.why] or 0) + 1
+  end
+  for _, why in ipairs(order) do ctx:note(("harmless, %d times: %s"):format(counts[why], why)) end
+end
+
 -- Heroku's word ("succeeded", "warned") only says that pg_restore came to its end.
 local function judge(ctx, transfer)
   local lines = messages(transfer)
@@ -75,9 +85,7 @@ local function judge(ctx, transfer)
     fail.raise("PGO-RESTORE-LOSSY", ("restore %s finished with %d warnings, its log explains %d"):format(name,
       transfer.warnings, #judged.harmless), { detail = last(lines, 15) })
   end
-  for _, each in ipairs(judged.harmless) do
-    ctx:note(("harmless: %s (%s)"):format(each.text:match("^[^\n]*"), each.why))
-  end
+  show_harmless(ctx, judged.harmless)
   return judged
 end
 

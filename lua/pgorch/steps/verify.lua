@@ -25,11 +25,40 @@ local function compare_queries(ctx, list)
   return #queries
 end
 
+-- The tables with the most rows are named, the others are summed up: the report has them all.
+local SHOWN = 40
+
+local function show_equal(ctx, from, to)
+  local keys = {}
+  for key in pairs(to.sums) do keys[#keys + 1] = key end
+  table.sort(keys, function(a, b)
+    local x, y = to.sums[a].rows, to.sums[b].rows
+    if x ~= y then return x > y end
+    return a < b
+  end)
+  local rows = {}
+  for i = 1, math.min(SHOWN, #keys) do
+    local sum = to.sums[keys[i]]
+    local same = from.sums[keys[i]].sum == sum.sum and from.sums[keys[i]].rows == sum.rows
+    rows[i] = { keys[i], sum.rows, sum.sum or "", same and "equal" or "differs" }
+  end
+  if #keys > SHOWN then rows[#rows + 1] = { ("%d smaller tables"):format(#keys - SHOWN), "", "", "equal" } end
+  ctx:table { title = "Verified, source = target", columns = { "table", "rows", "checksum", "" }, rows = rows,
+              summary = true }
+end
+
+local function count(map)
+  local n = 0
+  for _ in pairs(map) do n = n + 1 end
+  return n
+end
+
 local function show(ctx, list)
   if #list == 0 then return end
   local rows = {}
   for i, d in ipairs(list) do rows[i] = { d.level or "FAIL", d.kind, d.name, d.source, d.target } end
-  ctx:table { title = "Differences", columns = { "", "kind", "name", "source", "target" }, rows = rows }
+  ctx:table { title = "Differences", columns = { "", "kind", "name", "source", "target" }, rows = rows,
+              summary = true }
 end
 
 local function run(ctx)
@@ -39,8 +68,12 @@ local function run(ctx)
   show(ctx, list)
   verify.refuse_differences(list)
   for _, d in ipairs(list) do ctx:warn(("%s %s: source %s, target %s"):format(d.kind, d.name, d.source, d.target)) end
+  show_equal(ctx, from, to)
   local tables, rows = verify.totals(to.sums)
-  ctx:note(("%d tables, %d rows EQUAL"):format(tables, rows))
+  local objects = 0
+  for _, names in pairs(from.objects) do objects = objects + count(names) end
+  ctx:note(("%d tables, %d rows, %d sequences, %d large objects, %d schema objects EQUAL"):format(tables, rows,
+    count(to.sequences), to.large.count, objects))
   return { tables = tables, rows = rows, queries = queries, large_objects = to.large.count,
            bytes = values.show_size(ctx.result.size.bytes) }
 end

@@ -7,8 +7,14 @@ local hook   = require "pgorch.hook"
 
 local function run(ctx)
   local old = ctx.result.window_opens
-  if old.formation then ctx:note(freeze.start_app(ctx, old)) end
-  if ctx.options.source ~= "stays read-only" and old.has_setting ~= nil then ctx:note(freeze.open_source(ctx, old)) end
+  if old.formation then ctx:put_back(freeze.start_app(ctx, old)) end
+  if old.has_setting ~= nil then
+    if ctx.options.source == "stays read-only" then
+      ctx:note "the source stays read-only"
+    else
+      ctx:put_back(freeze.open_source(ctx, old))
+    end
+  end
   hook.run(ctx.params.on_thaw, { id = "PGO-HOOK", what = "--on-thaw" })
   return {}
 end
