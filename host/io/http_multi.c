@@ -39,9 +39,8 @@ static int set_timer(CURLM *curl, long ms, void *arg) {
     (void)curl;
     if (ms < 0)
         uv_timer_stop(&multi->timer);
-    else
-        uv_timer_start(&multi->timer, on_timer, ms > 0 ? (uint64_t)ms : 1,
-                       0); /* 0 would run in the same pass, for ever */
+    else /* never 0: libuv would call it again in the same pass, and never look at a socket */
+        uv_timer_start(&multi->timer, on_timer, ms > 0 ? (uint64_t)ms : 1, 0);
     return 0;
 }
 

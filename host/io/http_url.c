@@ -52,11 +52,10 @@ int pgo_http_parse_origin(const char *text, pgo_http_origin *origin, pgo_err *er
     CURLU *url = curl_url();
     if (!url)
         return pgo_fail(err, PGO_E_NOMEM, "no memory for a URL");
-    int failed = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
-    if (!failed)
-        failed = read_origin(url, origin);
+    bool good = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+                read_origin(url, origin) == 0;
     curl_url_cleanup(url);
-    if (failed)
+    if (!good)
         return pgo_fail(err, PGO_E_INVALID,
                         "that is no URL of the form http[s]://host[:port]/path");
     return 0;

@@ -246,16 +246,16 @@ static int http_progress(lua_State *L) {
 /* progress:sent() -> bytes   [-0, +1, e]  of bodies, now; repeated ones count again */
 static int progress_sent(lua_State *L) {
     const progress *counts = luaL_checkudata(L, 1, PROGRESS_TYPE);
-    uint64_t running = counts->http ? counts->http->sent : 0;
-    lua_pushinteger(L, (lua_Integer)(counts->sent + running));
+    uint64_t total = counts->sent + (counts->http ? counts->http->sent : 0);
+    lua_pushinteger(L, (lua_Integer)total);
     return 1;
 }
 
 /* progress:received() -> bytes   [-0, +1, e] */
 static int progress_received(lua_State *L) {
     const progress *counts = luaL_checkudata(L, 1, PROGRESS_TYPE);
-    uint64_t running = counts->http ? counts->http->received : 0;
-    lua_pushinteger(L, (lua_Integer)(counts->received + running));
+    uint64_t total = counts->received + (counts->http ? counts->http->received : 0);
+    lua_pushinteger(L, (lua_Integer)total);
     return 1;
 }
 
