@@ -105,7 +105,7 @@ function Findings:report(ctx, title)
     end
   end
   local passed, warned, failed = self:count "pass", self:count "warn", self:count "fail"
-  table.insert(rows, 1, { "pass", ("%d %s"):format(passed, passed == 1 and "check" or "checks") })
+  table.insert(rows, 1, { "pass", ("%d checks"):format(passed) })
   ctx:table { title = title, columns = { "", "finding" }, rows = rows }
   if failed > 0 then
     fail.raise("PGO-PREFLIGHT", ("%s: %d fail, %d warn"):format(title, failed, warned),

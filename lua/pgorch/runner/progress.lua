@@ -131,7 +131,8 @@ end
 function on.put_back(self, e) tell_later(self, e.id, e.text) end
 
 function on.undo_started(self, e)
-  self.running[#self.running + 1] = { id = "undo " .. e.id, title = "undo: " .. e.title, began = task.now(), said = task.now() }
+  self.running[#self.running + 1] = { id = "undo " .. e.id, title = "undo: " .. e.title, began = task.now(),
+                                      said = task.now() }
 end
 
 function on.undo_done(self, e)
