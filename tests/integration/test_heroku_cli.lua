@@ -64,7 +64,7 @@ describe("the real Heroku CLI", function()
     sandbox.run({ source = { scale = 0.01 } }, function(world)
       world.env.HEROKU_API_KEY = "not-the-token"
       local err = expect(function() heroku(world, "apps:info", "--app", "demo-app") end).raises "PGO-PROCESS"
-      expect(err.detail).has "Invalid credentials"
+      expect(err.detail).has "HEROKU_API_KEY is invalid"
     end)
   end)
 end)

@@ -91,7 +91,7 @@ local NO_VERSION = "The requested API endpoint was not found. Are you using the 
   .. "(i.e. `GET` vs. `POST`), and did you specify your intended version with the `Accept` header?"
 
 local function check_version(headers)
-  if not (headers.accept or ""):find("application/vnd.heroku+json; *version=3") then
+  if not (headers.accept or ""):find("application/vnd%.heroku%+json; *version=3") then
     reply.refuse(404, "not_found", NO_VERSION)
   end
 end

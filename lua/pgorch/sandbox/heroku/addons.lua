@@ -51,7 +51,8 @@ function addons.attach(server, app, addon, name, confirmed)
   end
   if holder and not confirmed then
     reply.refuse(423, "confirmation_required",
-      ("The attachment %s is held by %s; confirm with the name of the app."):format(name, holder.addon.name))
+      ("The attachment %s is held by %s; confirm with the name of the app."):format(name, holder.addon.name),
+      nil, { ["X-Confirmation-Required"] = app.name })
   end
   if holder then server.state.remove(server.state.attachments, holder) end
   local attachment = { id = crypto.uuid(), name = name, app = app, addon = addon, created_at = clock.iso() }

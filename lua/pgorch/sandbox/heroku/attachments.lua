@@ -32,6 +32,10 @@ local function of_app(server, request)
   return show_all(server.state:attachments_where(function(a) return a.app == app end), request)
 end
 
+local function list(server, request)
+  return show_all(server.state:attachments_where(function(a) return a.app.owner == server.state.account end), request)
+end
+
 local function of_addon(server, request)
   local addon = server.state:addon(request.at.addon)
   return show_all(server.state:attachments_where(function(a) return a.addon == addon end), request)
@@ -88,6 +92,7 @@ end
 attachments.routes = {
   { "GET", "/apps/:app/addon-attachments", "attachments", of_app },
   { "GET", "/addons/:addon/addon-attachments", "attachments", of_addon },
+  { "GET", "/addon-attachments", "attachments", list },
   { "GET", "/addon-attachments/:id", "attachment",
     function(server, request) return reply.json(200, shape(find(server, request.at.id), request)) end },
   { "POST", "/addon-attachments", "attachment.create", create },

@@ -7,6 +7,11 @@ local reply = require "pgorch.sandbox.heroku.reply"
 
 local data = {}
 
+--- "No such database", without a `message`: with one, the CLI does not see the 404 that it waits through.
+function data.unknown()
+  error({ refusal = reply.json(404, { id = "not_found", error = "Couldn't find that database." }) }, 0)
+end
+
 --- The add-on behind a database path, or a refusal. An unknown one can be answered as the service of 2020 did: HTML
 --- labelled JSON.
 ---@return table addon
@@ -17,7 +22,7 @@ function data.addon(server, name_or_id)
     error({ refusal = { status = 404, headers = { ["Content-Type"] = "application/json" },
       body = "<h1>Not Found</h1>" } }, 0)
   end
-  reply.not_found("database", "Couldn't find that database.")
+  data.unknown()
 end
 
 local function size_text(bytes)
@@ -76,7 +81,7 @@ end
 local function wait_status(server, request)
   local addon = data.addon(server, request.at.id)
   addon.waits = addon.waits + 1
-  if addon.waits <= server.missing_polls then reply.not_found("database", "Couldn't find that database.") end
+  if addon.waits <= server.missing_polls then data.unknown() end
   if addon.waits <= server.missing_polls + server.wait_polls then
     return reply.json(200, { ["waiting?"] = true, message = "preparing" })
   end

@@ -19,10 +19,11 @@ end
 ---@param id string e.g. "not_found"
 ---@param message string
 ---@param more? table further keys of the body
-function reply.refuse(status, id, message, more)
+---@param headers? table<string, string>
+function reply.refuse(status, id, message, more, headers)
   local body = { id = id, message = message }
   for name, value in pairs(more or {}) do body[name] = value end
-  error({ refusal = reply.json(status, body) }, 0)
+  error({ refusal = reply.json(status, body, headers) }, 0)
 end
 
 function reply.not_found(resource, message)

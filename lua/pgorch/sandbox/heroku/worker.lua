@@ -34,7 +34,8 @@ end
 
 --- Runs a client program; every line that it writes to stderr goes into the transfer's log as it comes.
 local function run_logged(transfer, arguments)
-  arguments.stdout, arguments.stderr, arguments.env_clear, arguments.cwd = "null", "stream", true, "/"
+  arguments.stdout, arguments.stderr, arguments.check = "null", "stream", false
+  arguments.env_clear, arguments.cwd = true, "/"
   local proc <close> = process.spawn(arguments)
   transfer.proc = proc
   local rest = ""
