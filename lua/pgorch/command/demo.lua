@@ -3,7 +3,7 @@
 local env     = require "pgorch.env"
 local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
-local sandbox = require "pgorch.sandbox.init"
+local sandbox = require "pgorch.sandbox"
 local term    = require "pgorch.term"
 local world_command = require "pgorch.command.sandbox"
 

@@ -4,7 +4,7 @@
 local env     = require "pgorch.env"
 local fail    = require "pgorch.error"
 local process = require "pgorch.process"
-local sandbox = require "pgorch.sandbox.init"
+local sandbox = require "pgorch.sandbox"
 local task    = require "pgorch.task"
 local term    = require "pgorch.term"
 

@@ -100,8 +100,9 @@ end
 ---@param server pgorch.sandbox.Server
 ---@param data string
 function postgres.initdb(server, data)
-  process.run { server.bin .. "/initdb", "-D", data, "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
-    "-A", "trust", "--no-instructions", user = server.user, env = CLEAN, env_clear = true, cwd = "/" }
+  process.run { server.bin .. "/initdb", "-D", data, "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8",
+    "--no-sync", "--wal-segsize=4", "-A", "trust", "--no-instructions",
+    user = server.user, env = CLEAN, env_clear = true, cwd = "/" }
 end
 
 --- Makes the folder of a cluster, ready for a data directory in it.
@@ -140,7 +141,7 @@ local function spawn(self, settings)
     arguments[#arguments + 1] = ("%s=%s"):format(name, value)
   end
   arguments.user, arguments.env, arguments.env_clear, arguments.cwd = self.server.user, CLEAN, true, "/"
-  arguments.stdout, arguments.stderr, arguments.death_signal = "null", "stream", "QUIT"
+  arguments.stdout, arguments.stderr, arguments.check, arguments.death_signal = "null", "stream", false, "QUIT"
   return process.spawn(arguments)
 end
 

@@ -15,7 +15,7 @@ BEGIN
   LOOP
     BEGIN
       EXECUTE command;
-    EXCEPTION WHEN undefined_object OR undefined_schema OR invalid_schema_name THEN
+    EXCEPTION WHEN undefined_object OR invalid_schema_name THEN
       NULL;                                    -- it went with something before it
     END;
   END LOOP;

@@ -94,9 +94,11 @@ SELECT md5('customer' || i)::uuid, 'User.' || i || '@' || pg_temp.pick('{example
        pg_temp.pick('{Ada,Björn,Chloë,"Đorđe",Eve,"O''Neil",Łucja,"山田",Zoë}', i) || ' ' || initcap(left(md5(i::text), 8)),
        CASE WHEN i % 7 > 0 THEN date '1950-01-01' + i % 20000 END,
        CASE WHEN i % 5 > 0 THEN
-         ROW(left(md5('s' || i), 10) || 'straße ' || i % 200, lpad((i % 99999)::text, 5, '0'), 'Köln, "Süd"', 'DE')::shop.address END,
+         ROW(left(md5('s' || i), 10) || 'straße ' || i % 200, lpad((i % 99999)::text, 5, '0'),
+             'Köln, "Süd"', 'DE')::shop.address END,
        CASE WHEN i % 50 = 0 THEN ARRAY[ROW('Old, Rd "1"', NULL, '', 'GB')::shop.address, NULL] END,
-       CASE i % 4 WHEN 0 THEN '{}' WHEN 1 THEN ARRAY['vip', 'a,b', '"q"'] WHEN 2 THEN ARRAY['new', NULL] ELSE ARRAY['back\slash'] END,
+       CASE i % 4 WHEN 0 THEN '{}' WHEN 1 THEN ARRAY['vip', 'a,b', '"q"'] WHEN 2 THEN ARRAY['new', NULL]
+         ELSE ARRAY['back\slash'] END,
        jsonb_build_object('lang', pg_temp.pick('{de,en,fr}', i), 'n', i, 'nested', jsonb_build_array(i % 3 = 0, NULL, 'ü')),
        CASE i % 997 WHEN 0 THEN 'infinity' WHEN 1 THEN '-infinity'
          ELSE timestamptz '2024-01-01 00:00:00.123456+00' + i * interval '37 minutes' END,
@@ -117,7 +119,8 @@ CREATE TABLE shop.products (
   "Größe (cm)" double precision[]
 );
 INSERT INTO shop.products (sku, name, price, stock, attributes, valid, picture, "Größe (cm)")
-SELECT 'SKU-' || lpad(i::text, 8, '0'), pg_temp.pick('{Lampe,Tisch,Stuhl,Teekanne,"Crème brûlée",Rucksack}', i) || ' ' || md5('p' || i),
+SELECT 'SKU-' || lpad(i::text, 8, '0'),
+       pg_temp.pick('{Lampe,Tisch,Stuhl,Teekanne,"Crème brûlée",Rucksack}', i) || ' ' || md5('p' || i),
        (i * 7919 % 100000) / 100.0, i % 500,
        public.hstore(ARRAY['colour', pg_temp.pick('{rot,grün,"null"}', i), 'empty', '', 'missing', NULL]),
        shop.price_range((i % 100)::numeric, (i % 100 + 10)::numeric),
@@ -139,7 +142,8 @@ CREATE TABLE shop.orders_2025 PARTITION OF shop.orders FOR VALUES FROM ('2025-01
 CREATE TABLE shop."orders 2026 & later" PARTITION OF shop.orders FOR VALUES FROM ('2026-01-01') TO (MAXVALUE);
 CREATE TABLE shop.orders_rest PARTITION OF shop.orders DEFAULT;
 INSERT INTO shop.orders (placed_at, customer_id, status, total, delivery, note)
-SELECT timestamptz '2023-11-01 08:00:00+00' + (i * 86400.0 * 950 / pg_temp.n(108000)) * interval '1 second', 1 + i % pg_temp.n(36000),
+SELECT timestamptz '2023-11-01 08:00:00+00' + (i * 86400.0 * 950 / pg_temp.n(108000)) * interval '1 second',
+       1 + i % pg_temp.n(36000),
        (enum_range(NULL::shop.order_status))[1 + i % 6],
        CASE i % 1000 WHEN 0 THEN 'NaN' WHEN 1 THEN NULL ELSE i * 13 % 50000 / 7.0 END,
        CASE WHEN i % 5 = 0 THEN make_interval(months => i % 3, days => i % 9, secs => i % 7 * -1.5) END,
@@ -171,7 +175,8 @@ ALTER TABLE shop.departments ADD CONSTRAINT head_works_here
   FOREIGN KEY (head_id) REFERENCES shop.employees DEFERRABLE INITIALLY DEFERRED;
 INSERT INTO shop.departments (name, head_id) SELECT 'Abteilung ' || i, i FROM generate_series(1, 12) AS i;
 INSERT INTO shop.employees (name, department_id, manager_id, desk, salary)
-SELECT 'Employee ' || i, 1 + (i - 1) % 12, CASE WHEN i > 12 THEN 1 + i % 12 END, i * 2, 30000 + i FROM generate_series(1, 240) AS i;
+SELECT 'Employee ' || i, 1 + (i - 1) % 12, CASE WHEN i > 12 THEN 1 + i % 12 END, i * 2, 30000 + i
+FROM generate_series(1, 240) AS i;
 
 -- Names that need quotes, list partitions in two levels, a default partition.
 CREATE TABLE "Über Uns"."Filialen" (
@@ -206,8 +211,9 @@ CREATE TABLE audit.events (
   raw json
 );
 INSERT INTO audit.events
-SELECT timestamptz '2025-06-01+00' + (i / 2) * interval '41 seconds', pg_temp.pick('{INSERT,UPDATE,DELETE}', i / 2), 'shop.products',
-       jsonb_build_object('id', i / 2, 'hash', md5((i / 2)::text)), CASE WHEN i / 2 % 10 = 0 THEN '{"a": 1,  "a": 2}'::json END
+SELECT timestamptz '2025-06-01+00' + (i / 2) * interval '41 seconds', pg_temp.pick('{INSERT,UPDATE,DELETE}', i / 2),
+       'shop.products', jsonb_build_object('id', i / 2, 'hash', md5((i / 2)::text)),
+       CASE WHEN i / 2 % 10 = 0 THEN '{"a": 1,  "a": 2}'::json END
 FROM generate_series(1, pg_temp.n(60000)) AS i;
 
 -- Wide rows, kept out of line, in compressed and in plain storage.
@@ -236,22 +242,24 @@ COMMENT ON LARGE OBJECT 900003 IS 'two bytes';
 CREATE TABLE "weird %names"."Every Type" (
   id integer PRIMARY KEY,
   c_smallint smallint, c_real real, c_double double precision, c_numeric numeric, c_char character(5), c_bool boolean,
-  c_bytea bytea, c_date date, c_time time(3), c_timetz time with time zone, c_timestamp timestamp, c_timestamptz timestamp with time zone,
+  c_bytea bytea, c_date date, c_time time(3), c_timetz time with time zone, c_timestamp timestamp,
+  c_timestamptz timestamp with time zone,
   c_interval interval, c_uuid uuid, c_inet inet, c_cidr cidr, c_macaddr macaddr, c_bit bit(3), c_varbit bit varying,
   c_point point, c_box box, c_int4range int4range, c_tstzrange tstzrange, c_multirange int8multirange, c_tsvector tsvector,
   c_matrix integer[][], c_json json, c_jsonb jsonb, c_text text
 );
 INSERT INTO "weird %names"."Every Type" VALUES
-  (1, -32768, 'NaN', 'Infinity', 'NaN', 'ab', true, '\x00ff5c', 'infinity', '24:00', '23:59:59.999999-12', '-infinity', 'infinity',
-   'P1Y2M-3DT4H5M6.789S', '00000000-0000-0000-0000-000000000000', '::1/64', '10.1.0.0/16', '08:00:2b:01:02:03', B'101', B'',
-   '(1.5,-2)', '(3,3),(1,1)', '[1,10)', '(-infinity,infinity]', '{[1,3),[5,7)}', 'a:1 fat:2,4', '{{1,2},{3,4}}', '{"b": 1,  "a": [] }',
-   '{"b": 1.10, "a": "ü\u0001"}', E'tab\t nl\n cr\r bs\\ quote'' dquote" \\. \\N 🐘'),
-  (2, 32767, '-0', '-Infinity', 'Infinity', '', false, '', '4713-01-01 BC', '00:00', '00:00+14', '0001-01-01 BC', '294276-12-31 23:59:59.999999+00',
-   '-178000000 years', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '192.168.1.5', '::/0', 'ff:ff:ff:ff:ff:ff', B'000', B'1', '(0,0)', '(0,0),(0,0)',
-   'empty', '[2024-01-01,)', '{}', '', '{}', 'null', 'null', ''),
-  (3, 0, 1.17549435e-38, 5e-324, '123456789012345678901234567890.000000000012345000', '  x', NULL, '\xdeadbeef', '2024-02-29',
-   '12:34:56.789', '12:00+00', '2024-10-27 02:30', '2024-10-27 02:30+02', '00:00:00.000001', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-   NULL, NULL, NULL, '[0:1][2:3]={{1,NULL},{3,4}}', NULL, NULL, NULL);
+  (1, -32768, 'NaN', 'Infinity', 'NaN', 'ab', true, '\x00ff5c', 'infinity', '24:00', '23:59:59.999999-12', '-infinity',
+   'infinity', 'P1Y2M-3DT4H5M6.789S', '00000000-0000-0000-0000-000000000000', '::1/64', '10.1.0.0/16', '08:00:2b:01:02:03',
+   B'101', B'',
+   '(1.5,-2)', '(3,3),(1,1)', '[1,10)', '(-infinity,infinity]', '{[1,3),[5,7)}', 'a:1 fat:2,4', '{{1,2},{3,4}}',
+   '{"b": 1,  "a": [] }', '{"b": 1.10, "a": "ü\u0001"}', E'tab\t nl\n cr\r bs\\ quote'' dquote" \\. \\N 🐘'),
+  (2, 32767, '-0', '-Infinity', 'Infinity', '', false, '', '4713-01-01 BC', '00:00', '00:00+14', '0001-01-01 BC',
+   '294276-12-31 23:59:59.999999+00', '-178000000 years', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '192.168.1.5', '::/0', 'ff:ff:ff:ff:ff:ff',
+   B'000', B'1', '(0,0)', '(0,0),(0,0)', 'empty', '[2024-01-01,)', '{}', '', '{}', 'null', 'null', ''),
+  (3, 0, 1.17549435e-38, 5e-324, '123456789012345678901234567890.000000000012345000', '  x', NULL, '\xdeadbeef',
+   '2024-02-29', '12:34:56.789', '12:00+00', '2024-10-27 02:30', '2024-10-27 02:30+02', '00:00:00.000001', NULL, NULL, NULL, NULL, NULL,
+   NULL, NULL, NULL, NULL, NULL, NULL, NULL, '[0:1][2:3]={{1,NULL},{3,4}}', NULL, NULL, NULL);
 INSERT INTO "weird %names"."Every Type" (id) VALUES (4);
 CREATE TABLE "weird %names"."Empty" (id integer PRIMARY KEY, "nothing here" text);
 CREATE TABLE "weird %names"."no columns" ();
@@ -263,7 +271,8 @@ CREATE TABLE "weird %names".birds (wingspan real) INHERITS ("weird %names".anima
 INSERT INTO "weird %names".animals VALUES (1, 'Kuh');
 INSERT INTO "weird %names".birds VALUES (2, 'Möwe', 1.2);
 CREATE TABLE public.schema_migrations (version character varying NOT NULL PRIMARY KEY);
-INSERT INTO public.schema_migrations SELECT to_char(timestamp '2020-01-01 12:00' + i * interval '17 days', 'YYYYMMDDHH24MISS') FROM generate_series(1, 90) AS i;
+INSERT INTO public.schema_migrations
+SELECT to_char(timestamp '2020-01-01 12:00' + i * interval '17 days', 'YYYYMMDDHH24MISS') FROM generate_series(1, 90) AS i;
 CREATE TABLE public.bookings (room integer, during tsrange,
   EXCLUDE USING gist (during WITH &&) WHERE (room = 1));
 INSERT INTO public.bookings VALUES (1, '[2026-01-01,2026-01-02)'), (1, '[2026-01-02,2026-01-03)'), (2, NULL);
@@ -293,7 +302,8 @@ SELECT setval('shop.invoice_number', 100000 + 5 * pg_temp.n(108000)), setval('sh
 
 -- Views, triggers, row-level security ----------------------------------------------------------------------------
 CREATE VIEW shop.open_orders WITH (security_barrier) AS
-  SELECT o.id, o.placed_at, c.full_name, shop.gross(o.total) AS gross FROM shop.orders AS o JOIN shop.customers AS c ON c.id = o.customer_id
+  SELECT o.id, o.placed_at, c.full_name, shop.gross(o.total) AS gross
+  FROM shop.orders AS o JOIN shop.customers AS c ON c.id = o.customer_id
   WHERE o.status IN ('new', 'on hold');
 CREATE VIEW "Über Uns"."Öffnungszeiten" AS SELECT "Filiale Nr.", "Öffnung" FROM "Über Uns"."Filialen" WHERE "Land" = 'DE';
 CREATE RECURSIVE VIEW shop.chain_of_command (id, name, level) AS

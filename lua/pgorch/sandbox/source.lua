@@ -3,7 +3,6 @@
 
 local crypto    = require "pgorch.crypto"
 local fail      = require "pgorch.error"
-local http      = require "pgorch.http"
 local pg        = require "pgorch.pg"
 local postgres  = require "pgorch.sandbox.postgres"
 local resource  = require "pgorch.native.resource"
@@ -57,6 +56,10 @@ function source.start(world, o)
   return made
 end
 
+local function unescape(text)
+  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
 --- A real database in the place of the cluster: what the stand-ins need to know of it.
 ---@param url string
 ---@return table source as from start, without a cluster
@@ -65,8 +68,8 @@ function source.from_url(url)
   if not user then
     fail.raise("PGO-SANDBOX", "the source's URL is not postgres://USER:PASSWORD@HOST:PORT/DB")
   end
-  return { url = url, user = http.unescape(user), password = http.unescape(password), host = host,
-    port = math.tointeger(tonumber(port)) or 5432, dbname = http.unescape(dbname) }
+  return { url = url, user = unescape(user), password = unescape(password), host = host,
+    port = math.tointeger(tonumber(port)) or 5432, dbname = unescape(dbname) }
 end
 
 return source

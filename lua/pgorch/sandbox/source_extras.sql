@@ -4,5 +4,5 @@ GRANT USAGE ON SCHEMA shop TO report;
 GRANT SELECT ON shop.orders, shop.sales_by_month TO report;
 ALTER DEFAULT PRIVILEGES FOR ROLE vultradmin IN SCHEMA shop GRANT SELECT ON TABLES TO report;
 ALTER DATABASE defaultdb SET default_text_search_config = 'pg_catalog.german';
-ALTER DATABASE defaultdb SET work_mem = '8MB';
+ALTER DATABASE defaultdb SET timezone = 'Europe/Berlin';
 ALTER ROLE report SET statement_timeout = '60s';
