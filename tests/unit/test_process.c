@@ -296,7 +296,7 @@ static void children_end_with_their_parent(void **state) {
     if (middle == 0) { /* a pgorch that starts a child and is killed */
         pgo_loop loop;
         pgo_process *process;
-        pgo_process_options options = captured(w, "sleep 30");
+        pgo_process_options options = captured(w, "exec sleep 30");
         options.death_signal = SIGKILL;
         if (pgo_loop_init(&loop, NULL) || pgo_process_spawn(&loop, &options, &process, NULL)) {
             _exit(1);
