@@ -253,6 +253,18 @@ describe("the Heroku stand-in", function()
     end)
   end)
 
+  it("stands beside stand-ins of a recipe's author", function()
+    local function acme(world)
+      local server = http.serve({ port = 0 }, function() return { status = 200, headers = {},
+        body = '{"name":"shop"}' } end)
+      world:answer_for("api.acme.example", server.url)
+      return server
+    end
+    sandbox.run({ source = { scale = 0.01 }, stand_ins = { acme = acme } }, function(world)
+      expect(json.decode(fs.read(world.dir .. "/hosts.json"))["api.acme.example"]).is(world.acme.url)
+    end)
+  end)
+
   it("plays the faults that are asked for", function()
     in_world({}, function(world)
       world:fault { at = "heroku.app", answer = 503, times = 2 }

@@ -7,6 +7,7 @@ local env         = require "pgorch.env"
 local folder      = require "pgorch.sandbox.folder"
 local fs          = require "pgorch.fs"
 local heroku      = require "pgorch.sandbox.heroku"
+local json        = require "pgorch.json"
 local log         = require "pgorch.log"
 local resource    = require "pgorch.resource"
 local source      = require "pgorch.sandbox.source"
@@ -15,8 +16,9 @@ local task        = require "pgorch.task"
 
 local sandbox = {}
 
--- Stand-ins of providers: a module that is there is started. Each gives {url, close} and what `variables` reads.
-local PROVIDERS = { "vultr", "linode" }
+-- Stand-ins of providers, and for which host they answer: a module that is there is started. Each gives {url, close}
+-- and what `variables` reads.
+local PROVIDERS = { vultr = "api.vultr.com", linode = "api.linode.com" }
 
 ---@class pgorch.sandbox.World
 ---@field dir string                    what PGORCH_SANDBOX names
@@ -37,6 +39,14 @@ function World:fault(fault)
     if name ~= "at" then asked[name] = value end
   end
   require("pgorch.sandbox.faults").put(self, fault.at, asked)
+end
+
+--- From now on every http.client in the world that asks for `host` asks the stand-in at `url`.
+---@param host string "api.acme.example"
+---@param url string "http://127.0.0.1:PORT"
+function World:answer_for(host, url)
+  self.hosts[host] = url
+  fs.write(self.dir .. "/hosts.json", json.encode(self.hosts))
 end
 
 --- Takes all of it down, in reverse. Idempotent.
@@ -96,11 +106,13 @@ local function start_stand_ins(self, opts)
   else
     self.s3 = add(self, require("pgorch.sandbox.s3").start(self, opts.s3))
   end
-  for _, name in ipairs(PROVIDERS) do
+  for name, host in pairs(PROVIDERS) do
     if resource.find(("pgorch/sandbox/%s.lua"):format(name)) then
       self[name] = add(self, require("pgorch.sandbox." .. name).start(self, opts[name]))
+      self:answer_for(host, (self[name].url:match "^%a+://[^/]+"))
     end
   end
+  for name, start in pairs(opts.stand_ins or {}) do self[name] = add(self, start(self)) end
 end
 
 --- What COMMAND sees. (Debian's AWS CLI ignores AWS_ENDPOINT_URL: it needs --endpoint-url.)
@@ -140,7 +152,7 @@ end
 ---@return pgorch.sandbox.World world <close>
 function sandbox.start(group, opts)
   pcall(folder.sweep)
-  local world = setmetatable({ dir = folder.make(), group = group, parts = {} }, World)
+  local world = setmetatable({ dir = folder.make(), group = group, parts = {}, hosts = {} }, World)
   local ok, why = pcall(build, world, opts or {})
   if ok then return world end
   world:close()
