@@ -45,16 +45,19 @@ function M.address(ctx, source)
   return address
 end
 
----@return {answer: "none"|"open"|"listed"|"closed", address: string|nil, cidr: string|nil}
+---@return {answer: "none"|"open"|"listed"|"closed", address: string|nil, cidr: string|nil} cidr: the entry for us alone
 function M.state(ctx, source)
   if not source.allow_list then return { answer = "none" } end
   local list = source.allow_list.get()
   if #list == 0 and source.empty_allow_list == "open" then return { answer = "open" } end
   local address = M.address(ctx, source)
+  local own = address .. (address:find(":", 1, true) and "/128" or "/32")
   for _, cidr in ipairs(list) do
-    if M.covers(cidr, address) then return { answer = "listed", address = address } end
+    if M.covers(cidr, address) then
+      return { answer = "listed", address = address, cidr = cidr == own and own or nil }
+    end
   end
-  return { answer = "closed", address = address, cidr = address .. (address:find(":") and "/128" or "/32") }
+  return { answer = "closed", address = address, cidr = own }
 end
 
 return M

@@ -41,11 +41,15 @@ local function moved(before, now)
   return names
 end
 
-local function first_of(...)
+-- A table may be named by its rows and by its file: once is enough.
+local function joined(...)
+  local names, seen = {}, {}
   for _, list in ipairs { ... } do
-    if #list > 0 then return list end
+    for _, name in ipairs(list) do
+      if not seen[name] then seen[name], names[#names + 1] = true, name end
+    end
   end
-  return nil
+  return names
 end
 
 ---Compares two marks. `strangers` are sessions of others that are connected now: what they wrote may not be counted.
@@ -62,8 +66,8 @@ function M.judge(before, now, strangers)
     return { answer = "unclear", names = sequences, why = "the server was restarted or its statistics were reset" }
   end
   local schema = before.catalog ~= now.catalog and { "the schema" } or {}
-  local names = first_of(moved(before.written, now.written), sequences, moved(before.files, now.files), schema)
-  if names then return { answer = "written", names = names, why = "rows, sequences or the schema moved" } end
+  local names = joined(moved(before.written, now.written), moved(before.files, now.files), sequences, schema)
+  if #names > 0 then return { answer = "written", names = names, why = "rows, sequences or the schema moved" } end
   if strangers > 0 then
     return { answer = "unclear", names = {}, why = ("%d other sessions are connected"):format(strangers) }
   end

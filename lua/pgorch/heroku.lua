@@ -108,7 +108,7 @@ function Client:request(method, path, body, o)
   if body then headers["Content-Type"] = "application/json" end
   local reply = http.request {
     method = method, url = (o.data and self.hosts.data or self.hosts.platform) .. path, headers = headers,
-    body = body and json.encode(body, { reveal = true }) or nil, check = false, follow = 0,
+    body = body and json.encode_secret(body) or nil, check = false, follow = 0,
     retry = method == "GET" and "polite" or nil,
   }
   local value = not o.raw and decode(reply) or nil

@@ -17,8 +17,7 @@ function M.find(pattern, folder)
   local path = below:sub(1, 1) == "/" and below or (folder or ".") .. "/" .. below
   local found = {}
   if not fs.exists(path) then return found end
-  for _, entry in ipairs(fs.list(path)) do
-    local name = type(entry) == "table" and entry.name or entry
+  for _, name in ipairs(fs.list(path)) do
     if name:match("%.sql$") then found[#found + 1] = { name = name, sql = fs.read(path .. "/" .. name) } end
   end
   table.sort(found, function(a, b) return a.name < b.name end)

@@ -27,7 +27,7 @@ local function folders()
   local list = {}
   local ok, majors = pcall(fs.list, "/usr/lib/postgresql")
   for _, name in ipairs(ok and majors or {}) do
-    list[#list + 1] = "/usr/lib/postgresql/" .. (type(name) == "table" and name.name or name) .. "/bin"
+    list[#list + 1] = "/usr/lib/postgresql/" .. name .. "/bin"
   end
   for folder in (env.get("PATH") or ""):gmatch("[^:]+") do list[#list + 1] = folder end
   return list

@@ -44,8 +44,7 @@ function M.get(ctx)
   local seconds = M.life(dump.bytes)
   local url = ctx.store:presign("GET", dump.key, seconds)
   M.try(url, dump.bytes)
-  ctx:keep("signed_url", setmetatable({ url = url, key = dump.key, expires = task.now() + seconds },
-    { __close = function() end }))
+  ctx:keep("signed_url", { url = url, key = dump.key, expires = task.now() + seconds })
   return url
 end
 

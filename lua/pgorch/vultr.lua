@@ -11,6 +11,8 @@ local json   = require "pgorch.json"
 local s3     = require "pgorch.s3"
 local secret = require "pgorch.secret"
 local source = require "pgorch.source"
+local task   = require "pgorch.task"
+local poll   = require "pgorch.poll"
 
 local vultr = {}
 
@@ -78,7 +80,12 @@ end
 
 local function allow_list(client, id)
   local path = "/databases/" .. id
-  local function put(list) client:request("PUT", path, { trusted_ips = json.array(list) }) end
+  -- For some seconds after a change the instance is "Configuring" and answers 412 to the next one.
+  local function put(list)
+    task.retry({ tries = 30, base = poll.seconds "allow_list", cap = poll.seconds "allow_list",
+                 on = function(e) return e.status == 412 end },
+      client.request, client, "PUT", path, { trusted_ips = json.array(list) })
+  end
   local function get() return client:request("GET", path).database.trusted_ips or {} end
   return {
     get = get,
@@ -108,6 +115,8 @@ local function backup_time(client, id)
   return clock.parse_iso(latest.date .. "T" .. (latest.time or "00:00:00") .. "Z")
 end
 
+local READY = { running = true, configuring = true }    -- "configuring": the allow list is being changed
+
 local function known(value)                -- absent, null and "" are the same thing here
   return type(value) == "string" and value ~= "" and value or nil
 end
@@ -121,7 +130,7 @@ local function to_source(client, raw, dbname)
     host = host, hosts = { raw.host, public }, port = math.tointeger(tonumber(raw.port)), user = raw.user,
     password = raw.password, dbname = dbname, ca_pem = known(raw.ca_certificate),
     major = math.tointeger(tonumber(raw.database_engine_version)),
-    status = (raw.status or ""):lower(), ready = (raw.status or ""):lower() == "running",
+    status = (raw.status or ""):lower(), ready = READY[(raw.status or ""):lower()] or false,
     console_bytes = function()
       local usage = client:request("GET", "/databases/" .. raw.id .. "/usage", nil, { missing = true })
       local disk = usage and usage.usage and usage.usage.disk

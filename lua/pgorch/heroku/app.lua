@@ -4,7 +4,6 @@
 
 local fail   = require "pgorch.error"
 local json   = require "pgorch.json"
-local secret = require "pgorch.secret"
 local task   = require "pgorch.task"
 local poll   = require "pgorch.poll"
 local plans  = require "pgorch.heroku.plans"
@@ -95,11 +94,8 @@ end
 ---All config vars; every value is a secret.
 ---@return table<string, any>
 function App:config()
-  local vars = json.decode(self.client:request("GET", self.path .. "/config-vars", nil, { raw = true }))
-  for name, value in pairs(vars) do
-    if not secret.is(value) then vars[name] = secret.new(value) end
-  end
-  return vars
+  local text = self.client:request("GET", self.path .. "/config-vars", nil, { raw = true })
+  return json.decode(text, { secrets = { "*" } })
 end
 
 ---Changes config vars; json.null removes one. Makes a release and restarts the dynos.

@@ -36,20 +36,15 @@ function transfers.url_path(url)
   return (url:gsub("^%a+://[^/]*", ""):gsub("[?#].*$", ""))
 end
 
-local function known(value)                -- JSON null and absent are the same thing here
-  if value == nil or type(value) == "userdata" then return nil end
-  return value
-end
-
 ---What the API sent, without its URLs.
 ---@return pgorch.heroku.Transfer
 function transfers.read(raw)
   local t = { uuid = raw.uuid, num = raw.num, from_type = raw.from_type, to_type = raw.to_type,
-              from_path = transfers.url_path(raw.from_url), warnings = known(raw.warnings) or 0,
-              processed = known(raw.processed_bytes) or 0, created_at = known(raw.created_at),
-              started_at = known(raw.started_at), updated_at = known(raw.updated_at),
-              finished_at = known(raw.finished_at), canceled_at = known(raw.canceled_at),
-              succeeded = known(raw.succeeded), logs = known(raw.logs) }
+              from_path = transfers.url_path(raw.from_url), warnings = raw.warnings or 0,
+              processed = raw.processed_bytes or 0, created_at = raw.created_at,
+              started_at = raw.started_at, updated_at = raw.updated_at,
+              finished_at = raw.finished_at, canceled_at = raw.canceled_at,
+              succeeded = raw.succeeded, logs = raw.logs }
   t.state = transfers.state(t)
   return t
 end

@@ -125,6 +125,8 @@ local STANDARD = {
   { "on_thaw", help = "a command to run when the window closes" },
   { "keep_dump", default = false, help = "keep the dump in the object storage afterwards" },
   { "watch", type = "duration", default = "0", help = "how long to watch the source for stray writers after cut-over" },
+  { "database", help = "an attachment or add-on that is there, to restore into", default_text = "a new add-on" },
+  { "allow_large", default = false, help = "move a database of more than 100 GB all the same" },
   { "allow_empty", default = false, help = "move a database without tables all the same" },
   { "open_allow_list", default = false, help = "let check, plan and rehearse add this host to the allow list" },
   { "from_ip", help = "the address that the provider's allow list must hold",

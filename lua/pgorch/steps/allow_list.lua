@@ -23,12 +23,20 @@ local function wait_until_reachable(ctx)
   end
 end
 
+-- Runs on the same instance share the entry: the last one to leave takes it out.
+local function shared_name(ctx, cidr)
+  return ("allow-list:%s:%s:%s"):format(ctx.source.provider, ctx.source.id, cidr)
+end
+
 local function run(ctx)
   local state = allow_list.state(ctx, ctx.source)
-  if state.answer ~= "closed" then
-    -- An entry that an interrupted attempt added is ours to remove, although the list now has it.
-    local ours = ctx.recall and ctx.recall.cidr or nil
-    return { state = state.answer, cidr = ours }
+  if not state.cidr then return { state = state.answer } end
+  local others = ctx:hold(shared_name(ctx, state.cidr)) or 0
+  if state.answer == "listed" then
+    -- Ours to remove only if a run put it there: another one that still needs it, or this one before it was killed.
+    local ours = others > 0 or ctx.recall ~= nil
+    if not ours then ctx:release(shared_name(ctx, state.cidr)) end
+    return { state = "listed", cidr = ours and state.cidr or nil }
   end
   ctx:remember { cidr = state.cidr }
   ctx.source.allow_list.add(state.cidr)
@@ -37,9 +45,8 @@ local function run(ctx)
 end
 
 local function undo(ctx, result)
-  if not result.cidr then return end
-  local kept = ctx.source.allow_list.remove(result.cidr) == "kept"
-  if kept then
+  if not result.cidr or ctx:release(shared_name(ctx, result.cidr)) > 0 then return end
+  if ctx.source.allow_list.remove(result.cidr) == "kept" then
     ctx:warn(result.cidr .. " stays on the allow list: without it the list would be empty, which means open to all")
   else
     ctx:put_back("allow list: " .. result.cidr .. " removed")
@@ -55,7 +62,7 @@ local function plan(ctx)
       { detail = "add " .. state.cidr .. ", or pass --open-allow-list" })
   end
   ctx.source.allow_list.add(state.cidr)
-  ctx:keep("allow_list", setmetatable({}, { __close = function() ctx.source.allow_list.remove(state.cidr) end }))
+  ctx:keep("allow_list", { close = function() ctx.source.allow_list.remove(state.cidr) end })
   wait_until_reachable(ctx)
   return "~ allow list + " .. state.cidr
 end
@@ -63,5 +70,8 @@ end
 return recipe.step {
   id = "allow_list", title = "Be let in by the allow list", effect = "write", run = run, plan = plan,
   undo = undo, undo_when = "always",
+  stands = function(result)
+    return result.cidr and result.cidr .. " is on the source's allow list" or "the allow list, as it was"
+  end,
   by_hand = function(_, result) return result.cidr and "remove " .. result.cidr .. " from the allow list" end,
 }

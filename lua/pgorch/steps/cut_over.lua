@@ -87,5 +87,5 @@ end
 
 return recipe.step {
   id = "cut_over", title = "Point the app to the new database", effect = "write", run = run, undo = undo, plan = plan,
-  undo_when = "failure", point_of_no_return = true,
+  undo_when = "failure", point_of_no_return = true, stands = "the app uses the new database",
 }

@@ -29,10 +29,16 @@ local function clear(ctx)
   for _, object in ipairs(ctx.store:list(prefix(ctx))) do ctx.store:delete(object.key) end
 end
 
+-- A transfer is recognised by this path, so no two dumps of a run may have the same.
+local function next_key(ctx)
+  local try = ctx.recall and (ctx.recall.try or 1) + 1 or 1
+  return ("%s%d%s.dump"):format(prefix(ctx), ctx.run.attempt, try > 1 and "-" .. try or ""), try
+end
+
 local function run(ctx)
-  local key = ("%s%s.dump"):format(prefix(ctx), ctx.run.attempt)
+  local key, try = next_key(ctx)
   if ctx.recall then clear(ctx) end
-  ctx:remember { key = key }
+  ctx:remember { key = key, try = try }
   local major = ctx.result.preflight_target.target_major
   local client = pg_client.choose(ctx.result.preflight.source_major, major)
   local started = task.now()
@@ -60,7 +66,7 @@ end
 
 return recipe.step {
   id = "dump_to_store", title = "Dump the database into object storage", effect = "write", run = run, check = check,
-  undo = undo, undo_when = "failure",
+  undo = undo, undo_when = "failure", stands = "the dump, or parts of it, lie in the bucket",
   plan = function(ctx) return ("+ object %s1.dump in %s"):format(prefix(ctx), ctx.store.name) end,
   by_hand = function(ctx) return ("aws s3 rm --recursive s3://%s/%s"):format(ctx.store.name, prefix(ctx)) end,
 }

@@ -53,7 +53,7 @@ local function run(ctx)
   if #rows > 0 then
     ctx:table { title = "Settings that differ", columns = { "setting", "source", "target" }, rows = rows }
   end
-  if #left > 0 then ctx:warn("settings not carried: " .. table.concat(left, "; ")) end
+  if #left > 0 then ctx:note("settings not carried: " .. table.concat(left, "; ")) end
   return { applied = done, left = left, differing = #rows }
 end
 

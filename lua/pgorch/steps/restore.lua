@@ -102,10 +102,12 @@ local function run(ctx)
   return { uuid = done.uuid, num = done.num, seconds = seconds, lines = judged.lines, harmless = #judged.harmless }
 end
 
--- A restore that still runs would fill the database again after it was emptied.
+-- A restore that still runs would fill the database again after it was emptied. A database that is not ours is emptied
+-- only if a restore was really asked for.
 local function undo(ctx, result)
   local database = ctx.target:database()
-  local found = result.uuid and { uuid = result.uuid } or usable(database:find_restore(result.key))
+  local found = result.uuid and { uuid = result.uuid } or usable(database:find_restore(result.key or ""))
+  if not found and not ctx.target:is_ours() then return end
   if found then
     local now = transfers.get(database.client, database.billing_app, found.uuid)
     if now.state == "pending" or now.state == "running" then
@@ -119,7 +121,7 @@ end
 
 return recipe.step {
   id = "restore", title = "Restore at Heroku", effect = "destroy", run = run, undo = undo, undo_when = "failure",
-  plan = function(ctx) return "! restore into " .. ctx.target:name() end,
+  plan = function(ctx) return "! restore into " .. ctx.target:name() end, stands = "the target is half filled",
   by_hand = function(ctx)
     return ("heroku pg:backups:cancel --app %s\nheroku pg:reset %s --app %s"):format(ctx.params.app,
       ctx.target.attachment, ctx.params.app)

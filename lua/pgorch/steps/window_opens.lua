@@ -54,6 +54,13 @@ local function plan(ctx)
   return lines
 end
 
+local function stands(old)
+  local parts = {}
+  if old.formation then parts[#parts + 1] = "maintenance is STILL ON, the dynos are stopped" end
+  if old.has_setting ~= nil then parts[#parts + 1] = "the source is STILL read-only" end
+  return table.concat(parts, ", ")
+end
+
 local function by_hand(ctx, old)
   local app, commands = ctx.params.app, {}
   for _, each in ipairs(old.formation or {}) do
@@ -72,5 +79,5 @@ end
 
 return recipe.step {
   id = "window_opens", title = "Open the window", effect = "write", run = run, plan = plan, check = check,
-  undo = undo, undo_when = "failure", by_hand = by_hand,
+  undo = undo, undo_when = "failure", by_hand = by_hand, stands = stands,
 }
