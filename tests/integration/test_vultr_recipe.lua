@@ -1,0 +1,143 @@
+-- The Vultr recipe from end to end in a sandbox, run as a user runs it: `pgorch run vultr` as a child process.
+-- What must hold: the rows arrive, and the app is moved or as before, never anything in between.
+
+local fs        = require "pgorch.fs"
+local vultr_run = require "support.vultr_run"
+
+describe("run vultr", function()
+  it("moves the data, gives the app its dynos back, and leaves no dump behind", vultr_run.with_world({}, function(world)
+    local done = vultr_run.run(world, {})
+    vultr_run.expect_exit(done, 0)
+    vultr_run.expect_moved(world)
+    expect(#vultr_run.objects(world)).is(0)
+    expect(#world.heroku.state.addons).is(1)
+    expect(done.all).has "EQUAL"
+    -- No password, token or signature may be on the terminal.
+    for _, secret in ipairs { world.source.password, world.heroku.token, world.vultr.api_key, "X-Amz-Signature" } do
+      expect(done.all).lacks(secret)
+    end
+  end), { limit = 250 })
+
+  it("creates the app when there is none, and chooses the plan from the size", vultr_run.with_world({}, function(world)
+    local done = vultr_run.pgorch(world, { "run", "vultr", "--instance", "demo", "--app", "brand-new", "--no-input" })
+    vultr_run.expect_exit(done, 0)
+    local app = world.heroku:app "brand-new"
+    expect(app ~= nil).is(true)
+    expect(vultr_run.value(vultr_run.database_url(world, "brand-new"), "select count(*) from shop.products"))
+      .is(vultr_run.value(world.source.url, "select count(*) from shop.products"))
+  end), { limit = 250 })
+
+  it("says all that is wrong in the input at once, and touches nothing", vultr_run.with_world({}, function(world)
+    world.vultr.state.databases[1].object.password = "not-the-password"
+    local done = vultr_run.run(world, { "--app", "somebody-elses-app", "--plan", "essential-99",
+                                        "--storage", "nowhere" })
+    vultr_run.expect_exit(done, 4)
+    for _, id in ipairs { "PGO-PG-AUTH", "PGO-HEROKU-APP", "PGO-HEROKU-PLAN", "PGO-PROVIDER-STORAGE" } do
+      expect(done.all).has(id)
+    end
+    vultr_run.expect_app_as_before(world)
+    expect(#world.heroku.state.addons).is(0)
+  end), { limit = 250 })
+
+  it("names each wrong value on its own", vultr_run.with_world({}, function(world)
+    local function says(id, arguments, more)
+      local done = vultr_run.run(world, arguments, more)
+      vultr_run.expect_exit(done, 4)
+      expect(done.all).has(id)
+    end
+    says("PGO-HEROKU-TOKEN", {}, { HEROKU_API_KEY = "wrong" })
+    says("PGO-PROVIDER-TOKEN", {}, { VULTR_API_KEY = "wrong" })
+    says("PGO-PROVIDER-INSTANCE", { "--instance", "typo" })
+    says("PGO-HEROKU-PLAN", { "--plan", "advanced-beta-4g" })
+    local keys = world.vultr.state.storages[1].object
+    local secret = keys.s3_secret_key
+    keys.s3_secret_key = "not-the-secret-key-of-it"
+    says("PGO-S3-CREDENTIALS", {})
+    keys.s3_secret_key = secret
+    world.s3:create_bucket("taken-by-somebody", world.s3:add_account("somebody").account)
+    says("PGO-S3-BUCKET-TAKEN", { "--bucket", "taken-by-somebody" })
+    world.vultr.state.databases[1].object.port = "1"
+    says("PGO-PG-CONNECT", {})
+    vultr_run.expect_app_as_before(world)
+  end), { limit = 280 })
+
+  it("refuses an empty source", vultr_run.with_world({ source = { sql = "select 1;" } }, function(world)
+    local done = vultr_run.run(world, {})
+    vultr_run.expect_exit(done, 4)
+    expect(done.all).has "PGO-EMPTY-SOURCE"
+    vultr_run.expect_app_as_before(world)
+  end), { limit = 120 })
+
+  it("puts the app back when the restore is lossy", vultr_run.with_world({}, function(world)
+    world:fault { at = "worker.restore", answer = 500, message = "pg_restore: error: COPY failed for table \"users\"" }
+    local done = vultr_run.run(world, {})
+    vultr_run.expect_exit(done, 1)
+    vultr_run.expect_app_as_before(world)
+    expect(#vultr_run.objects(world)).is(0)
+  end), { limit = 250 })
+
+  it("keeps the state when Heroku is away for a while, and goes on", vultr_run.with_world({}, function(world)
+    world:fault { at = "heroku.restore", answer = 503, times = "always" }
+    local done = vultr_run.run(world, {})
+    vultr_run.expect_exit(done, 6)
+    expect(world.heroku:app(vultr_run.APP).maintenance).is(true)
+    fs.remove(world.dir .. "/faults/heroku.restore")
+    local id = done.all:match "resume (%w+)"
+    vultr_run.expect_exit(vultr_run.pgorch(world, { "resume", id, "--yes-cut-over" }), 0)
+    vultr_run.expect_moved(world)
+    expect(#world.heroku.state.addons).is(1)
+  end), { limit = 280 })
+
+  it("stops for somebody who writes to the source after the dump", vultr_run.with_world({}, function(world)
+    -- The acceptance test is the last thing before the question: a writer who gets around the read-only switch.
+    local writer = ("PGOPTIONS='-c default_transaction_read_only=off' psql '%s' -qc "):format(world.source.url)
+      .. "\"insert into public.schema_migrations values ('late')\""
+    local script = world.dir .. "/late.sh"
+    fs.write(script, writer .. "\n")
+    local done = vultr_run.run(world, { "--accept", "sh " .. script })
+    vultr_run.expect_exit(done, 5)
+    expect(done.all).has "PGO-WRITTEN"
+    expect(done.all).has "schema_migrations"
+    vultr_run.expect_app_as_before(world)
+  end), { limit = 250 })
+
+  it("moves the same app once more: another add-on, the one in use untouched", vultr_run.with_world({}, function(world)
+    vultr_run.expect_exit(vultr_run.run(world, {}), 0)
+    local first = vultr_run.database_url(world)
+    -- The source stays read-only after a move; a second one has to leave it so.
+    vultr_run.expect_exit(vultr_run.run(world, {}), 0)
+    vultr_run.expect_moved(world)
+    expect(vultr_run.database_url(world) ~= first).is(true)
+    expect(#world.heroku.state.addons).is(2)
+    expect(vultr_run.value(first, "select count(*) from shop.customers"))
+      .is(vultr_run.value(world.source.url, "select count(*) from shop.customers"))
+  end), { limit = 280 })
+
+  it("overwrites a database only when the app's name was typed", vultr_run.with_world({}, function(world)
+    vultr_run.expect_exit(vultr_run.run(world, {}), 0)
+    local url = vultr_run.database_url(world)
+    local done = vultr_run.run(world, { "--database", "DATABASE" })
+    vultr_run.expect_exit(done, 4)
+    expect(done.all).has "PGO-CONFIRM"
+    expect(vultr_run.restores(world)).is(1)
+    vultr_run.expect_exit(vultr_run.run(world, { "--database", "DATABASE", "--confirm", vultr_run.APP }), 0)
+    vultr_run.expect_moved(world)
+    expect(vultr_run.database_url(world)).is(url)
+    expect(vultr_run.restores(world)).is(2)
+  end), { limit = 280 })
+
+  it("works with a clock that is 20 minutes off, and says so", vultr_run.with_world({}, function(world)
+    world:fault { at = "s3.any", skew = 1200, times = "always" }
+    local done = vultr_run.run(world, {})
+    vultr_run.expect_exit(done, 0)
+    expect(done.all).has "clock"
+    vultr_run.expect_moved(world)
+  end), { limit = 250 })
+
+  it("opens a closed allow list for itself alone, and closes it again",
+    vultr_run.with_world({ vultr = { trusted_ips = { "198.51.100.7/32" } } }, function(world)
+      vultr_run.expect_exit(vultr_run.run(world, {}), 0)
+      vultr_run.expect_moved(world)
+      expect(world.vultr.state.databases[1].object.trusted_ips).same { "198.51.100.7/32" }
+    end), { limit = 250 })
+end)
