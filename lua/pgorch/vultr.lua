@@ -81,10 +81,13 @@ end
 local function allow_list(client, id)
   local path = "/databases/" .. id
   -- For some seconds after a change the instance is "Configuring" and answers 412 to the next one.
+  local function put_when_ready(list)
+    client:request("GET", path)
+    client:request("PUT", path, { trusted_ips = json.array(list) })
+  end
   local function put(list)
-    task.retry({ tries = 30, base = poll.seconds "allow_list", cap = poll.seconds "allow_list",
-                 on = function(e) return e.status == 412 end },
-      client.request, client, "PUT", path, { trusted_ips = json.array(list) })
+    local pause = poll.seconds "allow_list"
+    task.retry({ tries = 30, on = function(e) return e.status == 412 and pause end }, put_when_ready, list)
   end
   local function get() return client:request("GET", path).database.trusted_ips or {} end
   return {

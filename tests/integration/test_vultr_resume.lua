@@ -19,16 +19,17 @@ local function at_request(text)
 end
 
 local function in_step(id)
-  return function(printed) return printed:find("... " .. id .. "\n", 1, true) end
+  local begun = ('"event":"step_started","id":"%s"'):format(id)
+  return function(events) return events:find(begun, 1, true) end
 end
 
 local CASES = {
   { "while it waits for the add-on", at_request "/addons/pgorch-" },
   { "while the database is prepared", at_request "wait_status" },
   { "while the window opens", in_step "window_opens" },
-  { "in the middle of the upload", in_step "dump_to_store", { at = "s3.put_object", delay = 2 } },
+  { "in the middle of the upload", in_step "dump_to_store", { at = "s3.put_object", delay = 3 }, 1 },
   { "as soon as the restore was asked for", at_request "/restores" },
-  { "in the middle of the restore", in_step "restore", { at = "worker.restore", delay = 3 } },
+  { "in the middle of the restore", in_step "restore", { at = "worker.restore", delay = 3 }, 1 },
   { "while the app is cut over", in_step "cut_over" },
   { "while the window closes", in_step "window_closes" },
 }
@@ -37,7 +38,7 @@ describe("after kill -9", function()
   for _, case in ipairs(CASES) do
     it(case[1], vultr_run.with_world({}, function(world)
       if case[3] then world:fault(case[3]) end
-      local id = vultr_run.kill_when(world, case[2])
+      local id = vultr_run.kill_when(world, case[2], case[4])
       expect_good_end(world, resumed(world, id))
       expect(vultr_run.restores(world)).is(1)
     end), { limit = 250 })
@@ -45,7 +46,7 @@ describe("after kill -9", function()
 
   it("rolls back as well as it goes on", vultr_run.with_world({}, function(world)
     world:fault { at = "worker.restore", delay = 3 }
-    local id = vultr_run.kill_when(world, in_step "restore")
+    local id = vultr_run.kill_when(world, in_step "restore", 1)
     vultr_run.expect_exit(vultr_run.pgorch(world, { "rollback", id }), 0)
     vultr_run.expect_app_as_before(world)
     expect(#vultr_run.objects(world)).is(0)

@@ -128,11 +128,11 @@ local function read_if_there(path)
   return fs.exists(path) and fs.read(path, 1 << 26) or ""
 end
 
----Starts the usual run and kills it (-9) as soon as `due(what it printed, requests so far)` is true.
+---Starts the usual run and kills it (-9) as soon as `due(its events, requests so far)` is true, or `pause` later.
 ---@return string run id
-function M.kill_when(world, due)
+function M.kill_when(world, due, pause)
   local path = world.dir .. "/printed"
-  local list = usual {}
+  local list = usual { "--json" }
   local script = ('exec "$0" "$@" >%s 2>&1'):format(path)
   local options = table.move(list, 1, #list, 5, { "/bin/sh", "-c", script, host.executable() })
   options.env, options.env_clear = shell(world), true
@@ -144,9 +144,10 @@ function M.kill_when(world, due)
     end
     task.sleep(0.02)
   end
+  task.sleep(pause or 0)
   child:kill "KILL"
   child:wait()
-  return read_if_there(path):match "^run (%w+)"
+  return read_if_there(path):match '"run":"(%w+)"'
 end
 
 return M
