@@ -3,7 +3,6 @@
 local env     = require "pgorch.env"
 local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
-local sandbox = require "pgorch.sandbox"
 local term    = require "pgorch.term"
 local world_command = require "pgorch.command.sandbox"
 
@@ -24,7 +23,7 @@ function command.run(arguments)
   local options, more = world_command.parse(arguments)
   local state = fs.mkdtemp "/tmp/pgorch-demo-"
   line "starting a local world: two PostgreSQL clusters; Heroku, Vultr and S3 stand-ins ..."
-  local status = sandbox.run(options, function(world)
+  local status = world_command.in_world(options, function(world)
     local words = { host.executable() }
     for _, word in ipairs(RUN) do words[#words + 1] = word end
     for _, word in ipairs(more) do words[#words + 1] = word end

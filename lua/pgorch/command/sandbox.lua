@@ -93,9 +93,20 @@ local function show(world)
   return 0
 end
 
+--- Runs fn(world) -> exit status. A Ctrl-C that came while it ran was its to answer: its status counts.
+---@param options table
+---@param fn fun(world: pgorch.sandbox.World): integer
+---@return integer
+function command.in_world(options, fn)
+  local status
+  local ok, why = pcall(sandbox.run, options, function(world) status = fn(world) end)
+  if not ok and not (status and task.cancelled(why)) then error(why, 0) end
+  return status
+end
+
 function command.run(arguments)
   local options, words = command.parse(arguments)
-  return sandbox.run(options, function(world)
+  return command.in_world(options, function(world)
     if #words == 0 then return show(world) end
     return command.run_in(world, words)
   end)

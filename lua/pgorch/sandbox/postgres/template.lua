@@ -7,6 +7,7 @@ local env     = require "pgorch.env"
 local fs      = require "pgorch.fs"
 local log     = require "pgorch.log"
 local process = require "pgorch.process"
+local task    = require "pgorch.task"
 
 local template = {}
 
@@ -39,6 +40,7 @@ local function take(entry, data)
     copy(entry .. "/data", data)
   end)
   if ok then return true end
+  if task.cancelled(why) then error(why, 0) end        -- the entry is as good as it was
   log.warn("a cached sandbox database cannot be used and is made again", { path = entry, why = tostring(why) })
   discard(entry)
   if fs.exists(data) then fs.remove_tree(data) end
