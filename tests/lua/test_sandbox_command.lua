@@ -21,9 +21,16 @@ local function servers(dir)
   return found
 end
 
+local function temporary()
+  return setmetatable({ path = fs.mkdtemp "/tmp/pgorch-test-" }, { __close = function(self)
+    fs.remove_tree(self.path)
+  end })
+end
+
 describe("pgorch sandbox", function()
   it("gives COMMAND a world, passes its exit status on and takes all down", function()
-    local out = fs.mkdtemp "/tmp/pgorch-test-" .. "/out"
+    local folder <close> = temporary()
+    local out = folder.path .. "/out"
     local command = sandbox(([[
       { echo "$PGORCH_SANDBOX"; psql "$SOURCE_DATABASE_URL" -XAtc 'select count(*) from shop.customers'
         curl -s -o /dev/null -w '%%{http_code}\n' -H "Authorization: Bearer $HEROKU_API_KEY" \
@@ -43,7 +50,8 @@ describe("pgorch sandbox", function()
   end)
 
   it("leaves no server behind when it is killed", function()
-    local out = fs.mkdtemp "/tmp/pgorch-test-" .. "/out"
+    local folder <close> = temporary()
+    local out = folder.path .. "/out"
     local command = sandbox(("echo \"$PGORCH_SANDBOX\" >%s; sleep 60"):format(out))
     command.stdout, command.stderr, command.check = "null", "null", false
     local proc <close> = process.spawn(command)

@@ -2,6 +2,7 @@
 -- Owns $XDG_CACHE_HOME/pgorch/sandbox. An entry appears by one rename when it is complete, and carries the list of its
 -- files with their sizes: one that does not match (power loss, a full disk, a meddler) is removed, never used.
 
+local clock   = require "pgorch.clock"
 local crypto  = require "pgorch.crypto"
 local env     = require "pgorch.env"
 local fs      = require "pgorch.fs"
@@ -10,6 +11,8 @@ local process = require "pgorch.process"
 local task    = require "pgorch.task"
 
 local template = {}
+
+local ABANDONED = 3600                               -- seconds; nobody takes that long to fill an entry
 
 local function cache_folder()
   local base = env.get "XDG_CACHE_HOME"
@@ -47,10 +50,13 @@ local function take(entry, data)
   return false
 end
 
---- Entries of the same kind that other versions of pgorch or of the sample left behind.
+--- Entries of the same kind that other versions of pgorch or of the sample left behind, and unfinished ones.
 local function drop_older(cache, kind, key)
   for _, name in ipairs(fs.list(cache)) do
-    if name ~= key and name:sub(1, #kind + 1) == kind .. "." then discard(cache .. "/" .. name) end
+    local path = cache .. "/" .. name
+    local about = name:match "^new%-" and fs.stat(path)
+    local abandoned = about and clock.time() - about.mtime > ABANDONED
+    if abandoned or name ~= key and name:sub(1, #kind + 1) == kind .. "." then discard(path) end
   end
 end
 
@@ -64,10 +70,11 @@ local function keep(cache, kind, key, data)
     drop_older(cache, kind, key)
     fs.rename(fresh, entry)
   end)
-  if not ok then                                     -- another pgorch was first, or the disk is full: we go on without
-    log.debug("the sandbox's database is not cached", { why = tostring(why) })
-    fs.remove_tree(fresh)
-  end
+  if ok then return end
+  task.shield(60, fs.remove_tree, fresh)
+  if task.cancelled(why) then error(why, 0) end
+  -- Another pgorch was first, or the disk is full: we go on without.
+  log.debug("the sandbox's database is not cached", { why = tostring(why) })
 end
 
 --- Puts a data directory at `data`: a copy of the cached one, or one that `build` makes there and leaves stopped.
