@@ -9,6 +9,7 @@
 local bytes = require "pgorch.bytes"
 local clock = require "pgorch.clock"
 local crypto = require "pgorch.crypto"
+local environment = require "pgorch.s3.environment"
 local errors = require "pgorch.s3.errors"
 local fail = require "pgorch.error"
 local stream = require "pgorch.stream"
@@ -360,6 +361,13 @@ end
 ---@return pgorch.s3.Client
 function s3.client(options)
   return setmetatable({ transport = transport.new(options) }, Client)
+end
+
+---A client from the variables that every S3 tool reads (AWS_ACCESS_KEY_ID and so on). PGO-PARAM when one is missing.
+---@param o? {endpoint?: string}
+---@return pgorch.s3.Client
+function s3.from_environment(o)
+  return s3.client(environment(o))
 end
 
 return s3

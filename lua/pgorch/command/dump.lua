@@ -77,22 +77,6 @@ local function into_file(flags, database)
   return { name = path, store = store }
 end
 
-local function client_of(flags)
-  if env.get "AWS_SESSION_TOKEN" then
-    fail.raise("PGO-PARAM", "AWS_SESSION_TOKEN is set: temporary keys cannot be used",
-      { cure = "Use an access key of its own, and unset AWS_SESSION_TOKEN." })
-  end
-  local access, secret = env.get "AWS_ACCESS_KEY_ID", env.secret "AWS_SECRET_ACCESS_KEY"
-  if not access or not secret then
-    fail.raise("PGO-PARAM", ("the keys of the object storage are not given: %s is not set"):format(
-      access and "AWS_SECRET_ACCESS_KEY" or "AWS_ACCESS_KEY_ID"), { cure = "Set it; `pgorch help dump` names all." })
-  end
-  local region = env.get "AWS_REGION" or env.get "AWS_DEFAULT_REGION" or "us-east-1"
-  local endpoint = flags["endpoint-url"] or env.get "AWS_ENDPOINT_URL_S3" or env.get "AWS_ENDPOINT_URL"
-  return s3.client { endpoint = endpoint or ("https://s3.%s.amazonaws.com"):format(region), region = region,
-                     access_key = access, secret_key = secret }
-end
-
 -- Keys that may write and not ask about the bucket are fine: the upload itself tells what it needs.
 local function check_privacy(bucket)
   local ok, private, why = pcall(bucket.is_private, bucket)
@@ -107,7 +91,7 @@ local function into_bucket(flags)
   if not name or key:match "/$" then
     fail.raise("PGO-USAGE", ("--to %s: write s3://BUCKET/KEY"):format(flags.to))
   end
-  local bucket = client_of(flags):bucket(name)
+  local bucket = s3.from_environment { endpoint = flags["endpoint-url"] }:bucket(name)
   if bucket:head() == "free" then
     fail.raise("PGO-S3", ("there is no bucket %s"):format(name), { cure = "Make it, private, or name another." })
   end
