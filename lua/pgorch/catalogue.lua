@@ -11,7 +11,8 @@ local KINDS = {
   { "pg", "PostgreSQL" }, { "process", "Programs" }, { "net", "The network" }, { "http", "HTTP" },
   { "s3", "Object storage" }, { "heroku", "Heroku" }, { "provider", "Providers" }, { "restore", "The restore" },
   { "verify", "Verification" }, { "undo", "Putting back" }, { "locked", "Locks" }, { "stopped", "Stopped" },
-  { "cancelled", "Cancelled" }, { "timeout", "Time limits" }, { "store", "The record of runs" }, { "io", "Files" },
+  { "cancelled", "Cancelled" }, { "timeout", "Time limits" },
+  { "deadline", "The deadline" }, { "store", "The record of runs" }, { "io", "Files" },
   { "sandbox", "The sandbox" }, { "hook", "Your own commands" }, { "bug", "Bugs" },
 }
 

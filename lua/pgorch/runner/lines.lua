@@ -106,7 +106,8 @@ end
 lines.figures = figures
 
 function lines.done(e, seconds, display)
-  return ("  %s %s"):format(display:paint("green", display.tick_mark), lines.dotted(lines.label(e.row), figures(e.row, seconds), 50))
+  return ("  %s %s"):format(display:paint("green", display.tick_mark),
+    lines.dotted(lines.label(e.row), figures(e.row, seconds), 50))
 end
 
 function lines.failed(e, seconds, display)

@@ -57,16 +57,18 @@ local function stop(self, id)
 end
 
 -- What a step has to tell stands below its own line, once that is there.
+local function indented(text) return (text:gsub("[^\n]+", "      %0")) end
+
 local function tell_later(self, id, text)
   local step = find(self, id) or find(self, "undo " .. id)
   if self.quiet then return end
-  if not step then return say(self, "      " .. text) end
+  if not step then return say(self, indented(text)) end
   step.later = step.later or {}
   table.insert(step.later, text)
 end
 
 local function tell(self, step)
-  for _, text in ipairs(step.later or {}) do say(self, "      " .. text) end
+  for _, text in ipairs(step.later or {}) do say(self, indented(text)) end
 end
 
 local on = {}
@@ -125,7 +127,7 @@ function on.warn(self, e)
 end
 
 function on.table(self, e)
-  if not self.quiet and not e.table.summary then say(self, (summary.table(e.table):gsub("[^\n]+", "      %0"))) end
+  if not e.table.summary then tell_later(self, e.id, summary.table(e.table)) end
 end
 
 function on.put_back(self, e) tell_later(self, e.id, e.text) end

@@ -17,7 +17,7 @@ end
 -- A lost answer may mean a restore that runs: it is looked for before anything is asked again.
 local function ask(ctx, database, key)
   local ok, answer = pcall(database.restore, database, signed_url.get(ctx),
-    { extensions = ctx.result.extensions.names })
+    { extensions = ctx.result.extensions and ctx.result.extensions.names })
   if ok then return answer end
   if task.cancelled(answer) then error(answer, 0) end
   local found = usable(database:find_restore(key))
