@@ -54,7 +54,7 @@ unpacked_folder() {
 
 have_server() {
     for bin in "${PGORCH_POSTGRES:-/nonexistent}" /usr/lib/postgresql/*/bin "$(unpacked_folder)"/usr/lib/postgresql/*/bin; do
-        [ -x "$bin/postgres" ] && [ -x "$bin/initdb" ] && return 0
+        [ -x "$bin/postgres" ] && [ -x "$bin/initdb" ] && [ -x "$bin/psql" ] && return 0
     done
     return 1
 }
@@ -70,9 +70,11 @@ unpack_server() {
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     chmod 755 "$work"
-    (cd "$work" && apt-get download -qq postgresql-15 2>/dev/null)
+    (cd "$work" && apt-get download -qq postgresql-15 postgresql-client-15 2>/dev/null)
     mkdir -p "$folder"
-    dpkg-deb -x "$work"/postgresql-15_*.deb "$folder"
+    for package in "$work"/*.deb; do
+        dpkg-deb -x "$package" "$folder"
+    done
     chmod -R a+rX "$(dirname "$folder")"
 }
 

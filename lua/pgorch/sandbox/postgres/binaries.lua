@@ -35,9 +35,11 @@ local function newest(root)
   return found
 end
 
---- Where `./bootstrap` unpacks a server when the distribution's may not be installed.
+--- Where `./bootstrap` unpacks a server when the distribution's is not installed: as root where an unprivileged user
+--- can read it, else below the build.
 local function fetched()
-  return host.executable():gsub("/[^/]+$", "") .. "/../deps/postgresql/usr/lib/postgresql"
+  local below_build = host.executable():gsub("/[^/]+$", "") .. "/../deps/postgresql/usr/lib/postgresql"
+  return newest "/var/cache/pgorch/postgresql/usr/lib/postgresql" or newest(below_build)
 end
 
 local function in_path()
@@ -59,11 +61,10 @@ local function search(wanted)
   if wanted then return asked_for(wanted, "--postgres") end
   local configured = env.get "PGORCH_POSTGRES"
   if configured and configured ~= "" then return asked_for(configured, "PGORCH_POSTGRES") end
-  local found = newest "/usr/lib/postgresql" or newest(fetched())
-    or in_path()
+  local found = newest "/usr/lib/postgresql" or fetched() or in_path()
   if found then return found end
   fail.raise("PGO-SANDBOX", "there is no PostgreSQL server on this machine", { detail =
-    "install one (Debian: apt install postgresql; Fedora: dnf install postgresql-server postgresql-contrib), "
+    "`./bootstrap demo` unpacks one without installing it; or install one (Debian: apt install postgresql), "
     .. "or name its bin folder with --postgres or PGORCH_POSTGRES" })
 end
 
