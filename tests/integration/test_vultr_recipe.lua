@@ -2,6 +2,7 @@
 -- What must hold: the rows arrive, and the app is moved or as before, never anything in between.
 
 local fs        = require "pgorch.fs"
+local process   = require "pgorch.process"
 local vultr_run = require "support.vultr_run"
 
 describe("run vultr", function()
@@ -13,8 +14,11 @@ describe("run vultr", function()
     expect(#world.heroku.state.addons).is(1)
     expect(done.all).has "EQUAL"
     -- No password, token or signature may be on the terminal.
+    expect(process.run { "grep", "-rqaF", "-e", vultr_run.APP, vultr_run.record(world), check = false }.code).is(0)
     for _, secret in ipairs { world.source.password, world.heroku.token, world.vultr.api_key, "X-Amz-Signature" } do
       expect(done.all).lacks(secret)
+      -- Nor in the record and the logs of the run.
+      expect(process.run { "grep", "-rqaF", "-e", secret, vultr_run.record(world), check = false }.code).is(1)
     end
   end), { limit = 250 })
 
@@ -68,7 +72,38 @@ describe("run vultr", function()
     vultr_run.expect_app_as_before(world)
   end), { limit = 120 })
 
-  it("puts the app back when the restore is lossy", vultr_run.with_world({}, function(world)
+  it("runs the user's commands: notice, acceptance test with the new address, end", vultr_run.with_world({},
+    function(world)
+      local said = world.dir .. "/said"
+      vultr_run.expect_exit(vultr_run.run(world, {
+        "--on-freeze", "echo frozen >>" .. said, "--on-thaw", "echo thawed >>" .. said,
+        "--accept", 'psql "$DATABASE_URL" -qtAc "select count(*) from public.schema_migrations" >>' .. said }), 0)
+      expect(fs.read(said)).is "frozen\n90\nthawed\n"
+    end), { limit = 250 })
+
+  it("puts the app back when the acceptance test fails", vultr_run.with_world({}, function(world)
+    local done = vultr_run.run(world, { "--accept", "echo the shop is closed >&2; exit 3" })
+    vultr_run.expect_exit(done, 5)
+    expect(done.all).has "the shop is closed"
+    vultr_run.expect_app_as_before(world)
+  end), { limit = 250 })
+
+  it("puts the app back when the restore loses something that only its log tells",
+    vultr_run.with_world({ source = { sql = [[
+      create table public.goods as select generate_series(1, 100) as n;
+      create function public.all_goods() returns bigint language sql as 'select count(*) from goods';
+      create materialized view public.how_many as select public.all_goods() as n;
+    ]] } }, function(world)
+      -- A restore runs with an empty search_path: the function does not find its table there.
+      local done = vultr_run.run(world, {})
+      vultr_run.expect_exit(done, 1)
+      expect(done.all).has "PGO-RESTORE-LOSSY"
+      expect(done.all).has 'relation "goods" does not exist'
+      vultr_run.expect_app_as_before(world)
+      expect(#vultr_run.objects(world)).is(0)
+    end), { limit = 250 })
+
+  it("puts the app back when the restore fails", vultr_run.with_world({}, function(world)
     world:fault { at = "worker.restore", answer = 500, message = "pg_restore: error: COPY failed for table \"users\"" }
     local done = vultr_run.run(world, {})
     vultr_run.expect_exit(done, 1)

@@ -20,11 +20,17 @@ local function equal(what, got, wanted)
   if got ~= wanted then fail("%s: expected %s, got %s", what, tostring(wanted), tostring(got)) end
 end
 
+---The folder of the store and of the runs' files.
+function M.record(world)
+  return world.dir .. "/record"
+end
+
 -- What a user's shell has: the world's variables and a store of its own.
 local function shell(world, more)
   local variables = sandbox.environment(world)
-  variables.PGORCH_STATE = "sqlite:" .. world.dir .. "/state.db"
-  variables.XDG_STATE_HOME = world.dir .. "/state"
+  fs.mkdir(M.record(world))
+  variables.PGORCH_STATE = "sqlite:" .. M.record(world) .. "/state.db"
+  variables.XDG_STATE_HOME = M.record(world)
   variables.PGORCH_POLL_SCALE = "0.05"
   for name, value in pairs(more or {}) do variables[name] = value or nil end
   return variables
