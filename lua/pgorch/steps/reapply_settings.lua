@@ -39,11 +39,16 @@ local function apply(conn, rows)
   return done, left
 end
 
-local function run(ctx)
+local function save_and_apply(ctx)
   local conn <close> = ctx.target:connect()
   fs.write(ctx.run.dir .. "/settings_heroku.csv", csv.text(conn:query "select * from pg_settings order by name"))
-  local done, left = {}, {}
-  if ctx.options.only ~= "none" then done, left = apply(conn, ctx.result.save_settings.database) end
+  if ctx.options.only == "none" then return {}, {} end
+  return apply(conn, ctx.result.save_settings.database)
+end
+
+local function run(ctx)
+  local done, left = save_and_apply(ctx)
+  local conn <close> = ctx.target:connect()       -- a new session: settings of the database apply from its start
   local chosen, rows = {}, {}
   for _, row in ipairs(conn:query(source.sql "settings")) do chosen[row.name] = row.setting end
   for name, value in pairs(ctx.result.save_settings.chosen) do
@@ -53,6 +58,7 @@ local function run(ctx)
   if #rows > 0 then
     ctx:table { title = "Settings that differ", columns = { "setting", "source", "target" }, rows = rows }
   end
+  if #done > 0 then ctx:note("settings carried: " .. table.concat(done, "; ")) end
   if #left > 0 then ctx:note("settings not carried: " .. table.concat(left, "; ")) end
   return { applied = done, left = left, differing = #rows }
 end
