@@ -117,7 +117,7 @@ end
 
 -- --- the work ---
 
-local ID = "dump"
+local ID, TITLE = "dump", "Dump the database"
 
 -- Says where it is until the archive is stored.
 local function follow(display, current, size)
@@ -154,17 +154,17 @@ end
 
 local function attempt(display, o, to, size)
   local started = task.now()
-  display:emit("step_started", { id = ID, title = "Dump the database" })
+  display:emit("step_started", { id = ID, title = TITLE })
   local ok, result = xpcall(fs.with_temporary, fail.handler, "pgorch-dump-", function(dir)
     o.dir = dir
     return work(display, o, to, size)
   end)
   if not ok then
-    display:emit("step_failed", { id = ID, error = result })
+    display:emit("step_failed", { id = ID, title = TITLE, error = result })
     error(result, 0)
   end
   result.seconds = task.now() - started
-  display:emit("step_done", { id = ID, row = { summary = result } })
+  display:emit("step_done", { id = ID, title = TITLE, row = { id = ID, title = TITLE, summary = result } })
   return result
 end
 
