@@ -35,7 +35,8 @@ def main():
         more = f"   {measure.mb(size)}" if size else ""
         print(f"  {name:24} {seconds:8.2f} s{more}{'   FAILED' if event == 'step_failed' else ''}")
     print(f"wall {result['wall']:.2f} s   CPU {result['cpu']:.2f} s (pgorch and its children, not the servers)")
-    print(f"peak RSS: pgorch alone {measure.mb(result['own_peak'])}, with its children {measure.mb(result['tree_peak'])}")
+    print(f"peak RSS: pgorch alone {measure.mb(result['own_peak'])}, with its children "
+          f"{measure.mb(result['tree_peak'])}")
     if result["status"] not in (0, 3):
         sys.exit(f"pgorch ended with status {result['status']}:\n{result['output'][-4000:]}")
 

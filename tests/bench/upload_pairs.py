@@ -43,11 +43,12 @@ def programs():
 def by_hand(pg_dump, key):
     script = 'set -o pipefail; "$0" "${@:4}" -d "$SOURCE_DATABASE_URL" | "$1" --endpoint-url "$2" s3 cp - "$3"'
     argv = ["bash", "-c", script, pg_dump, aws_program, endpoint, f"s3://{BUCKET}/{key}", *DUMP]
-    return measure.run(argv, LIMIT)
+    return measure.run(argv, LIMIT, watched="pg_dump")
 
 
 def by_pgorch(pgorch, key):
-    return measure.run([pgorch, "dump", "--no-color", "--to", f"s3://{BUCKET}/{key}"], LIMIT)
+    return measure.run([pgorch, "dump", "--no-color", "--to", f"s3://{BUCKET}/{key}"], LIMIT,
+                       watched="pg_dump")
 
 
 def look_at(pg_restore, key, folder):
@@ -63,8 +64,10 @@ def look_at(pg_restore, key, folder):
 
 def show(name, result, size):
     own = f"   pgorch alone {measure.mb(result['own_peak'])}" if name == "B" else ""
-    print(f"  {name}  wall {result['wall']:7.2f} s   CPU {result['cpu']:7.2f} s   peak RSS of the tree "
-          f"{measure.mb(result['tree_peak'])}{own}   object {size} bytes", flush=True)
+    print(f"  {name}  wall {result['wall']:7.2f} s   CPU {result['cpu']:7.2f} s   pg_dump ran {result['ran']:.2f} s, "
+          f"waited for a core {result['queued']:.2f} s\n"
+          f"     peak RSS of the tree {measure.mb(result['tree_peak'])}{own}"
+          f"   object {size} bytes", flush=True)
 
 
 def check(a, b, told):
@@ -82,6 +85,7 @@ def pair(number, tools, pgorch, folder):
         results[name] = by_hand(pg_dump, keys[name]) if name == "A" else by_pgorch(pgorch, keys[name])
         if results[name]["status"] != 0:
             sys.exit(f"{name} failed with status {results[name]['status']}:\n{results[name]['output']}")
+        results[name]["undisturbed"] = results[name]["wall"] - results[name]["queued"]
         objects[name] = look_at(pg_restore, keys[name], folder)
         show(name, results[name], objects[name][0])
         aws("s3", "rm", "--quiet", f"s3://{BUCKET}/{keys[name]}")
@@ -92,7 +96,7 @@ def pair(number, tools, pgorch, folder):
 
 def ratio(title, pairs, field):
     ratios = [each["B"][field] / each["A"][field] for each in pairs]
-    print(f"  {title:20} B/A median {statistics.median(ratios):.3f}   ({min(ratios):.3f} - {max(ratios):.3f})")
+    print(f"  {title:28} B/A median {statistics.median(ratios):.3f}   ({min(ratios):.3f} - {max(ratios):.3f})")
 
 
 def main():
@@ -111,6 +115,7 @@ def main():
         shutil.rmtree(folder)
     print("ratios; the archives of each pair list the same")
     ratio("wall", pairs, "wall")
+    ratio("wall less waits for a core", pairs, "undisturbed")
     ratio("CPU", pairs, "cpu")
     ratio("peak RSS of the tree", pairs, "tree_peak")
 
