@@ -107,7 +107,7 @@ lines.figures = figures
 
 function lines.done(e, seconds, display)
   return ("  %s %s"):format(display:paint("green", display.tick_mark),
-    lines.dotted(lines.label(e.row), figures(e.row, seconds), 50))
+    lines.dotted(lines.label { title = e.title, id = e.id, item = e.row.item }, figures(e.row, seconds), 50))
 end
 
 function lines.failed(e, seconds, display)
