@@ -80,33 +80,36 @@ end
 
 local function allow_list(client, id)
   local path = "/databases/" .. id
-  -- For some seconds after a change the instance is "Configuring" and answers 412 to the next one.
-  local function put_when_ready(list)
-    client:request("GET", path)
-    client:request("PUT", path, { trusted_ips = json.array(list) })
-  end
-  local function put(list)
-    local pause = poll.seconds "allow_list"
-    task.retry({ tries = 30, on = function(e) return e.status == 412 and pause end }, put_when_ready, list)
-  end
   local function get() return client:request("GET", path).database.trusted_ips or {} end
+  -- PUT replaces the whole list: it is read as it is now, and only our own entry comes or goes. For some seconds after
+  -- a change the instance is "Configuring" and answers 412: then the list is read again, it may have changed as well.
+  local function change(edit)
+    local pause = poll.seconds "allow_list"
+    return task.retry({ tries = 30, on = function(e) return e.status == 412 and pause end }, function()
+      local list, answer = edit(get())
+      if list then client:request("PUT", path, { trusted_ips = json.array(list) }) end
+      return answer
+    end)
+  end
   return {
     get = get,
-    -- PUT replaces the whole list: it is read as it is now, and only our own entry comes or goes.
     add = function(cidr)
-      local list = get()
-      for _, each in ipairs(list) do if each == cidr then return end end
-      list[#list + 1] = cidr
-      put(list)
+      change(function(list)
+        for _, each in ipairs(list) do if each == cidr then return nil end end
+        list[#list + 1] = cidr
+        return list
+      end)
     end,
     -- Taking the last entry out would open the database to everybody: then ours stays, and the caller is told.
     remove = function(cidr)
-      local rest, had = {}, false
-      for _, each in ipairs(get()) do
-        if each == cidr then had = true else rest[#rest + 1] = each end
-      end
-      if had and #rest == 0 then return "kept" end
-      if had then put(rest) end
+      return change(function(list)
+        local rest, had = {}, false
+        for _, each in ipairs(list) do
+          if each == cidr then had = true else rest[#rest + 1] = each end
+        end
+        if had and #rest == 0 then return nil, "kept" end
+        return had and rest or nil
+      end)
     end,
   }
 end
