@@ -76,7 +76,8 @@ end
 function dump.run(o, consume)
   local argv = pg_client.dump_argv(o.client, { snapshot = o.snapshot })
   argv[#argv + 1] = "--verbose"
-  argv.env, argv.stdout, argv.stderr = o.source:env(o.dir), "stream", "stream"
+  argv.env, argv.env_clear = pg_client.environment(o.source:env(o.dir)), true
+  argv.stdout, argv.stderr = "stream", "stream"
   argv.check = false     -- the status is judged here, with pg_dump's own words
   local into, state, result = stream.new(), {}, nil
   task.group(function(g)

@@ -14,9 +14,23 @@ local M = {}
 ---@field version string
 ---@field pg_dump string   path
 
+-- Of the user's environment a client program gets only this. PGSERVICE would send it to another server whatever the
+-- other variables say; keys of APIs are none of its business.
+local KEPT = { "PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH" }
+
+---The whole environment of a client program. Its messages are English: they are read.
+---@param vars table<string, any>  where it connects to
+---@return table<string, any>
+function M.environment(vars)
+  local all = { LC_ALL = "C" }
+  for _, name in ipairs(KEPT) do all[name] = env.get(name) end
+  for name, value in pairs(vars) do all[name] = value end
+  return all
+end
+
 local function look_at(path)
   if not fs.exists(path) then return nil end
-  local ok, out = pcall(process.run, { path, "--version", timeout = 10 })
+  local ok, out = pcall(process.run, { path, "--version", timeout = 10, env = M.environment {}, env_clear = true })
   if not ok then return nil end
   local version = out.stdout:match("(%d+[%w.]*)")
   local major = version and math.tointeger(tonumber(version:match("^(%d+)")))

@@ -40,3 +40,13 @@ describe("pg_client.dump_argv", function()
     expect(table.concat(pg_client.dump_argv({ major = 17, pg_dump = "p" }, {}), " ")).has "--large-objects"
   end)
 end)
+
+describe("pg_client.environment", function()
+  it("keeps nothing of the user's that could lead to another server or that is a key", function()
+    local kept = { PATH = true, HOME = true, TMPDIR = true, LD_LIBRARY_PATH = true, LC_ALL = true, PGHOST = true }
+    local vars = pg_client.environment { PGHOST = "db.example" }
+    for name in pairs(vars) do expect(kept[name]).is(true) end
+    expect(vars.PGHOST).is "db.example"
+    expect(vars.LC_ALL).is "C"
+  end)
+end)
