@@ -10,6 +10,7 @@
 --   after        true: the work is done, then its answer is lost: replaced by `answer`, or cut
 --   cut_after    the answer is cut after that many bytes of its body
 --   delay        seconds to wait first
+--   hold         seconds to keep the answer back once the work is done
 --   skew         seconds by which the stand-in's clock is wrong for this request
 --   times        how many requests get it: a number (1 when missing) or "always"
 --   skip         how many requests pass before the first one gets it
@@ -184,6 +185,7 @@ function faults.wrap(world, name_of, handler, answer_of)
       return planned
     end
     local answer = handler(req)
+    if fault.hold then task.sleep(fault.hold) end
     if fault.after then
       if type(answer.body) == "userdata" then answer.body:close() end
       return planned or { drop = true }
