@@ -45,7 +45,7 @@ void pgo_exchange_unref(pgo_exchange *exchange) {
     unref(exchange);
 }
 
-void pgo_exchange_sleep(pgo_exchange *exchange, int what) {
+void pgo_exchange_sleep(pgo_exchange *exchange, enum pgo_exchange_wait what) {
     exchange->wait = what;
     MHD_suspend_connection(exchange->connection);
 }

@@ -25,13 +25,15 @@ struct pgo_http_server {
     char complaint[256]; /* the daemon's last */
 };
 
+enum pgo_exchange_wait { PGO_AWAKE, PGO_WAITS_FOR_ROOM, PGO_WAITS_FOR_ANSWER, PGO_WAITS_FOR_DATA };
+
 struct pgo_exchange {
     int refs;
     pgo_http_server *server; /* NULL once the daemon has forgotten it */
     pgo_exchange *next, **link;
     pgo_exchange *next_new;
     struct MHD_Connection *connection;
-    enum { PGO_AWAKE, PGO_WAITS_FOR_ROOM, PGO_WAITS_FOR_ANSWER, PGO_WAITS_FOR_DATA } wait;
+    enum pgo_exchange_wait wait;
     bool begun;    /* the headers were seen */
     bool received; /* the whole body was seen */
     bool answered; /* a respond op was started */
@@ -53,7 +55,7 @@ void pgo_exchange_on_end(void *cls, struct MHD_Connection *connection, void **co
                          enum MHD_RequestTerminationCode why);
 
 /* Suspends the connection until pgo_exchange_wake. Only inside the daemon's callbacks. */
-void pgo_exchange_sleep(pgo_exchange *exchange, int what);
+void pgo_exchange_sleep(pgo_exchange *exchange, enum pgo_exchange_wait what);
 void pgo_exchange_wake(pgo_exchange *exchange); /* never inside them; fine when awake */
 /* Fails the request's body, unless it came whole. */
 void pgo_exchange_end_body(pgo_exchange *exchange, const char *why);

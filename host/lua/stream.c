@@ -9,10 +9,12 @@
 
 /* --- reading: one op for read, read_all and take --- */
 
+enum read_mode { SOME, ALL, BLOCK };
+
 typedef struct {
     pgo_op op;
     pgo_stream *stream;
-    enum { SOME, ALL, BLOCK } mode;
+    enum read_mode mode;
     size_t wanted;           /* SOME, BLOCK: at most this many; ALL: the limit */
     pgo_buffer text;         /* SOME, ALL */
     struct pgo_bytes *block; /* BLOCK: borrowed from the Lua stack below the op */
@@ -107,7 +109,7 @@ static int push_block(lua_State *L, pgo_op *base) {
     return 1;
 }
 
-static read_op *new_read(lua_State *L, int mode, size_t wanted) {
+static read_op *new_read(lua_State *L, enum read_mode mode, size_t wanted) {
     pgo_stream *stream = pgo_lua_check_stream(L, 1);
     read_op *op = pgo_lua_op(L, sizeof *op);
     pgo_op_init(&op->op, &read_type, pgo_lua_loop(L));
