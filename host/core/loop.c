@@ -80,6 +80,12 @@ void pgo_loop_run_until(pgo_loop *loop, const bool *stop) {
     }
 }
 
+uint64_t pgo_milliseconds(double seconds) {
+    static const double most = 9007199254740992.0; /* casting more than fits is undefined */
+    double wanted = seconds * 1000 + 0.5;
+    return seconds > 0 ? (uint64_t)(wanted < most ? wanted : most) : 0;
+}
+
 struct leaks {
     FILE *report;
     int count;

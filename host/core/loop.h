@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <uv.h>
 
@@ -35,6 +36,9 @@ void pgo_loop_unpost(pgo_loop *loop, pgo_job *job); /* takes it out again; fine 
 void pgo_loop_run(pgo_loop *loop);
 /* Runs until *stop is true, or nothing is left to do. */
 void pgo_loop_run_until(pgo_loop *loop, const bool *stop);
+/* Seconds as a timer takes them: rounded; 0 for what is not positive; at most 2^53 for what is huge
+ * or infinite, which is as good as never. */
+uint64_t pgo_milliseconds(double seconds);
 /* Closes the loop's own handles. Returns the number of handles that others left open; each is
  * named on `report` (may be NULL). 0 means uv_loop_close succeeded. */
 int pgo_loop_close(pgo_loop *loop, FILE *report);

@@ -43,7 +43,7 @@ int pgo_scope_deadline(pgo_scope *scope, double seconds, pgo_err *err) {
     scope->deadline = timer;
     /* libuv counts from the loop's cached time, which is old after a long computation. */
     uv_update_time(&scope->loop->uv);
-    uv_timer_start(timer, on_deadline, seconds <= 0 ? 0 : (uint64_t)(seconds * 1000 + 0.5), 0);
+    uv_timer_start(timer, on_deadline, pgo_milliseconds(seconds), 0);
     return 0;
 }
 

@@ -103,7 +103,7 @@ uv_timer_t *pgo_pg_timer(pgo_loop *loop, double seconds, uv_timer_cb fired, void
     uv_timer_init(&loop->uv, timer);
     timer->data = data;
     uv_update_time(&loop->uv);
-    uv_timer_start(timer, fired, (uint64_t)(seconds * 1000), 0);
+    uv_timer_start(timer, fired, pgo_milliseconds(seconds), 0);
     return timer;
 }
 

@@ -153,8 +153,10 @@ static void init_timers(pgo_process *p, const pgo_process_options *options) {
         p->handles++;
     }
     p->timeout = options->timeout;
+    /* libuv counts from the loop's cached time, which is old after a long computation. */
+    uv_update_time(&p->loop->uv);
     if (options->timeout > 0)
-        uv_timer_start(&p->limit, pgo_process_on_limit, (uint64_t)(options->timeout * 1000), 0);
+        uv_timer_start(&p->limit, pgo_process_on_limit, pgo_milliseconds(options->timeout), 0);
 }
 
 static void finish_birth(birth *b) {

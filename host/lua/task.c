@@ -228,7 +228,7 @@ static int l_sleep(lua_State *L) {
     double seconds = luaL_checknumber(L, 1);
     sleep_op *op = pgo_lua_op(L, sizeof *op);
     pgo_op_init(&op->op, &sleep_type, pgo_lua_loop(L));
-    op->milliseconds = seconds > 0 ? (uint64_t)(seconds * 1000 + 0.5) : 0;
+    op->milliseconds = pgo_milliseconds(seconds);
     return pgo_await(L, &op->op, NULL);
 }
 

@@ -149,6 +149,16 @@ describe("process.spawn", function()
     expect(yes:wait().signal).is "PIPE"
   end)
 
+  it("counts a timeout from the start, however long the script computed before", function()
+    local busy = task.now() + 0.3
+    while task.now() < busy do end
+    process.run { "true", timeout = 0.25 }
+  end)
+
+  it("takes an infinite timeout for none", function()
+    process.run { "sleep", "0.02", timeout = math.huge }
+  end)
+
   it("runs many at once", function()
     local list = {}
     for i = 1, 40 do list[i] = i end

@@ -196,3 +196,11 @@ describe("semaphores and channels", function()
     expect(got).same { 1, 2, 3, 4 }
   end)
 end)
+
+describe("times without an end", function()
+  it("do not fire", function()
+    expect(task.timeout(math.huge, function() task.sleep(0.01); return "done" end)).is "done"
+    expect(function() task.timeout(0.02, task.sleep, math.huge) end).raises "PGO-TIMEOUT"
+    expect(function() task.timeout(0.02, task.sleep, 1e300) end).raises "PGO-TIMEOUT"
+  end)
+end)
