@@ -61,6 +61,10 @@ static void first_resume(pgo_job *job) {
 void pgo_lua_spawn(lua_State *L, pgo_scope *scope, int arguments) {
     pgo_host *host = pgo_lua_host(L);
     lua_State *co = lua_newthread(L);
+    if (!lua_checkstack(co, arguments + 1)) { /* lua_xmove does not look */
+        pgo_raisef(L, PGO_E_NOMEM, "a task with %d arguments", arguments);
+        return;
+    }
     lua_insert(L, -(arguments + 2));
     lua_xmove(L, co, arguments + 1);
     int anchor = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -2,6 +2,7 @@
 
 local task = require "pgorch.task"
 local fail = require "pgorch.error"
+local native = require "pgorch.native.task"
 
 local function guard(log, name, seconds)
   return setmetatable({}, { __close = function()
@@ -202,5 +203,16 @@ describe("times without an end", function()
     expect(task.timeout(math.huge, function() task.sleep(0.01); return "done" end)).is "done"
     expect(function() task.timeout(0.02, task.sleep, math.huge) end).raises "PGO-TIMEOUT"
     expect(function() task.timeout(0.02, task.sleep, 1e300) end).raises "PGO-TIMEOUT"
+  end)
+end)
+
+describe("a native scope", function()
+  it("hands any number of arguments to what it starts", function()
+    local scope, many, count = native.scope_enter(false), {}, nil
+    for i = 1, 5000 do many[i] = i end
+    scope:spawn(function(...) count = select("#", ...) end, table.unpack(many))
+    task.sleep(0.01)
+    scope:leave()
+    expect(count).is(5000)
   end)
 end)
