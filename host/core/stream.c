@@ -156,7 +156,7 @@ const char *pgo_stream_peek(const pgo_stream *stream, size_t *length) {
 }
 
 void pgo_stream_consume(pgo_stream *stream, size_t length) {
-    if (length == 0) {
+    if (length == 0 || stream->closed) { /* a close has dropped what was peeked at */
         return;
     }
     assert(length <= stream->length);
@@ -173,7 +173,7 @@ void pgo_stream_on_data(pgo_stream *stream, pgo_stream_fn fn, void *arg) {
     stream->consumer.arg = arg;
     if (fn == NULL) {
         pgo_loop_unpost(stream->loop, &stream->consumer.job);
-    } else if (stream->length > 0 || stream->ended) {
+    } else if (stream->length > 0 || stream->ended || stream->closed) {
         notify(stream, &stream->consumer);
     }
 }
@@ -182,7 +182,7 @@ bool pgo_stream_ended(const pgo_stream *stream, const pgo_err **err) {
     if (err != NULL) {
         *err = stream->err.code != 0 ? &stream->err : NULL;
     }
-    return stream->ended && stream->length == 0;
+    return (stream->ended || stream->closed) && stream->length == 0;
 }
 
 void pgo_stream_close(pgo_stream *stream) {
@@ -191,7 +191,19 @@ void pgo_stream_close(pgo_stream *stream) {
     }
     stream->closed = true;
     stream->length = 0;
+    if (!stream->ended) {
+        pgo_fail(&stream->err, PGO_E_CLOSED, "the stream was closed");
+    }
     notify(stream, &stream->producer);
+    notify(stream, &stream->consumer); /* another hand on the same stream may have closed it */
+}
+
+bool pgo_stream_is_read(const pgo_stream *stream) {
+    return stream->consumer.fn != NULL;
+}
+
+bool pgo_stream_is_written(const pgo_stream *stream) {
+    return stream->producer.fn != NULL;
 }
 
 uint64_t pgo_stream_total(const pgo_stream *stream) {

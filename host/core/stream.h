@@ -46,11 +46,15 @@ void pgo_stream_consume(pgo_stream *stream, size_t length);
  * there is something already. */
 void pgo_stream_on_data(pgo_stream *stream, pgo_stream_fn fn, void *arg);
 /* True when the producer ended and every byte was consumed. *err (may be NULL) then points to its
- * error, or is NULL after a good end. */
+ * error, or is NULL after a good end. Also true, with PGO_E_CLOSED, when somebody else closed the
+ * consumer's side before the end: what came until then is not the whole. */
 bool pgo_stream_ended(const pgo_stream *stream, const pgo_err **err);
 /* Gives up: what is queued is dropped, the producer is told through on_room. */
 void pgo_stream_close(pgo_stream *stream);
 
+/* Whether somebody waits for bytes, or for room. One of each is all that a stream can serve. */
+bool pgo_stream_is_read(const pgo_stream *stream);
+bool pgo_stream_is_written(const pgo_stream *stream);
 /* Bytes that have been produced so far. */
 uint64_t pgo_stream_total(const pgo_stream *stream);
 

@@ -65,8 +65,22 @@ static void read_more(pgo_stream *stream, void *arg) {
     }
 }
 
+/* A second reader or writer would take the callback of the first, which would wait for ever. */
+static bool refuse_second(pgo_op *base, const pgo_stream *from, const pgo_stream *to) {
+    bool read = from != NULL && pgo_stream_is_read(from);
+    if (read || (to != NULL && pgo_stream_is_written(to))) {
+        pgo_op_fail(base, PGO_E_INVALID, "the stream is being %s already",
+                    read ? "read" : "written to");
+        return true;
+    }
+    return false;
+}
+
 static void read_start(pgo_op *base) {
     read_op *op = (read_op *)base;
+    if (refuse_second(base, op->stream, NULL)) {
+        return;
+    }
     pgo_stream_on_data(op->stream, read_more, op);
     size_t length;
     if (op->wanted == 0 && op->mode != ALL) {
@@ -151,8 +165,9 @@ static int stream_take(lua_State *L) {
 
 typedef struct {
     pgo_op op;
-    pgo_stream *from, *to; /* from NULL: the text below */
-    const char *text;      /* borrowed from the Lua stack */
+    pgo_stream *from, *to;   /* from NULL: the text below */
+    const char *text;        /* borrowed from the Lua stack */
+    struct pgo_bytes *block; /* whose memory `text` is, pinned; or NULL */
     size_t length, at;
     uint64_t moved;
     bool keep_open; /* pipe: the end is not passed on */
@@ -164,6 +179,9 @@ static void move_finish(move_op *op, int status) {
     }
     if (op->to != NULL) {
         pgo_stream_on_room(op->to, NULL, NULL);
+    }
+    if (op->block != NULL) {
+        op->block->pins--;
     }
     pgo_op_complete(&op->op, status);
 }
@@ -201,23 +219,31 @@ static void move_end(move_op *op) {
     }
 }
 
+/* The other side may leave while nothing comes: whoever feeds us must learn it at once. */
+static bool move_refused(move_op *op) {
+    bool over = op->from != NULL ? pgo_stream_ended(op->from, NULL) : op->at == op->length;
+    if (over || op->to == NULL || !pgo_stream_closed(op->to)) {
+        return false;
+    }
+    if (op->from != NULL) {
+        pgo_stream_close(op->from);
+    }
+    move_finish(op, pgo_fail(&op->op.err, PGO_E_CLOSED, "whoever reads the stream has closed it"));
+    return true;
+}
+
 static void move(pgo_stream *stream, void *arg) {
     (void)stream;
     move_op *op = arg;
     if (op->op.state != PGO_OP_RUNNING) {
         return;
     }
+    if (move_refused(op)) {
+        return;
+    }
     size_t length;
     const char *data;
     while ((data = next_piece(op, &length)) != NULL) {
-        if (op->to != NULL && pgo_stream_closed(op->to)) {
-            if (op->from != NULL) {
-                pgo_stream_close(op->from);
-            }
-            move_finish(
-                op, pgo_fail(&op->op.err, PGO_E_CLOSED, "whoever reads the stream has closed it"));
-            return;
-        }
         size_t piece = op->to != NULL ? pgo_stream_write(op->to, data, length) : length;
         if (piece == 0) {
             return; /* on_room calls again */
@@ -229,6 +255,12 @@ static void move(pgo_stream *stream, void *arg) {
 
 static void move_start(pgo_op *base) {
     move_op *op = (move_op *)base;
+    if (refuse_second(base, op->from, op->to)) {
+        return;
+    }
+    if (op->block != NULL) {
+        op->block->pins++;
+    }
     if (op->from != NULL) {
         pgo_stream_on_data(op->from, move, op);
     }
@@ -268,6 +300,7 @@ static int stream_write(lua_State *L) {
     pgo_op_init(&op->op, &move_type, pgo_lua_loop(L));
     op->to = pgo_stream_ref(stream);
     op->text = text;
+    op->block = bytes;
     op->length = length;
     return pgo_await(L, &op->op, push_moved);
 }
@@ -277,6 +310,7 @@ static int stream_write(lua_State *L) {
 static int stream_pipe(lua_State *L) {
     pgo_stream *from = pgo_lua_check_stream(L, 1), *to = pgo_lua_check_stream(L, 2);
     bool keep_open = pgo_opt_boolean(L, 3, "keep_open", false);
+    luaL_argcheck(L, from != to, 2, "a stream cannot be piped into itself");
     move_op *op = pgo_lua_op(L, sizeof *op);
     pgo_op_init(&op->op, &move_type, pgo_lua_loop(L));
     op->from = pgo_stream_ref(from);

@@ -159,6 +159,16 @@ describe("process.spawn", function()
     process.run { "sleep", "0.02", timeout = math.huge }
   end)
 
+  it("does not take a closed stdin for the end of the input", function()
+    local slow <close> = process.spawn { "sh", "-c", "sleep 0.2; cat >/dev/null; sleep 9", stdin = "stream", check = false }
+    task.group(function(group)
+      group:spawn(function() pcall(slow.stdin.write, slow.stdin, ("x"):rep(4 << 20)) end)
+      task.sleep(0.05)
+      slow.stdin:close() -- while a write to the pipe is under way
+    end)
+    expect(function() task.timeout(5, slow.wait, slow) end).raises "PGO-CLOSED"
+  end)
+
   it("runs many at once", function()
     local list = {}
     for i = 1, 40 do list[i] = i end

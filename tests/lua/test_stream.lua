@@ -1,6 +1,7 @@
 -- Streams and secrets as scripts see them.
 
 local stream = require "pgorch.stream"
+local bytes = require "pgorch.bytes"
 local secret = require "pgorch.secret"
 local task = require "pgorch.task"
 local fail = require "pgorch.error"
@@ -51,6 +52,53 @@ describe("a stream", function()
       group:spawn(function() task.sleep(0.01); s:close() end)
       expect(function() s:write "longer than four" end).raises "PGO-CLOSED"
     end)
+  end)
+
+  it("wakes a reader when another task closes it", function()
+    local s = stream.new()
+    task.timeout(1, task.group, function(group)
+      group:spawn(function() task.sleep(0.01); s:close() end)
+      expect(function() s:read() end).raises "PGO-CLOSED"
+    end)
+  end)
+
+  it("tells a pipe that its far end has left, though nothing comes", function()
+    local a, b = stream.new(), stream.new()
+    task.timeout(1, task.group, function(group)
+      group:spawn(function() task.sleep(0.01); b:close() end)
+      expect(function() a:pipe(b) end).raises "PGO-CLOSED"
+      expect(function() a:write "more" end).raises "PGO-CLOSED"
+    end)
+  end)
+
+  it("has one reader and one writer at a time", function()
+    local s = stream.new(4)
+    task.timeout(1, task.group, function(group)
+      group:spawn(function() s:write "first writer"; s:finish() end)
+      task.sleep(0.01)
+      expect(function() s:write "second writer" end).raises "PGO-INVALID"
+      expect(s:read_all()).is "first writer"
+    end)
+    local t = stream.new()
+    task.timeout(1, task.group, function(group)
+      local reader = group:spawn(function() return t:read() end)
+      task.sleep(0.01)
+      expect(function() t:drain() end).raises "PGO-INVALID"
+      t:write "x"
+      expect(reader:join()).is "x"
+    end)
+    expect(function() t:pipe(t) end).raises "PGO-LUA"
+  end)
+
+  it("keeps a block that is being written from being freed", function()
+    local s, block = stream.new(4), bytes.new(("x"):rep(1000))
+    task.timeout(1, task.group, function(group)
+      group:spawn(function() s:write(block); s:finish() end)
+      task.sleep(0.01)
+      expect(function() block:free() end).raises "PGO-INVALID"
+      expect(s:drain()).is(1000)
+    end)
+    block:free()
   end)
 
   it("is piped into another, the end included", function()
