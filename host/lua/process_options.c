@@ -153,6 +153,7 @@ static void read_input(lua_State *L, int index, int slot, launch *it) {
         plan->kind = PGO_STDIO_MEMORY;
         plan->data = bytes ? bytes->data : pgo_lua_check_text(L, -1, &plan->length);
         plan->length = bytes ? bytes->length : plan->length;
+        return; /* stays on the stack: the text of a number is in no table */
     }
     lua_pop(L, 1); /* the options table keeps it */
 }

@@ -169,6 +169,16 @@ describe("process.spawn", function()
     expect(function() task.timeout(5, slow.wait, slow) end).raises "PGO-CLOSED"
   end)
 
+  it("takes a number as stdin, whatever is collected meanwhile", function()
+    local env, mode = {}, collectgarbage("incremental", 1, 10000, 1)
+    for i = 1, 3000 do env["V" .. i] = i * 1000003 end
+    for i = 1, 5 do
+      local number = 123456789012345 + i
+      expect(process.run({ "cat", stdin = number, env = env }).stdout).is(tostring(number))
+    end
+    collectgarbage(mode)
+  end)
+
   it("runs many at once", function()
     local list = {}
     for i = 1, 40 do list[i] = i end
