@@ -6,19 +6,19 @@
 
 static void drain(uv_idle_t *idle) {
     pgo_loop *loop = idle->data;
-    pgo_job *last = loop->tail;
+    pgo_job mark = {0}; /* nobody can take it out of the queue, so the drain surely ends */
+    pgo_loop_post(loop, &mark);
     while (loop->head != NULL) {
         pgo_job *job = loop->head;
         loop->head = job->next;
         if (loop->head == NULL) {
             loop->tail = NULL;
         }
-        bool was_last = job == last;
         job->queued = false;
-        job->run(job); /* may free the job */
-        if (was_last) {
+        if (job == &mark) {
             break;
         }
+        job->run(job); /* may free the job */
     }
     if (loop->head == NULL) {
         uv_idle_stop(idle);

@@ -50,6 +50,42 @@ static void completion_is_deferred(void **state) {
     assert_int_equal(op.released, 1);
 }
 
+typedef struct {
+    pgo_job job;
+    pgo_loop *loop;
+    pgo_job *other; /* posted by this one, or taken out */
+    int runs;
+} ring_job;
+
+static void post_other(pgo_job *job) {
+    ring_job *it = (ring_job *)job;
+    if (++it->runs < 1000) {
+        pgo_loop_post(it->loop, it->other);
+    }
+}
+
+static void unpost_other(pgo_job *job) {
+    ring_job *it = (ring_job *)job;
+    pgo_loop_unpost(it->loop, it->other);
+}
+
+/* Two jobs that post each other must not keep the loop from its sockets and timers, though the one
+ * that was last in the queue has been taken out meanwhile. */
+static void jobs_that_post_each_other_leave_room(void **state) {
+    ring_job ping = {.job = {.run = post_other}, .loop = *state};
+    ring_job pong = {.job = {.run = post_other}, .loop = *state, .other = &ping.job};
+    ring_job last = {.job = {.run = post_other}, .loop = *state, .runs = 1000};
+    ring_job first = {.job = {.run = unpost_other}, .loop = *state, .other = &last.job};
+    ping.other = &pong.job;
+    pgo_loop_post(*state, &first.job);
+    pgo_loop_post(*state, &ping.job);
+    pgo_loop_post(*state, &last.job);
+    uv_run(&((pgo_loop *)*state)->uv, UV_RUN_NOWAIT);
+    assert_int_equal(ping.runs, 1);
+    pgo_loop_run(*state);
+    assert_int_equal(ping.runs, 1000);
+}
+
 static void cancel_is_a_request(void **state) {
     fake_op op;
     int done = 0;
@@ -156,6 +192,8 @@ static void errors_keep_their_parts_when_copied(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(completion_is_deferred, setup_loop, teardown_loop),
+        cmocka_unit_test_setup_teardown(jobs_that_post_each_other_leave_room, setup_loop,
+                                        teardown_loop),
         cmocka_unit_test_setup_teardown(cancel_is_a_request, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(a_shield_stops_a_cancellation, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(a_deadline_cancels_its_scope_alone, setup_loop,
