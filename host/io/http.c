@@ -152,9 +152,14 @@ int pgo_http_add_header(pgo_http *http, const char *name, const char *value, siz
 static void set_method(pgo_http *http, const pgo_http_request *request) {
     CURL *easy = http->easy;
     const char *method = request->method;
-    bool wants_body =
-        strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+    bool not_twice = strcmp(method, "POST") == 0 || strcmp(method, "PATCH") == 0;
+    bool wants_body = not_twice || strcmp(method, "PUT") == 0;
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+    /* When a connection that was used before closes without an answer, libcurl (7.88) by itself
+     * sends the request again, of any method; on a new connection it never does. The server may
+     * have done the work: a database would be made twice. */
+    if (not_twice)
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     if (strcmp(method, "HEAD") == 0)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     if (!request->body && !request->length && !wants_body)

@@ -187,6 +187,16 @@ describe("a retry", function()
     http.request { url = other.url, retry = quick(), check = false }
     expect(refused()).is(1)
   end)
+
+  it("never happens behind our back: a POST whose answer is lost was sent once, also on a used connection", function()
+    for _, method in ipairs { "POST", "PATCH" } do
+      local handler, count = script { { status = 200 }, { drop = true }, { status = 200 } }
+      local server <close> = serve(handler)
+      http.request { url = server.url }
+      expect(function() http.request { method = method, url = server.url, body = "{}" } end):raises "PGO-NET"
+      expect(count()).is(2)
+    end
+  end)
 end)
 
 describe("credentials", function()
