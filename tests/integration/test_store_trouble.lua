@@ -1,0 +1,132 @@
+-- A record of runs that cannot be kept. What must hold: pgorch says so clearly and ends with a status of its own before
+-- anything is asked for that changes something; and a disk that fills up in mid-run loses nothing that resume needs.
+
+local fs      = require "pgorch.fs"
+local host    = require "pgorch.native.host"
+local moves   = require "support.moves"
+local process = require "pgorch.process"
+local store   = require "pgorch.store"
+local task    = require "pgorch.task"
+local test    = require "pgorch.test"
+
+local CHANGES = { "POST", "PUT", "PATCH", "DELETE" }
+
+local function expect_untouched(move)
+  for _, method in ipairs(CHANGES) do expect(#move:requests(method, "")).is(0) end
+  move:expect_as_before()
+  expect(#move:addons()).is(0)
+end
+
+local function refuses(move, o)
+  local ended = move:run(nil, { plain = true, user = o.user })
+  moves.expect_exit(ended, o.status or 1)
+  for _, text in ipairs(o.says) do expect(ended.err).has(text) end
+  expect(ended.err).lacks "stack traceback"
+  expect(ended.out).is ""
+  expect_untouched(move)
+end
+
+-- A file system of so many bytes, or the reason why there is none.
+local function small_disk(dir, bytes)
+  fs.mkdir(dir)
+  local done = process.run { "mount", "-t", "tmpfs", "-o", ("size=%d,mode=0700"):format(bytes), "tmpfs", dir,
+    check = false }
+  if done.code ~= 0 then test.skip("no small file system can be mounted here: " .. done.stderr:match "[^\n]*") end
+  return setmetatable({}, { __close = function() process.run { "umount", "-l", dir, check = false } end })
+end
+
+-- Fills the disk to its last byte; removing the file makes room again.
+local function fill(path)
+  process.run { "dd", "if=/dev/zero", "of=" .. path, "bs=4096", check = false }
+end
+
+describe("the record of runs", function()
+  it("in a folder that cannot be written to", function()
+    moves.world({}, function(world, lanes)
+      local dir = world.dir .. "/read-only"
+      fs.mkdir(dir, { mode = 555 })
+      local user = host.user().uid == 0 and "nobody" or nil            -- for root nothing is read-only
+      refuses(moves.new(lanes[1], { dir = dir }), { user = user, says = { "PGO-STORE", dir } })
+    end)
+  end)
+
+  it("in a place where there is a file", function()
+    moves.world({}, function(world, lanes)
+      local path = world.dir .. "/a-file"
+      fs.write(path, "")
+      refuses(moves.new(lanes[1], { dir = path }), { says = { "PGO-STORE", path } })
+    end)
+  end)
+
+  it("that is damaged", function()
+    moves.world({}, function(_, lanes)
+      local move = moves.new(lanes[1])
+      fs.mkdir(move.dir .. "/pgorch", { parents = true })
+      fs.write(move.dir .. "/pgorch/state.db", ("not a database "):rep(1000))
+      refuses(move, { says = { "PGO-STORE", move.dir .. "/pgorch/state.db" } })
+      expect(fs.read(move.dir .. "/pgorch/state.db"):sub(1, 14)).is "not a database"
+    end)
+  end)
+
+  it("whose beginning alone is whole", function()
+    moves.world({}, function(_, lanes)
+      local move = moves.new(lanes[1])
+      local path = move.dir .. "/pgorch/state.db"
+      fs.mkdir(move.dir .. "/pgorch", { parents = true })
+      store.open("sqlite:" .. path):close()
+      fs.write(path, fs.read(path):sub(1, 4096) .. ("\xa5"):rep(60000))
+      refuses(move, { says = { "PGO-STORE", path } })
+    end)
+  end)
+
+  it("of a newer pgorch", function()
+    moves.world({}, function(_, lanes)
+      local move = moves.new(lanes[1])
+      fs.mkdir(move.dir .. "/pgorch", { parents = true })
+      local newer <close> = store.open("sqlite:" .. move.dir .. "/pgorch/state.db")
+      newer.db:batch { { "update meta set value = 999 where name = 'version'" } }
+      refuses(move, { says = { "PGO-STORE-VERSION", "999" } })
+    end)
+  end)
+
+  it("that another process keeps locked", function()
+    moves.world({}, function(_, lanes)
+      local move = moves.new(lanes[1])
+      fs.mkdir(move.dir .. "/pgorch", { parents = true })
+      store.open("sqlite:" .. move.dir .. "/pgorch/state.db"):close()
+      local holder <close> = process.spawn { "sqlite3", move.dir .. "/pgorch/state.db", stdin = "stream",
+        stdout = "null", check = false }
+      holder.stdin:write "begin exclusive;\n"
+      task.sleep(0.3)
+      refuses(move, { says = { "PGO-STORE" } })
+    end)
+  end, { limit = 200 })
+
+  it("on a full disk", function()
+    moves.world({}, function(world, lanes)
+      local dir = world.dir .. "/full"
+      local _ <close> = small_disk(dir, 1 << 20)
+      fill(dir .. "/filler")
+      refuses(moves.new(lanes[1], { dir = dir }), { says = { "PGO-STORE" } })
+    end)
+  end)
+
+  it("on a disk that fills up in mid-run keeps the state, and resume finishes", function()
+    moves.world({}, function(world, lanes)
+      local dir = world.dir .. "/filling"
+      local _ <close> = small_disk(dir, 96 << 20)         -- the preflight wants 64 MB
+      local move = moves.new(lanes[1], { dir = dir })
+      local filled
+      local ended = move:run(nil, { on_line = function(line)
+        if filled or moves.begun(line) ~= "window_opens" then return end
+        filled = true
+        fill(dir .. "/filler")
+      end })
+      moves.expect_exit(ended, 6)
+      fs.remove(dir .. "/filler")
+      moves.expect_exit(move:resume(), 0)
+      move:expect_moved()
+      expect(move:expect_once()).is(1)
+    end)
+  end)
+end)
