@@ -10,10 +10,34 @@
 #include <string.h>
 
 #define STORE_TYPE "pgorch.store"
+#define OPEN_KEY "pgorch.stores"
 
-typedef struct {
+/* The list lets the host close what a script still holds at its end: the thread and its handle must
+ * go while the loop still runs. */
+typedef struct connection {
     pgo_store *store; /* NULL once closed */
+    struct connection *next, **link;
 } connection;
+
+static void let_go(connection *conn) {
+    if (conn->link != NULL) {
+        *conn->link = conn->next;
+        if (conn->next != NULL) {
+            conn->next->link = conn->link;
+        }
+    }
+    conn->link = NULL;
+    pgo_store *store = conn->store;
+    conn->store = NULL;
+    pgo_store_unref(store);
+}
+
+static void let_all_go(void *list) {
+    connection **first = list;
+    while (*first != NULL) {
+        let_go(*first);
+    }
+}
 
 static connection *check_open(lua_State *L) {
     connection *conn = luaL_checkudata(L, 1, STORE_TYPE);
@@ -114,10 +138,18 @@ static int push_answer(lua_State *L, pgo_op *base) {
 }
 
 static int push_connection(lua_State *L, pgo_op *base) {
+    lua_getfield(L, LUA_REGISTRYINDEX, OPEN_KEY);
+    connection **first = lua_touserdata(L, -1);
     connection *conn = lua_newuserdatauv(L, sizeof *conn, 0);
-    conn->store = NULL;
+    *conn = (connection){0};
     luaL_setmetatable(L, STORE_TYPE);
     conn->store = pgo_store_ref(((pgo_store_op *)base)->store);
+    conn->next = *first;
+    conn->link = first;
+    if (conn->next != NULL) {
+        conn->next->link = &conn->next;
+    }
+    *first = conn;
     return 1;
 }
 
@@ -168,10 +200,7 @@ static int store_query(lua_State *L) {
 
 /* conn:close()   [-0, +0, e]  idempotent; does not wait, what was written is on the disk already */
 static int store_close(lua_State *L) {
-    connection *conn = luaL_checkudata(L, 1, STORE_TYPE);
-    pgo_store *store = conn->store;
-    conn->store = NULL;
-    pgo_store_unref(store);
+    let_go(luaL_checkudata(L, 1, STORE_TYPE));
     return 0;
 }
 
@@ -185,6 +214,10 @@ static const luaL_Reg functions[] = {{"open", store_open}, {NULL, NULL}};
 
 int luaopen_pgorch_native_store(lua_State *L) {
     pgo_lua_new_type(L, STORE_TYPE, methods, metamethods);
+    connection **first = lua_newuserdatauv(L, sizeof(connection *), 0);
+    *first = NULL;
+    lua_setfield(L, LUA_REGISTRYINDEX, OPEN_KEY);
+    pgo_lua_at_close(L, let_all_go, first);
     luaL_newlib(L, functions);
     return 1;
 }

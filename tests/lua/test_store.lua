@@ -5,6 +5,8 @@ local fs     = require "pgorch.fs"
 local json   = require "pgorch.json"
 local secret = require "pgorch.secret"
 local store  = require "pgorch.store"
+local process = require "pgorch.process"
+local host   = require "pgorch.native.host"
 
 local folder, st
 
@@ -23,6 +25,13 @@ describe("store", function()
   after(function()
     st:close()
     fs.remove_tree(folder)
+  end)
+
+  it("is closed with the host when a script still holds it", function()
+    local code = ("A = require 'pgorch.native.store'.open(%q); B = require 'pgorch.native.store'.open(%q)")
+      :format(folder .. "/a.db", folder .. "/b.db")
+    local ended = process.run { host.executable(), "eval", code }
+    expect(ended.stderr).is ""
   end)
 
   it("gives ids of ten letters that nobody confuses", function()
