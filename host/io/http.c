@@ -230,6 +230,7 @@ static int check_credentials(const pgo_http *http, pgo_err *err) {
 
 int pgo_http_prepare(pgo_http *http, const pgo_http_request *request, pgo_err *err) {
     int failed = pgo_http_parse_origin(request->url, &http->origin, err);
+    http->has_credentials = http->has_credentials || request->confidential;
     if (!failed)
         failed = check_credentials(http, err);
     if (failed)

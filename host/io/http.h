@@ -49,6 +49,7 @@ typedef struct pgo_http_request {
     double timeout, connect_timeout,
         stall_timeout;  /* seconds; 0: none. Stalled: neither side sends a
                          * byte, though we are not the ones who wait */
+    bool confidential;  /* the URL or the body is secret: as with credentials, see prepare */
     bool http1;         /* no HTTP/2: uploads that pause are safer without */
     bool compressed;    /* ask for a compressed answer and unpack it */
     const char *ca_pem; /* the only authorities to trust; copied. NULL: those of the system */

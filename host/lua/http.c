@@ -56,6 +56,13 @@ static const char *opt_text(lua_State *L, int index, const char *name, size_t *l
     return text;
 }
 
+static bool is_secret_field(lua_State *L, int index, const char *name) {
+    lua_getfield(L, index, name);
+    bool secret = pgo_lua_is_secret(L, -1);
+    lua_pop(L, 1);
+    return secret;
+}
+
 static pgo_stream *opt_stream(lua_State *L, int index, const char *name) {
     pgo_stream *stream = NULL;
     if (lua_getfield(L, index, name) != LUA_TNIL) {
@@ -122,6 +129,7 @@ static void read_progress(lua_State *L, int index, request_op *op) {
 static void read_options(lua_State *L, int index, request_op *op, pgo_http_request *request) {
     size_t length;
     request->url = opt_text(L, index, "url", &length);
+    request->confidential = is_secret_field(L, index, "url") || is_secret_field(L, index, "body");
     if (!request->url || strlen(request->url) != length)
         pgo_raisef(L, PGO_E_INVALID, "option `url` is missing or holds a zero byte");
     request->method = pgo_opt_string(L, index, "method", "GET");

@@ -214,6 +214,14 @@ describe("credentials", function()
     expect(reply.body).is(("Bearer %s sig=%s %s"):format("abcdefghijklmnop", "abcdefghijklmnop", "abcdefghijklmnop"))
   end)
 
+  it("may be the URL or the body itself", function()
+    for _, options in ipairs { { url = secret.new "http://files.invalid/x?X-Amz-Signature=0123456789abcdef" },
+      { url = "http://files.invalid/", method = "POST", body = '{"password":"' .. token .. '"}' } } do
+      local err = expect(function() http.request(options) end).raises "PGO-INVALID"
+      expect(err.message).has "use https"
+    end
+  end)
+
   it("are not sent over http to another machine", function()
     for _, headers in ipairs { { Authorization = "x" }, { ["X-Key"] = token }, { cookie = "a=b" } } do
       for _, url in ipairs { "http://example.invalid/", "http://127.0.0.1.example.invalid/", "http://10.0.0.1/" } do
