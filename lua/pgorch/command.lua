@@ -27,7 +27,12 @@ end
 local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version", ["-V"] = "version" }
 
 local function wants_help(name, arguments)
-  return #arguments == 1 and (arguments[1] == "--help" or arguments[1] == "-h") and name ~= "help"
+  if name == "help" or name == "run" and #arguments > 1 then return false end -- run: of a recipe, if one is named
+  for _, word in ipairs(arguments) do
+    if word == "--" then return false end
+    if word == "--help" or word == "-h" then return true end
+  end
+  return false
 end
 
 ---@param arguments string[]  without the program's name

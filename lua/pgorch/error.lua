@@ -62,10 +62,17 @@ function error_module.cure(err)
   return entry and entry.cure or ""
 end
 
+-- A recipe's author reads the frames down to the step; those of the runner below it say nothing.
+local function down_to_the_step(trace)
+  local cut = trace:find("\n%s*%(%.%.%.tail calls%.%.%.%)\n%s*pgorch/runner/") or trace:find("\n%s*pgorch/runner/")
+  local upper = cut and trace:sub(1, cut - 1)
+  return upper and upper:find "\n" and upper or trace
+end
+
 ---For xpcall: keeps an error table, adds a traceback to anything else.
 function error_module.handler(err)
   if native.is(err) then return err end
-  return error_module.wrap(err, debug.traceback(nil, 2))
+  return error_module.wrap(err, down_to_the_step(debug.traceback(nil, 2)))
 end
 
 error_module.ids = native.ids

@@ -2,6 +2,7 @@
 
 local command    = require "pgorch.command"
 local invocation = require "pgorch.invocation"
+local loader     = require "pgorch.recipe.load"
 local meaning    = require "pgorch.runner.meaning"
 local params     = require "pgorch.recipe.params"
 local values     = require "pgorch.recipe.values"
@@ -12,7 +13,7 @@ local function two_columns(rows)
   local width, list = 0, {}
   for _, row in ipairs(rows) do width = math.max(width, math.min(#row[1], 30)) end
   for i, row in ipairs(rows) do
-    list[i] = ("  %s%s  %s"):format(row[1], (" "):rep(width - #row[1]), row[2])
+    list[i] = ("  %s%s  %s"):format(row[1], (" "):rep(width - #row[1]), row[2]):gsub("%s+$", "")
   end
   return table.concat(list, "\n")
 end
@@ -38,11 +39,25 @@ function help.all()
   }, "\n")
 end
 
+local function host_rows(recipe)
+  local rows = {}
+  for _, each in ipairs(invocation.FLAGS) do
+    local name = (each.short and "-" .. each.short .. ", " or "") .. "--" .. each.name
+    if not recipe or not recipe.params[(each.name:gsub("-", "_"))] then
+      rows[#rows + 1] = { name .. (each.value and " " .. each.value or ""), each.help }
+    end
+  end
+  return rows
+end
+
 ---@param name string
 ---@param found table
 ---@return string
 function help.command(name, found)
-  return ("pgorch %s: %s\n\nusage: %s\n"):format(name, found.summary or "", found.usage or "pgorch " .. name)
+  local text = ("pgorch %s: %s\n\nusage: %s\n"):format(name, found.summary or "", found.usage or "pgorch " .. name)
+  if not found.takes_flags then return text end
+  return ("%s\nRecipes: a file, or %s\n\nFlags of pgorch:\n%s\n"):format(text,
+    table.concat(loader.built_in(), ", "), two_columns(host_rows()))
 end
 
 local TYPE_WORDS = { string = "TEXT", integer = "N", number = "N", duration = "26h", size = "2GB", list = "A,B" }
@@ -69,17 +84,6 @@ local function row_of(spec)
   if #spec.env > 0 then more[#more + 1] = "or " .. table.concat(spec.env, ", ") end
   if spec.secret then more[#more + 1] = ("also %s-file, -fd, -command"):format(params.flag(spec.name)) end
   return { flag, #more > 0 and ("%s (%s)"):format(text, table.concat(more, "; ")):gsub("^ ", "") or text }
-end
-
-local function host_rows(recipe)
-  local rows = {}
-  for _, each in ipairs(invocation.FLAGS) do
-    local name = (each.short and "-" .. each.short .. ", " or "") .. "--" .. each.name
-    if not recipe or not recipe.params[(each.name:gsub("-", "_"))] then
-      rows[#rows + 1] = { name .. (each.value and " " .. each.value or ""), each.help }
-    end
-  end
-  return rows
 end
 
 local function examples(recipe)

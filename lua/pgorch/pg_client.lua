@@ -70,6 +70,8 @@ end
 ---@return pgorch.PgClient
 function M.choose(source_major, target_major, list)
   list = list or M.installed()
+  -- A target that is older than the source is a finding of its own: no pg_dump would mend it.
+  if target_major and target_major < source_major then target_major = nil end
   local names = {}
   for _, each in ipairs(list) do
     names[#names + 1] = tostring(each.major)

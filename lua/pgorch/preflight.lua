@@ -40,6 +40,9 @@ end
 ---@param o? {detail?: string, cure?: string}
 function Findings:fail(id, what, o)
   o = o or {}
+  for _, each in ipairs(self.list) do -- one key serves several requests: a wrong one is told once
+    if each.id == id and each.what == what then return end
+  end
   local entry = fail.describe(id)
   self.list[#self.list + 1] = { level = "fail", id = id, what = what, detail = o.detail,
                                 cure = o.cure or entry and entry.cure }
@@ -95,7 +98,8 @@ local WORD = { pass = "pass", warn = "warn", fail = "FAIL" }
 ---@param title string
 function Findings:report(ctx, title)
   local passed, warned, failed = self:count "pass", self:count "warn", self:count "fail"
-  local rows, detail = { { "pass", ("%d %s"):format(passed, passed == 1 and "check" or "checks") } }, {}
+  local rows, detail = {}, {}
+  if passed > 0 then rows[1] = { "pass", ("%d %s"):format(passed, passed == 1 and "check" or "checks") } end
   for _, each in ipairs(self.list) do
     for i, line in ipairs(each.level ~= "pass" and lines_of(each) or {}) do
       rows[#rows + 1] = { i == 1 and WORD[each.level] or "", line }
@@ -105,7 +109,7 @@ function Findings:report(ctx, title)
   ctx:table { title = title, columns = { "", "finding" }, rows = rows }
   if failed > 0 then
     fail.raise("PGO-PREFLIGHT", ("%s: %d fail, %d warn"):format(title, failed, warned),
-      { detail = table.concat(detail, "\n") })
+      { detail = table.concat(detail, "\n"), told = true })
   end
   -- A run whose only warnings are these is a good one: they stand in the table, and are not counted against it.
   return { passed = passed, warned = warned }

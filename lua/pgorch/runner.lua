@@ -4,6 +4,7 @@
 local clock   = require "pgorch.clock"
 local ending  = require "pgorch.runner.ending"
 local fail    = require "pgorch.error"
+local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
 local json    = require "pgorch.json"
 local resume  = require "pgorch.runner.resume"
@@ -117,8 +118,9 @@ function runner.start(o)
     choose(current)
     current:lock()
   end)
-  if not ok then
-    current:update { state = "failed", exit_status = err.kind == "locked" and 7 or 2, error = steps.error_fields(err) }
+  if not ok then -- it has not begun: a record of it would only stand in the way
+    o.store:discard_run(run.id)
+    fs.remove_tree(run.dir)
     error(err, 0)
   end
   o.display:emit("run_started", { session = current })
@@ -169,7 +171,7 @@ function runner.resume(o, run)
 end
 
 local function refuse_after_cut_over(current)
-  if not current:cut_over() or current.params.lose_writes or current.host["lose-writes"] then return end
+  if not current:cut_over() or current.host["lose-writes"] then return end
   for id, row in pairs(current.rows) do
     local step = current.steps[id]
     if step and step.closes_window and row.state == "done" then

@@ -148,6 +148,12 @@ function Store:create_run(o)
   return self:run(id)
 end
 
+---Forgets a run that has not begun.
+---@param id string
+function Store:discard_run(id)
+  self.db:batch { { "delete from run where id = $1 and not exists (select 1 from step where run = $1)", id } }
+end
+
 ---The run with this id, or with the only id that begins so.
 ---@param prefix string
 ---@return pgorch.Run

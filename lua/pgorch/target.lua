@@ -47,6 +47,12 @@ end
 ---@return pgorch.heroku.Database
 function Target:database()
   local attached = self:attached()
+  if not attached and self.named then
+    local names = {}
+    for i, each in ipairs(self.app:attachments()) do names[i] = each.name end
+    fail.raise("PGO-HEROKU-ADDON", ("%s has no attachment or add-on %s"):format(self.app.name, self.named),
+      { detail = #names > 0 and "attached are: " .. table.concat(names, ", ") or nil, cure = "Correct --database." })
+  end
   if not attached then fail.raise("PGO-HEROKU-ADDON", self:name() .. " is not there") end
   return self.app:database(attached.addon)
 end

@@ -107,8 +107,9 @@ local function allow_list(client, id)
         for _, each in ipairs(list) do
           if each == cidr then had = true else rest[#rest + 1] = each end
         end
-        if had and #rest == 0 then return nil, "kept" end
-        return had and rest or nil
+        if not had then return nil, "absent" end
+        if #rest == 0 then return nil, "kept" end
+        return rest
       end)
     end,
   }

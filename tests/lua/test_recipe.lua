@@ -78,6 +78,10 @@ describe("loading a recipe", function()
     expect(refusal '\nrequire("pgorch.task").sleep(1)').matches("r%.lua:3: .*PGO%-AWAIT")
     expect(refusal('recipe.step { id = "a", effect = "write", run = print }')).has("r.lua:2: step a: effect is")
     expect(refusal "return 1").has("returns no recipe")
+    expect(refusal("\n" .. 'require "nowhere"')).matches("r%.lua:3: .*'nowhere' not found in .*/lua")
+    expect(refusal("\n" .. of_steps(step "a", step "a"))).has("r.lua: recipe x: two steps")
+    expect(refusal "while true do end").has("r.lua:2: ")
+    expect(function() loader.load(folder .. "/lua/") end).raises("PGO-RECIPE")
   end)
 
   it("has no io, os, debug or bytecode", function()
@@ -206,11 +210,35 @@ describe("a command line", function()
       name = { pattern = "^%l+$" }, odd = { type = "integer", check = function(n) return n % 2 == 1, "is even" end },
       token = { secret = true, required = true, env = "NO_SUCH_VARIABLE_HERE" },
     }, { "--jobs", "many", "--mode", "c", "--name", "UPPER", "--odd", "4", "--jbos", "1" })
-    for _, text in ipairs { "--app is missing (the app)", "--jobs many: is no whole number", "c is none of a, b",
-                            "UPPER is not well formed", "is even", "--token is missing", "NO_SUCH_VARIABLE_HERE",
+    for _, text in ipairs { "--app is missing (the app)", "--jobs many: is no whole number", "`c` is not one of: a, b",
+                            "`UPPER` does not match", "is even", "--token is missing", "NO_SUCH_VARIABLE_HERE",
                             "unknown flag --jbos, did you mean --jobs?" } do
       expect(problems).has(text)
     end
+  end)
+
+  it("takes a word after a flag that is misspelt for its value, and does not miss the flag that was meant", function()
+    local specs = { app = { required = true, help = "the app" }, n = { type = "integer" } }
+    for name, spec in pairs(specs) do specs[name] = params.complete(name, spec) end
+    local state = arguments.parse({ "--apq", "shop", "--n", "3" }, arguments.flags(specs))
+    arguments.resolve(specs, state)
+    expect(state.problems).same { "unknown flag --apq, did you mean --app?" }
+    expect(state.given.n).is(3)
+  end)
+
+  it("says what an app, a version and an address look like", function()
+    local specs = params.standard()
+    for name, spec in pairs(specs) do specs[name] = params.complete(name, spec) end
+    local function problems(...)
+      local state = arguments.parse({ "--app", "shop", ... }, arguments.flags(specs))
+      arguments.resolve(specs, state)
+      return table.concat(state.problems, "\n")
+    end
+    expect(problems("--version", "17", "--from-ip", "2001:db8::1")).is("")
+    expect(problems("--version", "17", "--from-ip", "203.0.113.7")).is("")
+    expect(problems("--app", "My App")).has("a letter first")
+    expect(problems("--version", "latest")).has("write 17")
+    expect(problems("--from-ip", "1.2.3.256")).has("no IP address")
   end)
 
   it("never takes a secret's value", function()

@@ -177,11 +177,25 @@ describe("a run", function()
     expect(marks()).same { "do one", "do left" }
   end)
 
+  it("explains a part that lacks what other steps found", function()
+    local path = folder .. "/part.lua"
+    fs.write(path, [[local recipe = require "pgorch.recipe"
+      return recipe { name = "part", summary = "two steps", steps = {
+        recipe.step { id = "a", effect = "read", run = function() return { n = 1 } end },
+        recipe.step { id = "b", effect = "read", run = function(ctx) return { n = ctx.result.a.n } end } } }]])
+    local r = pgorch("run", path, "--only", "b")
+    expect(r.code).is(1)
+    expect(r.stderr).has("b needs what these steps found, and they have not run: a")
+    expect(r.stderr:find("pgorch/runner", 1, true)).is(nil)
+    expect(pgorch("run", path, "--only", "a,b").code).is(0)
+  end)
+
   it("leaves a target to one run at a time", function()
     expect(run("--app", "shop", "--fail", "two", "--error", "PGO-NET").code).is(6)
     local r = pgorch("run", RECIPE, "--log", log, "--app", "shop")
     expect(r.code).is(7)
     expect(r.stderr).has("run r1")
+    expect(#json.decode(pgorch("status", "--json").stdout)).is(1) -- the one that was refused is not on record
     expect(pgorch("rollback", "r1").code).is(0)
     expect(pgorch("run", RECIPE, "--log", log, "--app", "shop", "--no-input").code).is(0)
   end)

@@ -2,6 +2,7 @@
 
 local fail       = require "pgorch.error"
 local invocation = require "pgorch.invocation"
+local meaning    = require "pgorch.runner.meaning"
 local term       = require "pgorch.term"
 
 local command = { summary = "approve the gate at which a run waits", usage = "pgorch approve RUN" }
@@ -12,7 +13,8 @@ function command.run(arguments)
   local store <close> = invocation.open_store(host)
   local run = store:run(id)
   if run.state ~= "waiting" or not run.gate then
-    fail.raise("PGO-USAGE", ("run %s does not wait for approval: it is %s"):format(run.id, run.state))
+    fail.raise("PGO-USAGE", ("run %s does not wait for approval: it is %s"):format(run.id, meaning.of_state(run.state)),
+      { cure = ("`pgorch status %s` shows it."):format(run.id) })
   end
   store:update_run(run.id, { approved = run.gate })
   store:event(run.id, "approved", { gate = run.gate })

@@ -4,6 +4,7 @@ local invocation = require "pgorch.invocation"
 local runner     = require "pgorch.runner"
 
 local command = {
+  takes_flags = true,
   summary = "go on with a run",
   usage = "pgorch resume RUN [--accept-changes] [--PARAMETER VALUE ...] [FLAGS]",
 }

@@ -4,6 +4,7 @@ local invocation = require "pgorch.invocation"
 local runner     = require "pgorch.runner"
 
 local command = {
+  takes_flags = true,
   summary = "put back what a run did",
   usage = "pgorch rollback RUN [--lose-writes] [FLAGS]",
 }

@@ -6,6 +6,7 @@ local runner     = require "pgorch.runner"
 local term       = require "pgorch.term"
 
 local command = {
+  takes_flags = true,
   summary = "move a database as a recipe says",
   usage = "pgorch run RECIPE [--PARAMETER VALUE ...] [FLAGS]     `pgorch run RECIPE --help` explains the parameters",
 }

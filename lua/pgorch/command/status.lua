@@ -12,8 +12,6 @@ local values     = require "pgorch.recipe.values"
 
 local command = { summary = "list the runs, or show one", usage = "pgorch status [RUN] [--json]" }
 
-local WORDS = { put_back = "put back", undo_failed = "NOT all put back", undoing = "half put back" }
-
 -- A run that says it runs, and whose process is gone, was interrupted.
 local function state_of(run)
   local working = run.state == "running" or run.state == "waiting" or run.state == "undoing"
@@ -34,7 +32,7 @@ local function list(runs)
   local rows = {}
   for i, run in ipairs(runs) do
     local state = state_of(run)
-    rows[i] = { run.id, WORDS[state] or state, run.recipe, run.params.values.app or "", age(run.updated_at) .. " ago",
+    rows[i] = { run.id, meaning.of_state(state), run.recipe, run.params.values.app or "", age(run.updated_at) .. " ago",
                 run.error and run.error.id or "" }
   end
   return summary.table { title = "Runs", columns = { "id", "state", "recipe", "app", "last change", "error" },
@@ -49,7 +47,7 @@ end
 
 local function detail(store, run)
   local state, out = state_of(run), {}
-  out[1] = ("run %s  %s  recipe %s%s  attempt %d"):format(run.id, WORDS[state] or state, run.recipe,
+  out[1] = ("run %s  %s  recipe %s%s  attempt %d"):format(run.id, meaning.of_state(state), run.recipe,
     run.params.values.app and "  app " .. run.params.values.app or "", run.attempt)
   for _, row in ipairs(store:steps(run.id)) do out[#out + 1] = step_text(row) end
   if run.error then
@@ -63,7 +61,9 @@ local function detail(store, run)
   if run.exit_status then
     out[#out + 1] = ("exit %d: %s"):format(run.exit_status, meaning.OF[run.exit_status] or "?")
   end
-  if state ~= "done" and state ~= "running" and state ~= "waiting" then
+  if state == "put_back" then
+    out[#out + 1] = ("try again: pgorch resume %s"):format(run.id)
+  elseif state ~= "done" and state ~= "running" and state ~= "waiting" then
     out[#out + 1] = ("go on: pgorch resume %s   give up: pgorch rollback %s"):format(run.id, run.id)
   end
   return table.concat(out, "\n") .. "\n"

@@ -3,6 +3,7 @@
 
 local fail       = require "pgorch.error"
 local allow_list = require "pgorch.allow_list"
+local params     = require "pgorch.recipe.params"
 local plans      = require "pgorch.heroku.plans"
 
 local M = {}
@@ -17,10 +18,8 @@ end
 local function check_app(ctx, found)
   local name = ctx.params.app
   if not name then return found:fail("PGO-PARAM", "the app is not named (--app)") end
-  if not name:match("^%l[%l%d-]+[%l%d]$") or #name > 30 then
-    return found:fail("PGO-HEROKU-APP", ("%s cannot be an app's name"):format(name),
-      { cure = "3 to 30 lower-case letters, digits and dashes, a letter first" })
-  end
+  local well_formed, why = params.check_app_name(name)
+  if not well_formed then return found:fail("PGO-HEROKU-APP", why) end
   local info = found:try(function() return ctx.target.app:info() or false end)
   if info == nil then return end
   found:pass(info and "app " .. name or "app " .. name .. " will be created")

@@ -75,12 +75,12 @@ end
 local function check_readable(found, conn)
   local rows = conn:query(source.sql "row_security")
   if #rows > 0 then
-    found:fail("PGO-ROW-SECURITY", ("row security hides rows of %d tables from this role"):format(#rows),
+    found:fail("PGO-ROW-SECURITY", ("row security hides rows from this role, in tables: %d"):format(#rows),
       { detail = names_of(rows, function(r) return r.table end) })
   end
   rows = conn:query(source.sql "unreadable")
   if #rows > 0 then
-    found:fail("PGO-UNREADABLE", ("%d tables or sequences cannot be read"):format(#rows),
+    found:fail("PGO-UNREADABLE", ("tables or sequences that cannot be read: %d"):format(#rows),
       { detail = names_of(rows, function(r) return r.name end) })
   end
   local large = conn:row(source.sql "large_object_count")

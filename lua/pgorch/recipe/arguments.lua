@@ -46,14 +46,17 @@ function arguments.flags(specs, host)
   return flags
 end
 
-local function unknown(word, flags, problems)
+local function unknown(word, flags, state)
   local names = {}
   for name, flag in pairs(flags) do
     if #name > 1 and flag.kind ~= "refused" then names[#names + 1] = name end
   end
   table.sort(names)
   local meant = values.closest((word:gsub("^%-+", "")), names)
-  problems[#problems + 1] = ("unknown flag %s%s"):format(word, meant and (", did you mean --%s?"):format(meant) or "")
+  state.problems[#state.problems + 1] = ("unknown flag %s%s"):format(word,
+    meant and (", did you mean --%s?"):format(meant) or "")
+  local param = meant and flags[meant].param
+  if param then state.bad[param.name] = true end -- a name that is misspelt is not missing as well
 end
 
 local function store_value(state, flag, text, shown)
@@ -76,25 +79,32 @@ local function store_value(state, flag, text, shown)
   end
 end
 
+-- What follows a flag that is not known is most likely its value.
+local function taken(text, argv, at)
+  return (text or not argv[at + 1] or argv[at + 1]:sub(1, 1) == "-") and 1 or 2
+end
+
 -- One word that begins with a dash. Returns how many words it took.
 local function take_flag(state, flags, argv, at)
   local word = argv[at]
   local name, text = word:match("^%-%-?([^=]+)=(.*)$")
   name = name or word:match("^%-%-?(.+)$")
   local single = word:sub(1, 2) ~= "--"
-  local flag = (single == (#name == 1)) and flags[name] or nil
+  local flag = flags[name]
+  if flag and single ~= (#name == 1) and not (flag.param and not single) then flag = nil end
   local off = not flag and name:match("^no%-(.+)$")
   if off and flags[off] and flags[off].kind == "switch" then
     store_value(state, flags[off], false, word)
   elseif not flag then
-    unknown(word:match("^[^=]+"), flags, state.problems)
+    unknown(word:match("^[^=]+"), flags, state)
+    return taken(text, argv, at)
   elseif flag.kind == "refused" then
     state.problems[#state.problems + 1] = ("--%s: a secret is never given on the command line, use --%s-env VAR, "
       .. "--%s-file PATH, --%s-fd NUMBER or --%s-command CMD"):format(name, name, name, name, name)
     state.bad[flag.param.name] = true
-    return (text or not argv[at + 1] or argv[at + 1]:sub(1, 1) == "-") and 1 or 2
+    return taken(text, argv, at)
   elseif flag.kind == "switch" then
-    store_value(state, flag, text or true, word)
+    store_value(state, flag, text or true, "--" .. name)
   elseif text then
     store_value(state, flag, text, "--" .. name)
   elseif argv[at + 1] == nil or argv[at + 1]:match("^%-%-%a") then
@@ -154,10 +164,12 @@ local function why_wrong(param, value)
     for _, item in ipairs(type(value) == "table" and value or { value }) do
       local found = false
       for _, choice in ipairs(param.choices) do found = found or choice == item end
-      if not found then return ("%s is none of %s"):format(tostring(item), table.concat(param.choices, ", ")) end
+      if not found then return ("`%s` is not one of: %s"):format(tostring(item), table.concat(param.choices, ", ")) end
     end
   end
-  if param.pattern and not tostring(value):match(param.pattern) then return tostring(value) .. " is not well formed" end
+  if param.pattern and not tostring(value):match(param.pattern) then
+    return ("`%s` does not match the pattern %s"):format(tostring(value), param.pattern)
+  end
   if param.check then
     local ok, good, why = pcall(param.check, value)
     if not ok or not good then return tostring(why or (not ok and good) or "it is not accepted") end

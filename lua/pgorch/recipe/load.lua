@@ -47,7 +47,10 @@ end
 
 local function compile(text, path, globals)
   local chunk, problem = load(text, "@" .. path, "t", globals)
-  if not chunk then fail.raise("PGO-RECIPE", "syntax: " .. problem) end
+  if not chunk then
+    local at = problem:find(path, 1, true) and "" or path .. ": "
+    fail.raise("PGO-RECIPE", ("syntax: %s%s"):format(at, problem))
+  end
   return chunk
 end
 
@@ -69,8 +72,14 @@ local function requirer(unit)
         return loaded[name]
       end
     end
-    loaded[name] = require(name)
-    return loaded[name]
+    local ok, value = pcall(require, name)
+    if not ok and type(value) == "string" and value:find(("module '%s' not found"):format(name), 1, true) then
+      fail.raise("PGO-RECIPE", ("require: module '%s' not found in %sthe library"):format(name,
+        unit.folder and ("%s/lua, %s or "):format(unit.folder, unit.folder) or ""))
+    end
+    if not ok then error(value, 0) end
+    loaded[name] = value
+    return value
   end
 end
 
@@ -125,10 +134,16 @@ local function place(thread, known)
   return ""
 end
 
-local function rethrow(thread, err, files)
+local function rethrow(thread, err, files, path)
   local known = {}
   for _, file in ipairs(files) do known[file.path] = true end
-  if fail.is(err, "PGO-RECIPE") then error(err, 0) end
+  if fail.is(err, "PGO-RECIPE") then
+    if not err.message:find(path, 1, true) then
+      local at = place(thread, known)
+      err.message = (at ~= "" and at or path .. ": ") .. err.message
+    end
+    error(err, 0)
+  end
   local message = fail.is(err) and ("%s%s (%s)"):format(place(thread, known), err.message, err.id)
     or type(err) == "string" and err or "the file raised a " .. type(err)
   local cure = fail.is(err) and fail.cure(err)
@@ -152,7 +167,7 @@ local function drive(path, folder, text)
   end
   stack = outer
   environment.unbound(thread)
-  if not ok then rethrow(thread, value, files) end
+  if not ok then rethrow(thread, value, files, path) end
   value.path, value.folder, value.hash = path, folder, hash_of(files)
   return value
 end
@@ -163,6 +178,7 @@ end
 function load_recipe.load(name)
   if name:find("/", 1, true) or name:find("%.lua$") then
     if not fs.exists(name) then unknown(name) end
+    if fs.stat(name).type == "directory" then fail.raise("PGO-RECIPE", name .. " is a folder, not a recipe") end
     return drive(name, folder_of(name), fs.read(name, LARGEST))
   end
   local path = "recipes/" .. name .. ".lua"

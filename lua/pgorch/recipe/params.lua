@@ -109,14 +109,35 @@ end
 ---@return string  "--keep-dump"
 function params.flag(name) return "--" .. name:gsub("_", "-") end
 
+---Heroku's rule for the name of an app.
+---@param name string
+---@return boolean ok
+---@return string why
+function params.check_app_name(name)
+  return name:match("^%l[%l%d-]+[%l%d]$") ~= nil and #name <= 30,
+    ("`%s` cannot be an app's name: 3 to 30 lower-case letters, digits and dashes, a letter first"):format(name)
+end
+
+local function check_major(text)
+  return text:match("^%d%d?$") ~= nil, ("`%s` is no major version: write 17"):format(text)
+end
+
+local function check_address(text)
+  local bytes = { text:match("^(%d+)%.(%d+)%.(%d+)%.(%d+)$") }
+  local good = #bytes == 4 or text:match("^[%x.]*:[%x:.]+$") ~= nil
+  for _, byte in ipairs(bytes) do good = good and tonumber(byte) < 256 end
+  return good, ("`%s` is no IP address"):format(text)
+end
+
 local STANDARD = {
   { "app", required = true, help = "the Heroku app: found, or made when it does not exist",
-    pattern = "^%l[%l%d%-]+$" },
+    check = params.check_app_name },
   { "plan", help = "plan of the new Heroku Postgres add-on", default_text = "the smallest that fits" },
   { "region", help = "region of an app that is made", default_text = "that of the account" },
   { "team", help = "team of an app that is made" },
   { "space", help = "private space of an app that is made" },
-  { "version", help = "major version of the new database", default_text = "Heroku's default" },
+  { "version", help = "major version of the new database", default_text = "Heroku's default",
+    check = check_major },
   { "confirm", help = "the app's name, typed again: its database may be overwritten" },
   { "freeze", type = "list", default = "maintenance,read-only", choices = { "maintenance", "read-only", "none" },
     help = "how writes are kept out during the window" },
@@ -130,8 +151,7 @@ local STANDARD = {
   { "allow_empty", default = false, help = "move a database without tables all the same" },
   { "open_allow_list", default = false, help = "let check, plan and rehearse add this host to the allow list" },
   { "from_ip", help = "the address that the provider's allow list must hold",
-    default_text = "asked from an echo service" },
-  { "lose_writes", default = false, help = "roll back after cut-over although writes to the new database are lost" },
+    default_text = "asked from an echo service", check = check_address },
   { "heroku_api_key", env = "HEROKU_API_KEY", secret = true, help = "Heroku's API token" },
 }
 

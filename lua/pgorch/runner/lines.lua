@@ -135,6 +135,7 @@ local function indent(text) return (tostring(text):gsub("\n+$", ""):gsub("[^\n]+
 function lines.explain(err, display)
   local where = err.step and ("step %s: "):format(err.step) or ""
   local list = { ("%s %s%s  %s"):format(display:paint("red", "error:"), where, err.id, err.message) }
+  if err.told and not display.quiet then return list[1] end -- its findings stand in the table just above
   if err.detail and err.detail ~= "" then list[#list + 1] = indent(err.detail) end
   if fail.is(err.cause) then list[#list + 1] = indent("because: " .. tostring(err.cause)) end
   local cure = fail.cure(err)

@@ -1,4 +1,6 @@
--- The exit statuses: the product's promise to scripts.
+-- The exit statuses, the product's promise to scripts, and the states of a run in words.
+
+local STATES = { put_back = "put back", undo_failed = "NOT all put back", undoing = "half put back" }
 
 return {
   OF = {
@@ -7,4 +9,5 @@ return {
     [8] = "stopped, state kept", [9] = "moved, but something after the cut-over failed", [10] = "changes pending",
     [11] = "failed, and not everything could be put back", [130] = "left at once",
   },
+  of_state = function(state) return STATES[state] or state end,
 }

@@ -54,6 +54,19 @@ local function failed(session, id, row, err)
   session.display:emit("step_failed", { id = id, title = row.title, error = err, row = row })
 end
 
+-- A step that --only runs alone trips over the results that it lacks: those are what the user needs to hear of.
+local function explain_only(session, step, ctx, err)
+  if not session.only or err.id ~= "PGO-LUA" then return err end
+  local lacking = {}
+  for _, name in ipairs(context.premises(ctx)) do
+    local row = session.steps[name] and session.rows[name]
+    if session.steps[name] and not (row and row.state == "done") then lacking[#lacking + 1] = name end
+  end
+  if #lacking == 0 then return err end
+  return fail.new("PGO-USAGE", ("%s needs what these steps found, and they have not run: %s"):format(step.id,
+    table.concat(lacking, ", ")), { cause = err, cure = "Name them too in --only, or resume a run that has them." })
+end
+
 -- Runs `body` as the step `id`. Returns its result.
 local function recorded(session, step, id, item, body)
   local row = begin(session, step, id, item)
@@ -65,6 +78,7 @@ local function recorded(session, step, id, item, body)
     return value
   end, fail.handler)
   if not ok then
+    result = explain_only(session, step, ctx, result)
     failed(session, id, row, result)
     error(result, 0)
   end

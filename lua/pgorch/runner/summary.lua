@@ -100,7 +100,7 @@ function summary.text(e)
   out[1] = "\n" .. headline(e)
   for _, row in ipairs(rows) do out[#out + 1] = step_line(row) end
   for _, each in ipairs(gather(rows, "tables")) do
-    if each.value.summary then out[#out + 1] = "\n" .. summary.table(each.value) end
+    if each.value.summary and not e.put_back then out[#out + 1] = "\n" .. summary.table(each.value) end
   end
   out[#out + 1] = ""
   for _, each in ipairs(gather(rows, "warnings")) do

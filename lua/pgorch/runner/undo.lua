@@ -44,11 +44,12 @@ end
 
 ---What is so as long as the step is not undone.
 ---@param entry {row: table, step: table}
----@return string
+---@return string|nil  nil: nothing
 function undo.describe(entry)
   local text = entry.step.stands
   if type(text) == "function" then
     local ok, said = pcall(text, what_it_did(entry.row))
+    if ok and said == false then return nil end
     text = ok and said or nil
   end
   return text or entry.row.title .. (entry.row.item and " " .. entry.row.item.key or "")
@@ -127,7 +128,7 @@ end
 ---@return string[]
 function undo.standing(session)
   local list = {}
-  for i, entry in ipairs(undo.pending(session)) do list[i] = undo.describe(entry) end
+  for _, entry in ipairs(undo.pending(session)) do list[#list + 1] = undo.describe(entry) end
   return list
 end
 

@@ -6,6 +6,7 @@ local binaries    = require "pgorch.sandbox.postgres.binaries"
 local env         = require "pgorch.env"
 local folder      = require "pgorch.sandbox.folder"
 local fs          = require "pgorch.fs"
+local native      = require "pgorch.native.host"
 local heroku      = require "pgorch.sandbox.heroku"
 local json        = require "pgorch.json"
 local log         = require "pgorch.log"
@@ -180,6 +181,8 @@ function sandbox.environment(world)
       "PGPORT",
     "PGUSER", "PGPASSWORD", "PGDATABASE", "PGOPTIONS" } do all[name] = nil end
   for name, value in pairs(world.env) do all[name] = value end
+  -- COMMAND finds the pgorch that started it, and no other.
+  all.PATH = native.executable():match "^(.*)/" .. (all.PATH and ":" .. all.PATH or "")
   return all
 end
 

@@ -46,7 +46,9 @@ end
 
 local function undo(ctx, result)
   if not result.cidr or ctx:release(shared_name(ctx, result.cidr)) > 0 then return end
-  if ctx.source.allow_list.remove(result.cidr) == "kept" then
+  local how = ctx.source.allow_list.remove(result.cidr)
+  if how == "absent" then return end -- it was refused, or somebody else took it out
+  if how == "kept" then
     ctx:warn(result.cidr .. " stays on the allow list: without it the list would be empty, which means open to all")
   else
     ctx:put_back("allow list: " .. result.cidr .. " removed")
@@ -70,8 +72,6 @@ end
 return recipe.step {
   id = "allow_list", title = "Be let in by the allow list", effect = "write", run = run, plan = plan,
   undo = undo, undo_when = "always",
-  stands = function(result)
-    return result.cidr and result.cidr .. " is on the source's allow list" or "the allow list, as it was"
-  end,
+  stands = function(result) return result.cidr and result.cidr .. " is on the source's allow list" or false end,
   by_hand = function(_, result) return result.cidr and "remove " .. result.cidr .. " from the allow list" end,
 }

@@ -66,7 +66,9 @@ end
 
 return recipe.step {
   id = "dump_to_store", title = "Dump the database into object storage", effect = "write", run = run, check = check,
-  undo = undo, undo_when = "failure", stands = "the dump, or parts of it, lie in the bucket",
+  undo = undo, undo_when = "failure", stands = function(result)
+    return result.bytes and "the dump is in the bucket" or "parts of the dump may be in the bucket"
+  end,
   plan = function(ctx) return ("+ object %s1.dump in %s"):format(prefix(ctx), ctx.store.name) end,
   by_hand = function(ctx) return ("aws s3 rm --recursive s3://%s/%s"):format(ctx.store.name, prefix(ctx)) end,
 }

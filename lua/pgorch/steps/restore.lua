@@ -121,7 +121,8 @@ end
 
 return recipe.step {
   id = "restore", title = "Restore at Heroku", effect = "destroy", run = run, undo = undo, undo_when = "failure",
-  plan = function(ctx) return "! restore into " .. ctx.target:name() end, stands = "the target is half filled",
+  plan = function(ctx) return "! restore into " .. ctx.target:name() end,
+  stands = function(result) return result.lines and "the copy is in the target" or "the target is half filled" end,
   by_hand = function(ctx)
     return ("heroku pg:backups:cancel --app %s\nheroku pg:reset %s --app %s"):format(ctx.params.app,
       ctx.target.attachment, ctx.params.app)
