@@ -44,6 +44,23 @@ static size_t percent_lower(unsigned char byte, char *out) {
     return is_unreserved(byte) ? as_is(byte, out) : hex_as("%%%02x", byte, out);
 }
 
+/* encodeURIComponent, the URL type of Go, and forms (a space is '+') each spare other bytes. */
+static size_t percent_sparing(const char *spared, unsigned char byte, char *out) {
+    return byte != 0 && strchr(spared, byte) ? as_is(byte, out) : percent_upper(byte, out);
+}
+
+static size_t component(unsigned char byte, char *out) {
+    return percent_sparing("!'()*", byte, out);
+}
+
+static size_t user_info(unsigned char byte, char *out) {
+    return percent_sparing("$&+,;=", byte, out);
+}
+
+static size_t form(unsigned char byte, char *out) {
+    return byte == ' ' ? as_is('+', out) : percent_upper(byte, out);
+}
+
 static size_t path_upper(unsigned char byte, char *out) {
     return byte == '/' ? as_is(byte, out) : percent_upper(byte, out);
 }
@@ -87,8 +104,9 @@ static size_t conninfo(unsigned char byte, char *out) {
 }
 
 static const spell spellings[] = {
-    percent_upper, percent_lower, path_upper, path_lower,        json,
-    json_in_html,  json_slashed,  sql,        sql_escape_string, conninfo,
+    percent_upper, percent_lower,     component, user_info,    form,
+    path_upper,    path_lower,        json,      json_in_html, json_slashed,
+    sql,           sql_escape_string, conninfo,
 };
 
 static void wipe(char *text, size_t length) {

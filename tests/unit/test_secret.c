@@ -54,6 +54,13 @@ static void every_spelling_is_masked(void **state) {
     }
 }
 
+static void the_habits_of_url_writers_are_known(void **state) {
+    know(*state, "it's (a) $ecret & more");
+    expect(*state, "u:it's%20(a)%20%24ecret%20%26%20more@h", "u:[secret]@h");   /* JavaScript */
+    expect(*state, "u:it%27s%20%28a%29%20$ecret%20&%20more@h", "u:[secret]@h"); /* Go */
+    expect(*state, "p=it%27s+%28a%29+%24ecret+%26+more&x", "p=[secret]&x");     /* a form */
+}
+
 static void base64_is_masked_at_each_alignment(void **state) {
     know(*state, "correct horse");
     expect(*state, "Y29ycmVjdCBob3JzZQ==", "[secret]");
@@ -161,10 +168,15 @@ static void a_secret_outlives_its_references_in_the_redactor(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(every_spelling_is_masked),    TEST(base64_is_masked_at_each_alignment),
-        TEST(short_values_are_left_alone), TEST(the_longest_wins_and_overlaps_are_one),
-        TEST(chunk_borders_do_not_matter), TEST(one_byte_at_a_time),
-        TEST(a_marker_is_recognised),      TEST(a_secret_outlives_its_references_in_the_redactor),
+        TEST(every_spelling_is_masked),
+        TEST(the_habits_of_url_writers_are_known),
+        TEST(base64_is_masked_at_each_alignment),
+        TEST(short_values_are_left_alone),
+        TEST(the_longest_wins_and_overlaps_are_one),
+        TEST(chunk_borders_do_not_matter),
+        TEST(one_byte_at_a_time),
+        TEST(a_marker_is_recognised),
+        TEST(a_secret_outlives_its_references_in_the_redactor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
