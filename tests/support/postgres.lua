@@ -1,8 +1,8 @@
 -- A throwaway PostgreSQL server for tests: `local server <close> = postgres.start { tls = true }`. It listens on
 -- 127.0.0.1 at a free port and on a socket in its own folder, and takes its data with it when it goes.
--- Binaries: $PGORCH_POSTGRES (a bin folder), else Debian's. As root it runs as the user `postgres`.
+-- The programs, and the user to run as, are those that the sandbox finds.
 
-local env = require "pgorch.env"
+local binaries = require "pgorch.sandbox.postgres.binaries"
 local fail = require "pgorch.error"
 local fs = require "pgorch.fs"
 local pg = require "pgorch.pg"
@@ -22,21 +22,6 @@ local postgres = {}
 ---@field ca_pem? string    with tls
 local Server = {}
 Server.__index = Server
-
----@return string
-function postgres.bin()
-  local given = env.get "PGORCH_POSTGRES"
-  if given then return given end
-  for major = 18, 12, -1 do
-    local bin = ("/usr/lib/postgresql/%d/bin"):format(major)
-    if fs.exists(bin .. "/initdb") then return bin end
-  end
-  fail.raise("PGO-INVALID", "no PostgreSQL server is installed; name its bin folder in PGORCH_POSTGRES")
-end
-
-local function owner()
-  if process.run { "id", "-u" }.stdout:match "%d+" == "0" then return "postgres" end
-end
 
 local function put(server, name, text)
   local path = server.dir .. "/" .. name
@@ -108,9 +93,10 @@ end
 ---@return support.postgres.Server
 function postgres.start(options)
   options = options or {}
+  local found = binaries.find()
   local server = setmetatable({
-    host = "127.0.0.1", user = "postgres", password = options.password or "correct horse", bin = postgres.bin(),
-    dir = fs.mkdtemp "pgorch-pg-", owner = owner(),
+    host = "127.0.0.1", user = "postgres", password = options.password or "correct horse", bin = found.bin,
+    dir = fs.mkdtemp "pgorch-pg-", owner = found.user,
   }, Server)
   server.data = server.dir .. "/data"
   if server.owner then fs.chown(server.dir, server.owner) end
