@@ -3,6 +3,7 @@
 #include "io/tty.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -10,6 +11,9 @@ static void closed(uv_handle_t *handle) {
     pgo_tty_line *line = handle->data;
     free(handle);
     line->poll = NULL;
+    if (line->flags >= 0) { /* a terminal's output shares them, and the shell gets them back */
+        (void)fcntl(STDIN_FILENO, F_SETFL, line->flags);
+    }
     pgo_op_complete(&line->op, line->op.err.code);
 }
 
@@ -57,6 +61,7 @@ static void start(pgo_op *op) {
         pgo_op_fail(op, PGO_E_NOMEM, "reading a line");
         return;
     }
+    line->flags = fcntl(STDIN_FILENO, F_GETFL); /* uv_poll_init makes it non-blocking */
     if (uv_poll_init(&op->loop->uv, line->poll, STDIN_FILENO) < 0) {
         free(line->poll); /* a regular file, or /dev/null: it never blocks */
         line->poll = NULL;

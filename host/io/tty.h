@@ -10,6 +10,7 @@ typedef struct pgo_tty_line {
     pgo_buffer text; /* the result, without the newline */
     bool at_end;
     uv_poll_t *poll; /* a terminal, a pipe */
+    int flags;       /* of the descriptor before; negative: not known */
 } pgo_tty_line;
 
 /* Reads up to the next newline. A regular file as standard input is read at once. */
