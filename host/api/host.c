@@ -38,8 +38,11 @@ void pgorch_cancel(pgorch *it) {
 }
 
 static void leave_at_once(const pgo_host *host) {
-    if (host->last_words != NULL) {
-        fprintf(stderr, "\n%s\n", host->last_words);
+    const char *words = host->last_words;
+    pgo_buffer clean = {0};
+    if (words != NULL && pgo_redact(host->redactor, words, strlen(words), &clean) == 0 &&
+        clean.length > 0) {
+        fprintf(stderr, "\n%s\n", clean.data);
     }
     _exit(130);
 }

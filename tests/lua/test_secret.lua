@@ -1,8 +1,11 @@
 -- Secrets in Lua: joined and passed on, never read; their mask is never sent.
 
 local env = require "pgorch.env"
+local host = require "pgorch.native.host"
+local process = require "pgorch.process"
 local secret = require "pgorch.secret"
 local stream = require "pgorch.stream"
+local task = require "pgorch.task"
 
 describe("a secret", function()
   it("shows a mask that is unlike any other", function()
@@ -38,6 +41,23 @@ describe("a secret", function()
     expect(function() s:write("password=" .. tostring(secret.new "correct horse")) end):raises "PGO-SECRET-MARKER"
     s:finish()
     expect(s:read_all()).is "correct horse"
+  end)
+
+  it("is masked in the last words of a process that is interrupted twice", function()
+    local code = [[
+      local secret = require("pgorch.secret").new "correct horse"
+      require("pgorch.native.host").last_words "left with correct horse"
+      print "ready"
+      require("pgorch.task").shield(5, require("pgorch.task").sleep, 5)
+    ]]
+    local left <close> = process.spawn { host.executable(), "eval", code, stdout = "stream", check = false }
+    expect(left.stdout:read()).is "ready\n"
+    left:kill "INT"
+    task.sleep(0.1)
+    left:kill "INT"
+    local ended = left:wait()
+    expect(ended.code).is(130)
+    expect(ended.stderr).is "\nleft with [secret]\n"
   end)
 
   it("cannot be taken apart", function()
