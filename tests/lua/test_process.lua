@@ -160,7 +160,8 @@ describe("process.spawn", function()
   end)
 
   it("does not take a closed stdin for the end of the input", function()
-    local slow <close> = process.spawn { "sh", "-c", "sleep 0.2; cat >/dev/null; sleep 9", stdin = "stream", check = false }
+    local slow <close> = process.spawn { "sh", "-c", "sleep 0.2; cat >/dev/null; sleep 9", stdin = "stream",
+      check = false }
     task.group(function(group)
       group:spawn(function() pcall(slow.stdin.write, slow.stdin, ("x"):rep(4 << 20)) end)
       task.sleep(0.05)
@@ -170,11 +171,11 @@ describe("process.spawn", function()
   end)
 
   it("takes a number as stdin, whatever is collected meanwhile", function()
-    local env, mode = {}, collectgarbage("incremental", 1, 10000, 1)
-    for i = 1, 3000 do env["V" .. i] = i * 1000003 end
+    local vars, mode = {}, collectgarbage("incremental", 1, 10000, 1)
+    for i = 1, 3000 do vars["V" .. i] = i * 1000003 end
     for i = 1, 5 do
       local number = 123456789012345 + i
-      expect(process.run({ "cat", stdin = number, env = env }).stdout).is(tostring(number))
+      expect(process.run({ "cat", stdin = number, env = vars }).stdout).is(tostring(number))
     end
     collectgarbage(mode)
   end)
