@@ -19,9 +19,14 @@ int pgo_buffer_reserve(pgo_buffer *buffer, size_t more) {
     while (capacity < needed) {
         capacity = capacity > SIZE_MAX / 2 ? needed : capacity * 2;
     }
-    char *data = realloc(buffer->data, capacity);
+    char *data = malloc(capacity);
     if (data == NULL) {
         return PGO_E_NOMEM;
+    }
+    if (buffer->data != NULL) { /* not realloc: what it leaves behind may be a secret */
+        memcpy(data, buffer->data, buffer->length);
+        explicit_bzero(buffer->data, buffer->capacity);
+        free(buffer->data);
     }
     buffer->data = data;
     buffer->capacity = capacity;

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -59,6 +60,43 @@ static void the_habits_of_url_writers_are_known(void **state) {
     expect(*state, "u:it's%20(a)%20%24ecret%20%26%20more@h", "u:[secret]@h");   /* JavaScript */
     expect(*state, "u:it%27s%20%28a%29%20$ecret%20&%20more@h", "u:[secret]@h"); /* Go */
     expect(*state, "p=it%27s+%28a%29+%24ecret+%26+more&x", "p=[secret]&x");     /* a form */
+}
+
+/* Whether the heap holds the text anywhere, in freed memory too. */
+static bool heap_holds(const char *text, size_t length) {
+    char line[256];
+    unsigned long long from = 0, to = 0;
+    FILE *maps = fopen("/proc/self/maps", "r"), *memory = fopen("/proc/self/mem", "r");
+    assert_non_null(maps);
+    assert_non_null(memory);
+    while (fgets(line, sizeof line, maps)) {
+        if (strstr(line, "[heap]")) /* a sanitizer's is elsewhere: then nothing is found */
+            sscanf(line, "%llx-%llx", &from, &to);
+    }
+    static char heap[4 << 20];
+    size_t size = to - from < sizeof heap ? (size_t)(to - from) : sizeof heap;
+    bool there = size > 0 && fseek(memory, (long)from, SEEK_SET) == 0;
+    size = there ? fread(heap, 1, size, memory) : 0;
+    fclose(maps);
+    fclose(memory);
+    return memmem(heap, size, text, length) != NULL;
+}
+
+static void a_buffer_that_grows_leaves_nothing_behind(void **state) {
+    (void)state;
+    pgo_buffer buffer = {0};
+    char needle[] = "xnuug`,atm`-m/f"; /* not as it is looked for */
+    char filler[4096] = {0};
+    assert_int_equal(pgo_buffer_append(&buffer, filler, 2000), 0);
+    for (size_t i = 0; i + 1 < sizeof needle; i++)
+        needle[i] = (char)(needle[i] ^ 1);
+    assert_int_equal(pgo_buffer_append(&buffer, needle, sizeof needle - 1), 0);
+    void *fence = malloc(64); /* so that the block cannot grow where it is */
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(pgo_buffer_append(&buffer, filler, sizeof filler), 0);
+    pgo_buffer_wipe(&buffer);
+    assert_false(heap_holds(needle, sizeof needle - 1));
+    free(fence);
 }
 
 static void base64_is_masked_at_each_alignment(void **state) {
@@ -170,6 +208,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(every_spelling_is_masked),
         TEST(the_habits_of_url_writers_are_known),
+        TEST(a_buffer_that_grows_leaves_nothing_behind),
         TEST(base64_is_masked_at_each_alignment),
         TEST(short_values_are_left_alone),
         TEST(the_longest_wins_and_overlaps_are_one),
