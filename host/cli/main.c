@@ -1,9 +1,20 @@
 /* The command line: argv in, exit status out. Everything else is behind the public API. */
 #include <pgorch.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+/* Started with standard descriptors closed, the loop's own would take their numbers and get what is printed. */
+static void occupy_standard_descriptors(void) {
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF && open("/dev/null", O_RDWR) != fd) abort();
+    }
+}
 
 int main(int argc, char **argv) {
+    occupy_standard_descriptors();
     pgorch_options options = {.size = sizeof options, .handle_signals = 1};
     char error[512];
     pgorch *host;

@@ -29,7 +29,8 @@ function M.environment(vars)
 end
 
 local function look_at(path)
-  if not fs.exists(path) then return nil end
+  local readable, there = pcall(fs.exists, path) -- PATH may hold folders that are closed to us, or are none
+  if not readable or not there then return nil end
   local ok, out = pcall(process.run, { path, "--version", timeout = 10, env = M.environment {}, env_clear = true })
   if not ok then return nil end
   local version = out.stdout:match("(%d+[%w.]*)")
@@ -46,6 +47,9 @@ local function folders()
   for folder in (env.get("PATH") or ""):gmatch("[^:]+") do list[#list + 1] = folder end
   return list
 end
+
+---The pg_dump in this place, nil when there is none that runs.
+M.look_at = look_at
 
 ---All pg_dump programs of this machine, one per major, oldest first.
 ---@return pgorch.PgClient[]

@@ -32,6 +32,13 @@ describe("pg_client.choose", function()
   end)
 end)
 
+describe("pg_client.look_at", function()
+  it("finds nothing in a place that cannot be looked into", function()
+    expect(pg_client.look_at "/etc/passwd/pg_dump").is(nil)
+    expect(pg_client.look_at "/nonexistent/pg_dump").is(nil)
+  end)
+end)
+
 describe("pg_client.dump_argv", function()
   it("names large objects as the version does, and the snapshot", function()
     local argv = table.concat(pg_client.dump_argv({ major = 15, pg_dump = "p" }, { snapshot = "a-1" }), " ")

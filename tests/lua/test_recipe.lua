@@ -300,6 +300,11 @@ describe("pgorch", function()
     expect(r.stderr).has("--key-file /no/such/file")
   end)
 
+  it("runs with its standard descriptors closed", function()
+    local words = { "sh", "-c", '"$0" version <&- >&- 2>&-', host.executable(), check = false, timeout = 20 }
+    expect(process.run(words).code).is(0)
+  end)
+
   it("suggests the command that was meant", function()
     local r = pgorch("resmue")
     expect(r.code).is(2)

@@ -78,7 +78,8 @@ function ending.failed(session, err)
   local what, status, state = decide(session, err)
   local failures = {}
   local standing = what == "undo" and undo.standing(session) or nil
-  session.display:emit("failed", { error = err, status = status, standing = standing })
+  local pending = what == "undo" and #undo.pending(session) or 0
+  session.display:emit("failed", { error = err, status = status, standing = standing, pending = pending })
   if what == "undo" then
     status, failures = ending.put_back(session, status, error_fields(err))
   else

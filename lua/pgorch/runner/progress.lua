@@ -169,7 +169,7 @@ function on.message(self, e) say(self, e.text) end
 function on.failed(self, e)
   erase(self)
   if e.error.kind ~= "cancelled" then say(self, lines.explain(e.error, self)) end
-  if e.standing and #e.standing > 0 then say(self, "putting back what was done:") end
+  if (e.pending or 0) > 0 then say(self, "putting back what was done:") end
 end
 
 function on.ended(self, e)

@@ -70,7 +70,10 @@ local function put_back_lines(e, rows, out)
   if #list > 0 then out[#out + 1] = "put back: " .. table.concat(list, "; ") end
   for _, failure in ipairs(e.failures or {}) do
     out[#out + 1] = ("NOT put back: %s  (%s)"):format(failure.row.id, tostring(failure.error))
-    if failure.by_hand then out[#out + 1] = "  by hand: " .. failure.by_hand end
+    if failure.by_hand then out[#out + 1] = "  by hand: " .. failure.by_hand:gsub("\n", "\n           ") end
+  end
+  if #(e.failures or {}) > 0 and not e.session:cut_over() then
+    out[#out + 1] = "try again: pgorch rollback " .. e.session.run.id
   end
 end
 

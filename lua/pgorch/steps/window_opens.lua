@@ -24,9 +24,21 @@ local function run(ctx)
            has_setting = old.has_setting, opened = clock.iso() }
 end
 
+-- Contexts whose app has been put back: an undo that is tried again does not do it twice.
+local app_is_back = setmetatable({}, { __mode = "k" })
+
+-- A source that cannot be reached must not keep the app down: each is put back on its own.
 local function undo(ctx, old)
-  if old.has_setting ~= nil then ctx:put_back(freeze.open_source(ctx, old)) end
-  if old.formation then ctx:put_back(freeze.start_app(ctx, old)) end
+  local ok, said = true, nil
+  if old.has_setting ~= nil then
+    ok, said = pcall(freeze.open_source, ctx, old)
+    if ok then ctx:put_back(said) end
+  end
+  if old.formation and not app_is_back[ctx] then
+    ctx:put_back(freeze.start_app(ctx, old))
+    app_is_back[ctx] = true
+  end
+  if not ok then error(said, 0) end
   hook.run(ctx.params.on_thaw, { id = "PGO-HOOK", what = "--on-thaw" })
 end
 
@@ -70,9 +82,9 @@ local function by_hand(ctx, old)
   end
   if old.formation then commands[#commands + 1] = ("heroku maintenance:off --app %s"):format(app) end
   if old.has_setting ~= nil then
-    commands[#commands + 1] = 'PGOPTIONS="-c default_transaction_read_only=off" psql SOURCE -c "alter database '
-      .. (old.setting and "... set default_transaction_read_only = " .. old.setting
-        or "... reset default_transaction_read_only") .. '"'
+    commands[#commands + 1] = ([[echo 'alter database :"DBNAME" %s' | ]]
+      .. [[PGOPTIONS="-c default_transaction_read_only=off" psql SOURCE]]):format(old.setting
+      and "set default_transaction_read_only = " .. old.setting or "reset default_transaction_read_only")
   end
   return table.concat(commands, "\n")
 end

@@ -63,17 +63,17 @@ end
 local function keep(cache, kind, key, data)
   local entry = cache .. "/" .. key
   local fresh = ("%s/new-%s"):format(cache, crypto.hex(crypto.random(8)))
-  fs.mkdir(fresh)
   local ok, why = pcall(function()
+    fs.mkdir(fresh)
     copy(data, fresh .. "/data")
     fs.write(fresh .. "/manifest", manifest(fresh .. "/data"))
     drop_older(cache, kind, key)
     fs.rename(fresh, entry)
   end)
   if ok then return end
-  task.shield(60, fs.remove_tree, fresh)
+  pcall(task.shield, 60, fs.remove_tree, fresh)
   if task.cancelled(why) then error(why, 0) end
-  -- Another pgorch was first, or the disk is full: we go on without.
+  -- Another pgorch was first, the disk is full, or there is no such home: we go on without.
   log.debug("the sandbox's database is not cached", { why = tostring(why) })
 end
 
