@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Started with standard descriptors closed, the loop's own would take their numbers and get what is printed. */
+/* Started with standard descriptors closed, the loop's own would take their numbers and get what is
+ * printed. */
 static void occupy_standard_descriptors(void) {
     for (int fd = 0; fd <= 2; fd++) {
-        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF && open("/dev/null", O_RDWR) != fd) abort();
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+            abort();
     }
 }
 
