@@ -146,15 +146,19 @@ local function run_hooks(hooks, name)
   end
 end
 
+local function keep_skip(err) return getmetatable(err) == Skip and err or fail.handler(err) end
+
+-- A skip is carried out of the scope as a value: errors that leave a scope are made error tables.
 local function run_case(case)
-  return xpcall(task.timeout, function(err)
-    return getmetatable(err) == Skip and err or fail.handler(err)
-  end, case.limit, function()
+  local ok, outcome = xpcall(task.timeout, fail.handler, case.limit, function()
     run_hooks(case.hooks, "before")
-    local ok, err = xpcall(case.body, function(e) return getmetatable(e) == Skip and e or fail.handler(e) end)
+    local passed, err = xpcall(case.body, keep_skip)
     run_hooks(case.hooks, "after")
-    if not ok then error(err, 0) end
+    if not passed and getmetatable(err) ~= Skip then error(err, 0) end
+    return not passed and err or nil
   end)
+  if ok and outcome then return false, outcome end
+  return ok, outcome
 end
 
 ---Runs the tests of a source text. Returns the number of cases that passed, failed and were skipped.
