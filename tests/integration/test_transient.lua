@@ -1,6 +1,6 @@
 -- Trouble that passes: busy and rate-limited APIs, answers that are lost after the work was done, cut connections,
--- error pages in HTML. What must hold: the run finishes, or ends with status 6 and its state kept and `resume` finishes; what
--- was asked for is never done twice.
+-- error pages in HTML. What must hold: the run finishes, or ends with status 6 and its state kept and `resume`
+-- finishes; what was asked for is never done twice.
 
 local fs     = require "pgorch.fs"
 local json   = require "pgorch.json"
