@@ -155,7 +155,10 @@ static PGconn *start_libpq(pgo_pg_connect *connect, const char *user_timeout) {
 static void begin(pgo_pg_connect *connect) {
     char user_timeout[32];
     double share = connect->timeout * 1000 / (double)connect->count;
-    snprintf(user_timeout, sizeof user_timeout, "%d", share < 2000 ? 2000 : share > INT_MAX ? INT_MAX : (int)share);
+    snprintf(user_timeout, sizeof user_timeout, "%d",
+             share < 2000      ? 2000
+             : share > INT_MAX ? INT_MAX
+                               : (int)share);
     const char *pem = connect->params->ca_pem;
     if (pem && pgo_pg_ca_write(connect->params->ca_dir, pem, &connect->ca_path, &connect->op.err)) {
         give_up(connect);
