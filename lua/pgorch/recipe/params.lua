@@ -149,7 +149,6 @@ local STANDARD = {
   { "database", help = "an attachment or add-on that is there, to restore into", default_text = "a new add-on" },
   { "allow_large", default = false, help = "move a database of more than 100 GB all the same" },
   { "allow_empty", default = false, help = "move a database without tables all the same" },
-  { "open_allow_list", default = false, help = "let check, plan and rehearse add this host to the allow list" },
   { "from_ip", help = "the address that the provider's allow list must hold",
     default_text = "asked from an echo service", check = check_address },
   { "heroku_api_key", env = "HEROKU_API_KEY", secret = true, help = "Heroku's API token" },

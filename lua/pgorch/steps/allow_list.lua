@@ -55,17 +55,9 @@ local function undo(ctx, result)
   end
 end
 
--- check and plan change nothing: there a closed list ends it, with the address to add.
 local function plan(ctx)
   local state = allow_list.state(ctx, ctx.source)
   if state.answer ~= "closed" then return "allow list: " .. state.answer end
-  if not ctx.params.open_allow_list then
-    fail.raise("PGO-ALLOW-LIST", ("the allow list of %s does not have this machine"):format(ctx.source.label),
-      { detail = "add " .. state.cidr .. ", or pass --open-allow-list" })
-  end
-  ctx.source.allow_list.add(state.cidr)
-  ctx:keep("allow_list", { close = function() ctx.source.allow_list.remove(state.cidr) end })
-  wait_until_reachable(ctx)
   return "~ allow list + " .. state.cidr
 end
 
