@@ -5,6 +5,7 @@ local fail   = require "pgorch.error"
 local heroku = require "pgorch.heroku"
 local pg     = require "pgorch.pg"
 local poll   = require "pgorch.poll"
+local task   = require "pgorch.task"
 
 local M = {}
 
@@ -73,6 +74,60 @@ function Target:connect(o)
   dsn.settings = { statement_timeout = "0", idle_in_transaction_session_timeout = "0" }
   for name, value in pairs(o.settings or {}) do dsn.settings[name] = value end
   return pg.connect(dsn)
+end
+
+-- An advisory lock of the database: "pgor", and what for. A process that died without a word gives it back in a minute.
+local LOCK = "select pg_try_advisory_lock(1885826930, 1)"
+local KEEPALIVE = { tcp_keepalives_idle = "30", tcp_keepalives_interval = "10", tcp_keepalives_count = "3" }
+local LOOK_SECONDS = 10
+
+local function answers(conn)
+  return pcall(task.timeout, LOOK_SECONDS, conn.value, conn, "select 1")
+end
+
+-- The session of a process that was just killed may still be ending: looked at twice.
+local function lock(conn)
+  if conn:value(LOCK) then return true end
+  task.sleep(poll.seconds "lookup")
+  return conn:value(LOCK)
+end
+
+---Takes the database for this process by a lock in the database itself, which runs see whose record is elsewhere too.
+---Raises PGO-LOCKED when another one has it. A claim whose connection was lost is made again.
+---@param ctx pgorch.Context
+---@param o? {if_reachable?: boolean}  a database that cannot be reached is let pass
+function Target:claim(ctx, o)
+  local held = ctx.live.target_claim
+  if held and answers(held) then return end
+  local ok, conn = pcall(self.connect, self, { settings = KEEPALIVE })
+  if not ok then
+    if o and o.if_reachable and not task.cancelled(conn) then return end
+    error(conn, 0)
+  end
+  ctx:keep("target_claim", conn)
+  if lock(conn) then return end
+  ctx:keep("target_claim", nil)
+  fail.raise("PGO-LOCKED", ("another pgorch works on %s now"):format(self:name()),
+    { cure = "Wait for it, or stop it: it runs on another machine, or with another record of runs." })
+end
+
+---Gives it back: before a restore, as Heroku ends all sessions when it empties the database.
+---@param ctx pgorch.Context
+function Target.unclaim(_, ctx) ctx:keep("target_claim", nil) end
+
+-- Names that Heroku gives by itself: no app reads them unless it was told to.
+local COLOUR = "^HEROKU_POSTGRESQL_%u+$"
+
+---Raises PGO-LOCKED when an app uses the database we made: what is in it may be nowhere else by now.
+function Target:refuse_if_in_use()
+  if self.named then return end          -- somebody's own database, confirmed by the app's name
+  local path = "/addons/" .. self:database().id .. "/addon-attachments"
+  for _, each in ipairs(self.client:list(path)) do
+    if each.name ~= self.attachment and not each.name:match(COLOUR) then
+      fail.raise("PGO-LOCKED", ("%s uses the database as %s"):format(each.app.name, each.name),
+        { cure = "Nothing was overwritten. If it may be, detach it there first." })
+    end
+  end
 end
 
 return M

@@ -73,7 +73,7 @@ describe("Ctrl-C", function()
         watch = moves.signal_when("INT", function() return not fs.exists(asked) end) })
       moves.expect_exit(ended, 8)
       for _, text in ipairs { "stopping safely (again to leave at once)", "still so: ", "maintenance is STILL ON",
-        "source is STILL read-only", "the dump, or parts of it, lie in the bucket", "pgorch resume " .. move.id,
+        "source is STILL read-only", "the dump is in the bucket", "pgorch resume " .. move.id,
         "pgorch rollback " .. move.id, "exit 8: stopped, state kept" } do
         expect(ended.all).has(text)
       end

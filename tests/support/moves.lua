@@ -97,7 +97,7 @@ end
 
 ---A move that has not begun: a new app whose DATABASE_URL is the lane's source, which is open for writing.
 ---@param lane table
----@param o? {dir?: string, env?: table, no_app?: boolean}
+---@param o? {dir?: string, env?: table, no_app?: boolean, beside?: Move}  beside: another one of that move's app
 ---@return Move
 function moves.new(lane, o)
   o = o or {}
@@ -105,6 +105,10 @@ function moves.new(lane, o)
   local id = ("m%03d"):format(serial)
   local move = setmetatable({ id = id, app_name = "app-" .. id, bucket = "bucket-" .. id, lane = lane,
     world = lane.world, dir = o.dir or ("%s/record-%s"):format(lane.world.dir, id), env = o.env or {} }, Move)
+  if o.beside then
+    move.app_name = o.beside.app_name
+    return move
+  end
   thaw(lane)
   lane.entry.object.trusted_ips = json.array { "198.51.100.7/32" }
   lane.entry.object.status, lane.entry.busy = "Running", nil

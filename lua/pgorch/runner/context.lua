@@ -75,6 +75,18 @@ function methods:finished(id)
   return row ~= nil and row.state == "done"
 end
 
+---Takes `name` for this run alone until it is done or put back; raises PGO-LOCKED when another run has it.
+---@param name string
+---@param what string  for the message
+function methods:lock(name, what)
+  local session = of[self].session
+  local taken, holder = session.store:lock(name, session.run.id)
+  if taken then return end
+  fail.raise("PGO-LOCKED", ("%s is in the hands of run %s"):format(what, holder.run), {
+    cure = ("`pgorch resume %s` goes on with it, `pgorch rollback %s` puts it back."):format(holder.run, holder.run),
+  })
+end
+
 ---Joins the runs that need `name` (a freeze, an allow-list entry). Returns how many others do, nil when refused.
 ---@param name string
 ---@return integer|nil

@@ -8,7 +8,7 @@ local undo  = require "pgorch.runner.undo"
 
 local ending = {}
 
-local STATUS = { preflight = 4, verify = 5 }
+local STATUS = { preflight = 4, verify = 5, locked = 7 }
 local TRANSIENT = { net = true, timeout = true, store = true }
 
 ---The exit status of a failure that was put back.

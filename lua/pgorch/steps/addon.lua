@@ -30,6 +30,12 @@ end
 local function left_over(ctx, plan)
   local attached = ctx.target:attached()
   if not attached then return nil end
+  ctx.target:claim(ctx, { if_reachable = true })
+  local running = ctx.target:database():unfinished_transfer()
+  if running then
+    fail.raise("PGO-LOCKED", ("transfer %d runs on %s: another pgorch works on it"):format(running.num,
+      attached.addon.name))
+  end
   for _, each in ipairs(ctx.target.app:attachments()) do
     if each.addon.id == attached.addon.id and each.id ~= attached.id then
       ctx.target.app:detach(attached.id)
@@ -60,6 +66,7 @@ local function run(ctx)
   database:wait_for_addon { progress = say }
   database:wait { progress = say }
   wait_until_it_answers(ctx)
+  ctx.target:claim(ctx)
   ctx:note(("database %s answers"):format(addon.name))
   return { name = addon.name, id = addon.id, created = created, attachment = ctx.target.attachment }
 end

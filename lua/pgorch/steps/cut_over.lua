@@ -44,6 +44,7 @@ local function replace(app, database, name)
 end
 
 local function run(ctx)
+  ctx.target:claim(ctx)
   local app, database = ctx.target.app, ctx.target:database()
   local names, others = holders(ctx)
   if ctx.recall then names = ctx.recall.names end

@@ -35,7 +35,10 @@ local function start(ctx, database, key)
     fail.raise("PGO-LOCKED", ("transfer %d still runs on this app: two restores at once would mix"):format(running.num),
       { retryable = true })
   end
+  ctx.target:refuse_if_in_use()
+  ctx.target:claim(ctx)
   ctx:remember { key = key }
+  ctx.target:unclaim(ctx)
   return ask(ctx, database, key)
 end
 
@@ -96,6 +99,7 @@ local function run(ctx)
   local done = database:follow { uuid = asked.uuid, progress = function(t)
     ctx:progress { bytes = math.min(t.processed, dump.bytes), total = dump.bytes, text = t.state }
   end }
+  ctx.target:claim(ctx, { if_reachable = true })
   local judged = judge(ctx, done)
   local seconds = transfers.duration(done)
   ctx:note(("restore r%03d %s"):format(done.num, seconds and "in " .. values.show_duration(seconds) or "done"))
@@ -108,6 +112,8 @@ local function undo(ctx, result)
   local database = ctx.target:database()
   local found = result.uuid and { uuid = result.uuid } or usable(database:find_restore(result.key or ""))
   if not found and not ctx.target:is_ours() then return end
+  ctx.target:refuse_if_in_use()
+  ctx.target:claim(ctx, { if_reachable = true })
   if found then
     local now = transfers.get(database.client, database.billing_app, found.uuid)
     if now.state == "pending" or now.state == "running" then

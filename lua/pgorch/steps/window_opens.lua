@@ -13,8 +13,18 @@ local function remembered(ctx, means)
   return old
 end
 
+-- Another run's freeze must not be taken for what was there before.
+local function claim(ctx, means)
+  ctx.target:claim(ctx)
+  if not means["read-only"] then return end
+  local source = ctx.source
+  ctx:lock(("freeze:%s:%s:%s"):format(source.provider, source.id or source.host .. ":" .. source.port, source.dbname),
+    source:name())
+end
+
 local function run(ctx)
   local means = freeze.means(ctx)
+  claim(ctx, means)
   local old = remembered(ctx, means)
   hook.run(ctx.params.on_freeze, { id = "PGO-HOOK", what = "--on-freeze" })
   if means["maintenance"] then freeze.stop_app(ctx, old) end
