@@ -60,7 +60,12 @@ describe("run vultr", function()
     keys.s3_secret_key = secret
     world.s3:create_bucket("taken-by-somebody", world.s3:add_account("somebody").account)
     says("PGO-S3-BUCKET-TAKEN", { "--bucket", "taken-by-somebody" })
-    world.vultr.state.databases[1].object.port = "1"
+    local database = world.vultr.state.databases[1].object
+    local password = database.password
+    database.password = "not-the-password-of-it"
+    says("PGO-PG-AUTH", {})
+    database.password = password
+    database.port = "1"
     says("PGO-PG-CONNECT", {})
     vultr_run.expect_app_as_before(world)
   end), { limit = 280 })
