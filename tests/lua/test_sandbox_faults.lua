@@ -1,7 +1,10 @@
 -- Faults at large: every place is documented under its name, and a file is counted down as it says.
 
 local faults = require "pgorch.sandbox.faults"
+local fields = require "pgorch.sandbox.faults.fields"
 local fs = require "pgorch.fs"
+local http = require "pgorch.http"
+local http_server = require "pgorch.http_server"
 local json = require "pgorch.json"
 local s3 = require "pgorch.sandbox.s3"
 local vultr = require "pgorch.sandbox.vultr"
@@ -21,13 +24,13 @@ describe("the list of faults", function()
   end)
 end)
 
-describe("a fault file", function()
-  local function with_world(fn)
-    return function()
-      fs.with_temporary("pgorch-faults-", function(dir) fn({ dir = dir }, dir .. "/faults/") end)
-    end
+local function with_world(fn)
+  return function()
+    fs.with_temporary("pgorch-faults-", function(dir) fn({ dir = dir }, dir .. "/faults/") end)
   end
+end
 
+describe("a fault file", function()
   it("is counted down and removed", with_world(function(world, folder)
     faults.put(world, "s3.put_part", { answer = 503, times = 2, skip = 1 })
     expect(faults.at(world, "s3.put_object")).is_nil()
@@ -57,4 +60,105 @@ describe("a fault file", function()
     expect(function() faults.put(world, "s3.put_prat", { answer = 503 }) end).raises "PGO-INVALID"
     faults.put(world, "acme.jobs", { answer = 503 })
   end))
+
+  it("is refused when a field or a value would do nothing", with_world(function(world)
+    for _, fault in ipairs { { anwser = 503 }, { answer = "503" }, { times = 0 }, { drop = 1 } } do
+      expect(function() faults.put(world, "s3.put_part", fault) end).raises "PGO-INVALID"
+    end
+    expect(function() faults.put(world, nil, { answer = 503 }) end).raises "PGO-INVALID"
+    expect(function() faults.put(world, nil, { match = "/apps", answer = 503 }) end).raises "PGO-INVALID"
+  end))
+end)
+
+describe("a fault for a method and a path", function()
+  local function asked(world, method, path, query)
+    local fault = faults.at(world, "heroku.unknown", { method = method, path = path, query = query })
+    return fault and fault.answer
+  end
+
+  it("is for the requests that fit, and for no others", with_world(function(world)
+    faults.put(world, nil, { match = "POST /apps/*/addons", answer = 501, times = "always" })
+    faults.put(world, nil, { match = "* /client/**", answer = 502, times = "always" })
+    faults.put(world, nil, { match = "GET /backups?key=x*", answer = 503, times = "always" })
+    expect(asked(world, "POST", "/apps/a/addons")).is(501)
+    expect(asked(world, "GET", "/apps/a/addons")).is_nil()
+    expect(asked(world, "POST", "/apps/a/b/addons")).is_nil()
+    expect(asked(world, "POST", "/apps/a/addons/x")).is_nil()
+    expect(asked(world, "DELETE", "/client/v11/a/b")).is(502)
+    expect(asked(world, "GET", "/backups", "key=xyz")).is(503)
+    expect(asked(world, "GET", "/backups", "key=y")).is_nil()
+  end))
+
+  it("may be for one stand-in alone, and a place of its own goes before it", with_world(function(world)
+    faults.put(world, nil, { match = "* /**", standin = "s3", answer = 500, times = "always" })
+    faults.put(world, "s3.put_part", { answer = 503 })
+    local request = { method = "PUT", path = "/b/k" }
+    expect(faults.at(world, "vultr.account", request)).is_nil()
+    expect(faults.at(world, "s3.put_part", request).answer).is(503)
+    expect(faults.at(world, "s3.put_part", request).answer).is(500)
+  end))
+end)
+
+describe("a fault with a chance", function()
+  local function falls(seed, times)
+    local played = {}
+    fs.with_temporary("pgorch-faults-", function(dir)
+      local world = { dir = dir, seed = seed }
+      faults.put(world, "s3.put_part", { answer = 503, chance = 0.3, times = times })
+      for i = 1, 60 do played[i] = faults.at(world, "s3.put_part") and "x" or "." end
+    end)
+    return table.concat(played)
+  end
+
+  it("falls on the same requests for the same seed, on others for another", function()
+    local first = falls(1)
+    expect(falls(1)).is(first)
+    expect(falls(2) ~= first).is(true)
+    local count = select(2, first:gsub("x", ""))
+    expect(count).above(5)
+    expect(count < 40).is(true)
+  end)
+
+  it("is used up after so many", function()
+    expect(select(2, falls(1, 2):gsub("x", ""))).is(2)
+  end)
+end)
+
+describe("a fault in words", function()
+  it("is a place or a method and a path, then fields", function()
+    local at, fault = fields.parse "s3.put_part answer=503 code=SlowDown times=always drop"
+    expect(at).is "s3.put_part"
+    expect(fault).same { answer = 503, code = "SlowDown", times = "always", drop = true }
+    at, fault = fields.parse [[POST /a/*/b  delay=0.5 body='{"id": "x y"}' message="two words" after=false]]
+    expect(at).is_nil()
+    expect(fault).same { match = "POST /a/*/b", delay = 0.5, body = { id = "x y" }, message = "two words",
+      after = false }
+  end)
+
+  it("has its mistakes found", function()
+    expect(function() fields.parse "s3.put_part message='half" end).raises "PGO-INVALID"
+    for _, text in ipairs { "s3.put_prat drop", "s3.put_part drob", "s3.put_part answer=many", "POST drop" } do
+      expect(function() faults.check(fields.parse(text)) end).raises "PGO-INVALID"
+    end
+  end)
+end)
+
+describe("a stand-in with a fault", function()
+  it("cuts the connection in the middle of a request, before anything is done", function()
+    fs.with_temporary("pgorch-faults-", function(dir)
+      local done = 0
+      local handler = faults.wrap({ dir = dir }, function() return "acme.put" end, function(req)
+        done = done + 1
+        return { status = 200, body = tostring(#req.body:read_all()) }
+      end)
+      local server <close> = http_server.serve({}, handler)
+      local function put()
+        return http.request { method = "PUT", url = server.url .. "/x", body = ("a"):rep(1 << 20) }
+      end
+      faults.put({ dir = dir }, "acme.put", { cut_request = 1000 })
+      expect(put).raises "PGO-NET"
+      expect(done).is(0)
+      expect(put().body).is(tostring(1 << 20))
+    end)
+  end)
 end)

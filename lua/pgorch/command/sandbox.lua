@@ -3,6 +3,8 @@
 
 local env     = require "pgorch.env"
 local fail    = require "pgorch.error"
+local faults  = require "pgorch.sandbox.faults"
+local fields  = require "pgorch.sandbox.faults.fields"
 local process = require "pgorch.process"
 local sandbox = require "pgorch.sandbox"
 local task    = require "pgorch.task"
@@ -17,6 +19,10 @@ command.usage = [[pgorch sandbox [OPTION...] [-- COMMAND...]
   --sql FILE              a script to load in place of the sample data
   --source-url-env VAR    a real source: VAR holds its URL
   --s3-endpoint URL       a real object store; its keys are read from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+  --fault "WHERE WHAT"    something goes wrong, e.g. "heroku.restore answer=503 times=2", or by method and path:
+                          "POST /client/v11/**/restores drop after"; may be given several times
+  --faults                lists every WHERE and WHAT
+  --seed N                decides which requests get a fault that has a chance (default 1)
 ]]
 
 local DAY = 24 * 3600
@@ -25,7 +31,24 @@ local function needed(name)
   return env.get(name) or fail.raise("PGO-USAGE", ("the variable %s is not set"):format(name))
 end
 
+local function fault_of(text)
+  local at, fault = fields.parse(text)
+  local ok, why = pcall(faults.check, at, fault)
+  if not ok then
+    fail.raise("PGO-USAGE", ("--fault %s: %s"):format(text, why.message), { detail = "see `pgorch sandbox --faults`" })
+  end
+  fault.at = at
+  return fault
+end
+
 local OPTIONS = {
+  ["--fault"] = function(options, value)
+    options.faults = options.faults or {}
+    table.insert(options.faults, fault_of(value))
+  end,
+  ["--seed"] = function(options, value)
+    options.seed = math.tointeger(tonumber(value)) or fail.raise("PGO-USAGE", "--seed must be a whole number")
+  end,
   ["--postgres"] = function(options, value) options.postgres = value end,
   ["--scale"] = function(options, value)
     local scale = tonumber(value)
@@ -87,7 +110,7 @@ local function show(world)
   for _, name in ipairs(names) do
     term.out(("export %s='%s'\n"):format(name, (world.env[name]:gsub("'", "'\\''"))))
   end
-  term.err "The sandbox runs until Ctrl-C.\n"
+  term.err(("The sandbox runs until Ctrl-C. What the stand-ins are asked: %s/requests.jsonl\n"):format(world.dir))
   local ok, why = pcall(task.sleep, 365 * DAY)
   if not ok and not task.cancelled(why) then error(why, 0) end
   return 0
@@ -104,7 +127,23 @@ function command.in_world(options, fn)
   return status
 end
 
+local function each_sorted(rows, line)
+  local names = {}
+  for name in pairs(rows) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do term.out(line(name, rows[name])) end
+end
+
+local function list_faults()
+  term.out "WHERE: a request, or something that a stand-in does\n"
+  each_sorted(faults.names, function(name, what) return ("  %-30s %s\n"):format(name, what) end)
+  term.out "\nWHAT: FIELD=VALUE, or just the FIELD where it says yes or no\n"
+  each_sorted(fields.known, function(name, row) return ("  %-12s %-8s %s\n"):format(name, row[1], row[2]) end)
+  return 0
+end
+
 function command.run(arguments)
+  if arguments[1] == "--faults" then return list_faults() end
   local options, words = command.parse(arguments)
   return command.in_world(options, function(world)
     if #words == 0 then return show(world) end

@@ -4,6 +4,7 @@
 local certificate = require "pgorch.sandbox.certificate"
 local binaries    = require "pgorch.sandbox.postgres.binaries"
 local env         = require "pgorch.env"
+local faults      = require "pgorch.sandbox.faults"
 local folder      = require "pgorch.sandbox.folder"
 local fs          = require "pgorch.fs"
 local native      = require "pgorch.native.host"
@@ -33,13 +34,16 @@ local PROVIDERS = { vultr = "api.vultr.com", linode = "api.linode.com" }
 local World = {}
 World.__index = World
 
---- Asks for a fault: world:fault { at = "heroku.restore", answer = 503, times = "always" }.
+--- Asks for a fault: world:fault { at = "heroku.restore", answer = 503, times = "always" }, or by method and path:
+--- world:fault { match = "POST /client/v11/**/restores", drop = true, after = true }. See faults/fields.lua.
+---@param fault table
+---@return string name of the file in world.dir/faults; removing that lifts the fault
 function World:fault(fault)
   local asked = {}
   for name, value in pairs(fault) do
     if name ~= "at" then asked[name] = value end
   end
-  require("pgorch.sandbox.faults").put(self, fault.at, asked)
+  return faults.put(self, fault.at, asked)
 end
 
 --- From now on every http.client in the world that asks for `host` asks the stand-in at `url`.
@@ -139,6 +143,7 @@ local function build(self, opts)
   for _, name in ipairs { "tls", "home", "faults" } do fs.mkdir(self.dir .. "/" .. name) end
   self.tls = certificate.make(self.dir .. "/tls")
   self.ca_pem = self.tls.ca_pem
+  for _, fault in ipairs(opts.faults or {}) do self:fault(fault) end
   start_clusters(self, opts)
   start_stand_ins(self, opts)
   self.env = variables(self)
@@ -147,14 +152,16 @@ end
 
 --- Starts a world. Its tasks run in `group`, which must not end before the world is closed.
 ---@param group table a task.group's
----@param opts? { source: table?, heroku: table?, s3: table?, vultr: table?, postgres: string?, env: table? }
+---@param opts? { source: table?, heroku: table?, s3: table?, vultr: table?, postgres: string?, env: table?,
+---  faults: table[]?, seed: integer? }
 ---  source {scale, sql}; heroku see heroku.start; s3 {url, access_key, secret_key} is a real one; postgres: a bin
---- folder
+---  folder; faults as for world:fault; seed of those with a chance
 ---@return pgorch.sandbox.World world <close>
 function sandbox.start(group, opts)
   pcall(folder.sweep)
-  local world = setmetatable({ dir = folder.make(), group = group, parts = {}, hosts = {} }, World)
-  local ok, why = pcall(build, world, opts or {})
+  opts = opts or {}
+  local world = setmetatable({ dir = folder.make(), group = group, parts = {}, hosts = {}, seed = opts.seed }, World)
+  local ok, why = pcall(build, world, opts)
   if ok then return world end
   world:close()
   error(why, 0)

@@ -1,0 +1,97 @@
+-- What a fault may hold, and how it is written in words: `--fault "heroku.restore answer=503 times=2"`.
+-- A field that nobody knows is an error: the fault would be waited for in vain.
+
+local fail = require "pgorch.error"
+local json = require "pgorch.json"
+
+local fields = {}
+
+--- Type of the value, and what it does.
+fields.known = {
+  match       = { "string", "METHOD PATH of the requests that get it; * is anything but a slash, ** anything" },
+  standin     = { "string", "with match: only requests to this stand-in (heroku, s3, vultr, ...)" },
+  answer      = { "number", "HTTP status to answer with, instead of doing the work" },
+  code        = { "string", "S3: the error code of the answer (SlowDown); Heroku: its id" },
+  message     = { "string", "the error's text" },
+  body        = { "any", "the answer's body: text, or an object that becomes JSON" },
+  headers     = { "table", "more headers of the answer" },
+  retry_after = { "number", "the answer's Retry-After, in seconds" },
+  drop        = { "boolean", "the connection is cut without an answer" },
+  after       = { "boolean", "the work is done, then its answer is lost: replaced by `answer`, or cut" },
+  cut_after   = { "number", "the answer is cut after that many bytes of its body" },
+  cut_request = { "number", "the connection is cut after that many bytes of the request's body; nothing is done" },
+  delay       = { "number", "seconds to wait first" },
+  hold        = { "number", "seconds to keep the answer back once the work is done" },
+  skew        = { "number", "seconds by which the stand-in's clock is wrong for this request" },
+  times       = { "count", "how many requests get it: a number (1 when missing) or `always`" },
+  skip        = { "number", "how many requests pass before the first one gets it" },
+  chance      = { "number", "0 to 1: how likely each request gets it (always, unless `times` ends it); see --seed" },
+}
+
+local function fits(kind, value)
+  if kind == "any" then return true end
+  if kind == "count" then return value == "always" or math.type(value) == "integer" and value > 0 end
+  return type(value) == kind
+end
+
+--- Raises for the first field that is unknown or of the wrong type.
+---@param fault table
+function fields.check(fault)
+  for name, value in pairs(fault) do
+    local known = fields.known[name]
+    if not known then fail.raise("PGO-INVALID", ("a fault has no field %s"):format(tostring(name))) end
+    if not fits(known[1], value) then
+      fail.raise("PGO-INVALID", ("a fault's %s cannot be %s"):format(name, json.encode(value)))
+    end
+  end
+end
+
+--- Splits at spaces; 'quotes' and "quotes" keep them.
+local function words(text)
+  local found, word, quote = {}, nil, nil
+  for char in text:gmatch(utf8.charpattern) do
+    if quote then
+      if char == quote then quote = nil else word = word .. char end
+    elseif char == "'" or char == '"' then
+      quote, word = char, word or ""
+    elseif char:find "%s" then
+      found[#found + 1], word = word, nil
+    else
+      word = (word or "") .. char
+    end
+  end
+  if quote then fail.raise("PGO-INVALID", ("a quote is not closed in the fault: %s"):format(text)) end
+  found[#found + 1] = word
+  return found
+end
+
+local function value_of(name, text)
+  local kind = fields.known[name] and fields.known[name][1]
+  if kind == "number" or kind == "count" then return math.tointeger(tonumber(text)) or tonumber(text) or text end
+  if kind == "boolean" then return text == "true" or text ~= "false" and text end
+  if kind == "table" or kind == "any" and text:find "^[%[{]" then
+    local ok, value = pcall(json.decode, text)
+    return ok and value or text
+  end
+  return text
+end
+
+--- Reads a fault in words: a place, or a method and a path, then FIELD=VALUE or just FIELD.
+---@param text string "s3.put_part answer=503 times=3", "POST /client/v11/**/restores drop after"
+---@return string|nil at a place; nil when the fault has a `match`
+---@return table fault
+function fields.parse(text)
+  local list, fault, at, first = words(text), {}, nil, 2
+  if list[2] and list[2]:find "^/" then
+    fault.match, first = list[1] .. " " .. list[2], 3
+  else
+    at = list[1]
+  end
+  for i = first, #list do
+    local name, value = list[i]:match "^([%a_]+)=(.*)$"
+    if name then fault[name] = value_of(name, value) else fault[list[i]] = true end
+  end
+  return at, fault
+end
+
+return fields
