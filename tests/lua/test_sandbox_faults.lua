@@ -62,7 +62,8 @@ describe("a fault file", function()
   end))
 
   it("is refused when a field or a value would do nothing", with_world(function(world)
-    for _, fault in ipairs { { anwser = 503 }, { answer = "503" }, { times = 0 }, { drop = 1 } } do
+    for _, fault in ipairs { { anwser = 503 }, { answer = "503" }, { answer = 503, times = 0 }, { drop = 1 },
+      { times = 2 } } do
       expect(function() faults.put(world, "s3.put_part", fault) end).raises "PGO-INVALID"
     end
     expect(function() faults.put(world, nil, { answer = 503 }) end).raises "PGO-INVALID"

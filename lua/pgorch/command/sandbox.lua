@@ -5,6 +5,7 @@ local env     = require "pgorch.env"
 local fail    = require "pgorch.error"
 local faults  = require "pgorch.sandbox.faults"
 local fields  = require "pgorch.sandbox.faults.fields"
+local fs      = require "pgorch.fs"
 local process = require "pgorch.process"
 local sandbox = require "pgorch.sandbox"
 local task    = require "pgorch.task"
@@ -55,7 +56,7 @@ local OPTIONS = {
     if not scale or scale <= 0 then fail.raise("PGO-USAGE", "--scale must be a number above 0") end
     options.source = { scale = scale }
   end,
-  ["--sql"] = function(options, value) options.source = { sql = require("pgorch.fs").read(value, 1 << 28) } end,
+  ["--sql"] = function(options, value) options.source = { sql = fs.read(value, 1 << 28) } end,
   ["--source-url-env"] = function(options, value) options.source = { url = needed(value) } end,
   ["--s3-endpoint"] = function(options, value)
     options.s3 = { url = value, access_key = needed "AWS_ACCESS_KEY_ID", secret_key = needed "AWS_SECRET_ACCESS_KEY",
@@ -103,14 +104,22 @@ function command.run_in(world, words, more)
   return result.code
 end
 
-local function show(world)
-  local names = {}
+local function exports(world)
+  local names, lines = {}, {}
   for name in pairs(world.env) do names[#names + 1] = name end
   table.sort(names)
-  for _, name in ipairs(names) do
-    term.out(("export %s='%s'\n"):format(name, (world.env[name]:gsub("'", "'\\''"))))
+  for i, name in ipairs(names) do
+    lines[i] = ("export %s='%s'\n"):format(name, (world.env[name]:gsub("'", "'\\''")))
   end
+  return table.concat(lines)
+end
+
+local function show(world)
+  local file = world.dir .. "/env"
+  fs.write(file, exports(world))
+  term.out(exports(world))
   term.err(("The sandbox runs until Ctrl-C. What the stand-ins are asked: %s/requests.jsonl\n"):format(world.dir))
+  term.err(("In another terminal:  . %s\n"):format(file))
   local ok, why = pcall(task.sleep, 365 * DAY)
   if not ok and not task.cancelled(why) then error(why, 0) end
   return 0

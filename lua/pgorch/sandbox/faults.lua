@@ -200,7 +200,7 @@ function faults.check(at, fault)
   if not at and not (fault.match and patterns(fault.match)) then
     fail.raise("PGO-INVALID", "a fault needs a place, or a match such as \"POST /apps/*/addons\"")
   end
-  fields.check(fault)
+  fields.check(fault, at)
 end
 
 --- Asks for a fault, as a test would by writing the file.

@@ -28,22 +28,29 @@ fields.known = {
   chance      = { "number", "0 to 1: how likely each request gets it (always, unless `times` ends it); see --seed" },
 }
 
+--- Fields that say when, not what.
+local WHEN = { match = true, standin = true, times = true, skip = true, chance = true }
+
 local function fits(kind, value)
   if kind == "any" then return true end
   if kind == "count" then return value == "always" or math.type(value) == "integer" and value > 0 end
   return type(value) == kind
 end
 
---- Raises for the first field that is unknown or of the wrong type.
+--- Raises for the first field that is unknown or of the wrong type, and when nothing would happen.
 ---@param fault table
-function fields.check(fault)
+---@param at string|nil the place: at a worker's, that there is a fault may be enough
+function fields.check(fault, at)
+  local what = at and at:find "^worker%."
   for name, value in pairs(fault) do
+    what = what or not WHEN[name]
     local known = fields.known[name]
     if not known then fail.raise("PGO-INVALID", ("a fault has no field %s"):format(tostring(name))) end
     if not fits(known[1], value) then
       fail.raise("PGO-INVALID", ("a fault's %s cannot be %s"):format(name, json.encode(value)))
     end
   end
+  if not what then fail.raise("PGO-INVALID", "the fault does not say what shall happen") end
 end
 
 --- Splits at spaces; 'quotes' and "quotes" keep them.
