@@ -8,6 +8,7 @@ local fields  = require "pgorch.sandbox.faults.fields"
 local fs      = require "pgorch.fs"
 local process = require "pgorch.process"
 local sandbox = require "pgorch.sandbox"
+local source  = require "pgorch.sandbox.source"
 local task    = require "pgorch.task"
 local term    = require "pgorch.term"
 
@@ -57,7 +58,12 @@ local OPTIONS = {
     options.source = { scale = scale }
   end,
   ["--sql"] = function(options, value) options.source = { sql = fs.read(value, 1 << 28) } end,
-  ["--source-url-env"] = function(options, value) options.source = { url = needed(value) } end,
+  ["--source-url-env"] = function(options, value)
+    options.source = { url = needed(value) }
+    if not pcall(source.from_url, options.source.url) then
+      fail.raise("PGO-USAGE", ("the variable %s is not postgres://USER:PASSWORD@HOST:PORT/DB"):format(value))
+    end
+  end,
   ["--s3-endpoint"] = function(options, value)
     options.s3 = { url = value, access_key = needed "AWS_ACCESS_KEY_ID", secret_key = needed "AWS_SECRET_ACCESS_KEY",
       region = env.get "AWS_DEFAULT_REGION" }
