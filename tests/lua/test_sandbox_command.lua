@@ -60,6 +60,15 @@ local function while_it_runs(fn, o)
   return fn(proc, dir, pid)
 end
 
+describe("the options of pgorch sandbox", function()
+  local function parsed(...) return (require("pgorch.command.sandbox").parse { ... }) end
+
+  it("about one side are kept beside each other", function()
+    expect(parsed("--scale", "0.5", "--source-postgres", "/a", "--target-postgres=/b", "--", "true")).same {
+      source = { scale = 0.5, postgres = "/a" }, target = { postgres = "/b" } }
+  end)
+end)
+
 describe("pgorch sandbox", function()
   it("gives COMMAND a world, passes its exit status on and takes all down", function()
     local folder <close> = temporary()

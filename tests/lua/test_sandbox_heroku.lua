@@ -65,7 +65,7 @@ end
 
 local function dump(world, path)
   local source = world.source
-  process.run { world.server.bin .. "/pg_dump", "-Fc", "-b", "--no-acl", "--no-owner", "-f", path, "-h", source.host,
+  process.run { world.server.client .. "/pg_dump", "-Fc", "-b", "--no-acl", "--no-owner", "-f", path, "-h", source.host,
     "-p",
     tostring(source.port), "-U", source.user, "-d", source.dbname,
     env = { PGPASSWORD = source.password, PGSSLMODE = "require" } }

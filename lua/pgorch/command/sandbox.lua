@@ -17,6 +17,8 @@ local command = { summary = "a local world of real PostgreSQL servers and stand-
 command.usage = [[pgorch sandbox [OPTION...] [-- COMMAND...]
 
   --postgres BINDIR       programs of the PostgreSQL server to run (also PGORCH_POSTGRES)
+  --source-postgres BINDIR, --target-postgres BINDIR
+                          another server for one side, to rehearse a move between versions
   --scale N               size of the sample data: 1 is about 100 MB (default 1)
   --sql FILE              a script to load in place of the sample data
   --source-url-env VAR    a real source: VAR holds its URL
@@ -43,6 +45,12 @@ local function fault_of(text)
   return fault
 end
 
+-- Each option changes one field: two options of the same part do not undo each other.
+local function put(options, part, field, value)
+  options[part] = options[part] or {}
+  options[part][field] = value
+end
+
 local OPTIONS = {
   ["--fault"] = function(options, value)
     options.faults = options.faults or {}
@@ -52,14 +60,16 @@ local OPTIONS = {
     options.seed = math.tointeger(tonumber(value)) or fail.raise("PGO-USAGE", "--seed must be a whole number")
   end,
   ["--postgres"] = function(options, value) options.postgres = value end,
+  ["--source-postgres"] = function(options, value) put(options, "source", "postgres", value) end,
+  ["--target-postgres"] = function(options, value) put(options, "target", "postgres", value) end,
   ["--scale"] = function(options, value)
     local scale = tonumber(value)
     if not scale or scale <= 0 then fail.raise("PGO-USAGE", "--scale must be a number above 0") end
-    options.source = { scale = scale }
+    put(options, "source", "scale", scale)
   end,
-  ["--sql"] = function(options, value) options.source = { sql = fs.read(value, 1 << 28) } end,
+  ["--sql"] = function(options, value) put(options, "source", "sql", fs.read(value, 1 << 28)) end,
   ["--source-url-env"] = function(options, value)
-    options.source = { url = needed(value) }
+    put(options, "source", "url", needed(value))
     if not pcall(source.from_url, options.source.url) then
       fail.raise("PGO-USAGE", ("the variable %s is not postgres://USER:PASSWORD@HOST:PORT/DB"):format(value))
     end

@@ -84,7 +84,7 @@ local function start_clusters(self, opts)
     add(self, self.source.cluster)
   end
   local function start_target()
-    self.target = target.start(self)
+    self.target = target.start(self, opts.target)
     add(self, self.target.cluster)
   end
   task.group(function(group)
@@ -139,7 +139,7 @@ local function variables(self)
 end
 
 local function build(self, opts)
-  self.server = binaries.find(opts.postgres)
+  self.server = binaries.find(opts.postgres or (opts.source or {}).postgres or (opts.target or {}).postgres)
   for _, name in ipairs { "tls", "home", "faults" } do fs.mkdir(self.dir .. "/" .. name) end
   self.tls = certificate.make(self.dir .. "/tls")
   self.ca_pem = self.tls.ca_pem
@@ -152,10 +152,10 @@ end
 
 --- Starts a world. Its tasks run in `group`, which must not end before the world is closed.
 ---@param group table a task.group's
----@param opts? { source: table?, heroku: table?, s3: table?, vultr: table?, postgres: string?, env: table?,
----  faults: table[]?, seed: integer? }
----  source {scale, sql}; heroku see heroku.start; s3 {url, access_key, secret_key} is a real one; postgres: a bin
----  folder; faults as for world:fault; seed of those with a chance
+---@param opts? { source: table?, target: table?, heroku: table?, s3: table?, vultr: table?, postgres: string?,
+---  env: table?, faults: table[]?, seed: integer? } source {scale, sql, postgres, host}; target {postgres, host};
+---  heroku see heroku.start; s3 {url, access_key, secret_key} is a real one; postgres: a server's bin folder; faults as
+---  for world:fault; seed of those with a chance
 ---@return pgorch.sandbox.World world <close>
 function sandbox.start(group, opts)
   pcall(folder.sweep)

@@ -5,6 +5,7 @@
 local fail     = require "pgorch.error"
 local fs       = require "pgorch.fs"
 local http     = require "pgorch.http"
+local loopback = require "pgorch.sandbox.loopback"
 local pg       = require "pgorch.pg"
 local process  = require "pgorch.process"
 local task     = require "pgorch.task"
@@ -22,7 +23,7 @@ hostssl all all ::1/128       scram-sha-256
 ]]
 
 local SETTINGS = {
-  listen_addresses = "127.0.0.1", unix_socket_permissions = "0700", password_encryption = "scram-sha-256",
+  unix_socket_permissions = "0700", password_encryption = "scram-sha-256",
   fsync = "off", full_page_writes = "off", synchronous_commit = "off", shared_buffers = "64MB", max_connections = "100",
   min_wal_size = "32MB", max_wal_size = "256MB", jit = "off", timezone = "UTC", log_timezone = "UTC", lc_messages = "C",
   logging_collector = "on", log_filename = "postgresql.log", log_file_mode = "0600",
@@ -34,7 +35,7 @@ local CLEAN = { PATH = "/usr/local/bin:/usr/bin:/bin", LANG = "C", LC_ALL = "C" 
 ---@class pgorch.sandbox.Cluster
 ---@field server pgorch.sandbox.Server
 ---@field dir string
----@field host string       "127.0.0.1"
+---@field host string       where its URLs lead: "127.0.0.1", or "::1"
 ---@field port integer
 ---@field socket string     folder of the Unix socket
 local Cluster = {}
@@ -51,7 +52,7 @@ end
 ---@param script string
 ---@param o { user: string?, dbname: string?, variables: table<string, any>? }
 function Cluster:psql(script, o)
-  local arguments = { self.server.bin .. "/psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-p",
+  local arguments = { self.server.client .. "/psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-p",
     tostring(self.port),
     "-U", o.user or SUPERUSER, "-d", o.dbname or "postgres" }
   for name, value in pairs(o.variables or {}) do
@@ -68,8 +69,8 @@ end
 ---@param dbname string
 ---@return string
 function Cluster:url(user, password, dbname)
-  return ("postgres://%s:%s@%s:%d/%s"):format(http.escape(user), http.escape(password), self.host, self.port,
-    http.escape(dbname))
+  return ("postgres://%s:%s@%s:%d/%s"):format(http.escape(user), http.escape(password), loopback.in_url(self.host),
+    self.port, http.escape(dbname))
 end
 
 --- Ends the server and waits for it. "INT" ends sessions and writes a checkpoint; "QUIT" (the default) just ends.
@@ -101,8 +102,7 @@ end
 ---@param data string
 function postgres.initdb(server, data)
   process.run { server.bin .. "/initdb", "-D", data, "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8",
-    "--no-sync", "--wal-segsize=4", "-A", "trust", "--no-instructions",
-    user = server.user, env = CLEAN, env_clear = true, cwd = "/" }
+    "--no-sync", "--wal-segsize=4", "-A", "trust", user = server.user, env = CLEAN, env_clear = true, cwd = "/" }
 end
 
 --- Makes the folder of a cluster, ready for a data directory in it.
@@ -121,19 +121,12 @@ function postgres.prepare(server, dir, tls)
   put(server, dir .. "/server.key", fs.read(tls.key))
 end
 
---- A port that is free now. Somebody may take it before the server does: the caller tries again.
-local function free_port()
-  local listener = http.serve({ host = "127.0.0.1", port = 0 }, function() return { status = 503 } end)
-  local port = listener.port
-  listener:close()
-  return port
-end
-
 local function spawn(self, settings)
   local arguments = { self.server.bin .. "/postgres", "-D", self.dir .. "/data", "-p", tostring(self.port), "-k",
     self.socket }
   local all = { hba_file = self.dir .. "/pg_hba.conf", log_directory = self.dir .. "/log", ssl = "on",
-    ssl_cert_file = self.dir .. "/server.crt", ssl_key_file = self.dir .. "/server.key" }
+    ssl_cert_file = self.dir .. "/server.crt", ssl_key_file = self.dir .. "/server.key",
+    listen_addresses = table.concat(loopback.addresses(), ",") }
   for name, value in pairs(SETTINGS) do all[name] = value end
   for name, value in pairs(settings or {}) do all[name] = value end
   for name, value in pairs(all) do
@@ -145,11 +138,21 @@ local function spawn(self, settings)
   return process.spawn(arguments)
 end
 
+--- What is in the server's log file, from `position` on.
+local function logged(self, position)
+  local ok, text = pcall(fs.read, self.dir .. "/log/postgresql.log")
+  return ok and text:sub(position + 1) or ""
+end
+
 --- What the server said before it ended: on stderr until its log file is open, then there.
 local function last_words(self)
   local ok, text = pcall(function() return self.proc.stderr:read_all(1 << 16) end)
-  local logged, more = pcall(fs.read, self.dir .. "/log/postgresql.log")
-  return (ok and text or "") .. (logged and more or "")
+  return (ok and text or "") .. logged(self, self.log_begin)
+end
+
+--- True when another program has its port. On one address of two that is no reason for a server to end.
+local function lacks_its_port(said)
+  return said:find("could not bind", 1, true) ~= nil
 end
 
 --- True once it answers, false when it ended instead.
@@ -168,23 +171,34 @@ local function answers(self)
   return false
 end
 
+--- One attempt. A server that cannot be used is ended, and what it said is returned in its place.
+---@return pgorch.sandbox.Cluster|nil
+---@return string said
+local function attempt(server, dir, settings, host)
+  local cluster = setmetatable({ server = server, dir = dir, host = host, port = loopback.free_port(),
+    socket = dir .. "/run" }, Cluster)
+  cluster.log_begin = #logged(cluster, 0)
+  cluster.proc = spawn(cluster, settings)
+  local ok, ready = pcall(answers, cluster)
+  local said = ok and (ready and logged or last_words)(cluster, cluster.log_begin) or ""
+  if ok and ready and not lacks_its_port(said) then return cluster, said end
+  cluster:close()
+  if not ok then error(ready, 0) end
+  return nil, said
+end
+
 --- Starts the server on a data directory that is in `dir` as "data".
 ---@param server pgorch.sandbox.Server
 ---@param dir string as prepared
----@param settings? table<string, string>
+---@param o? { settings: table<string, string>?, host: string? } host: where its URLs lead, "127.0.0.1" by default
 ---@return pgorch.sandbox.Cluster cluster <close>
-function postgres.start(server, dir, settings)
-  local said
+function postgres.start(server, dir, o)
+  o = o or {}
+  local cluster, said
   for _ = 1, 3 do
-    local cluster = setmetatable({ server = server, dir = dir, host = "127.0.0.1", port = free_port(),
-      socket = dir .. "/run" }, Cluster)
-    cluster.proc = spawn(cluster, settings)
-    local ok, ready = pcall(answers, cluster)
-    if ok and ready then return cluster end
-    if ok then said = last_words(cluster) end
-    cluster:close()
-    if not ok then error(ready, 0) end
-    if not said:find("could not bind", 1, true) then break end
+    cluster, said = attempt(server, dir, o.settings, o.host or "127.0.0.1")
+    if cluster then return cluster end
+    if not lacks_its_port(said) then break end
   end
   fail.raise("PGO-SANDBOX", "a PostgreSQL server of the sandbox does not start", { detail = said })
 end

@@ -4,6 +4,7 @@
 local crypto    = require "pgorch.crypto"
 local fail      = require "pgorch.error"
 local pg        = require "pgorch.pg"
+local binaries  = require "pgorch.sandbox.postgres.binaries"
 local postgres  = require "pgorch.sandbox.postgres"
 local resource  = require "pgorch.native.resource"
 local template  = require "pgorch.sandbox.postgres.template"
@@ -19,12 +20,12 @@ local function script(name)
   return assert(resource.read("pgorch/sandbox/" .. name), name)
 end
 
-local function load(server, dir, o, sample)
+local function load(server, dir, o)
   postgres.initdb(server, dir .. "/data")
-  local cluster <close> = postgres.start(server, dir, LOADING)
+  local cluster <close> = postgres.start(server, dir, { settings = LOADING })
   cluster:psql(script "source_roles.sql", {})
-  cluster:psql(sample, { user = source.ADMIN, dbname = source.DBNAME, variables = { scale = o.scale } })
-  if not o.sql then cluster:psql(script "source_extras.sql", { dbname = source.DBNAME }) end
+  cluster:psql(o.sample, { user = source.ADMIN, dbname = source.DBNAME, variables = { scale = o.scale } })
+  if o.extras then cluster:psql(script "source_extras.sql", { dbname = source.DBNAME }) end
   cluster:close "INT"
 end
 
@@ -35,18 +36,21 @@ end
 
 --- Starts the cluster.
 ---@param world table {dir, server, tls}
----@param o? { scale: number?, sql: string? } sql: a script (text) to load in place of the sample
+---@param o? { scale: number?, sql: string?, postgres: string?, host: string? } sql: a script (text) to load in place of
+--- the sample; postgres: the bin folder of another server than the world's; host: "::1" in the place of "127.0.0.1"
 ---@return table source {cluster, host, port, user, password, dbname, url, ca_pem, ca_file, version}
 function source.start(world, o)
-  o = { scale = o and o.scale or 1, sql = o and o.sql }
-  local server, dir = world.server, world.dir .. "/source"
+  o = o or {}
+  local scale, dir = o.scale or 1, world.dir .. "/source"
+  local server = o.postgres and binaries.find(o.postgres, "--source-postgres") or world.server
   local sample = o.sql or script "sample.sql"
   postgres.prepare(server, dir, world.tls)
-  local identity = { server.version, server.user or "self", tostring(o.scale), script "source_roles.sql",
+  local identity = { server.version, server.user or "self", tostring(scale), script "source_roles.sql",
     script "source_extras.sql", sample }
-  template.provide({ kind = o.sql and "source-custom" or ("source-%s"):format(o.scale), identity = identity },
-    dir .. "/data", function() load(server, dir, o, sample) end)
-  local cluster = postgres.start(server, dir)
+  local kind = ("source-%d-%s"):format(server.major, o.sql and "custom" or scale)
+  template.provide({ kind = kind, identity = identity }, dir .. "/data",
+    function() load(server, dir, { scale = scale, sample = sample, extras = not o.sql }) end)
+  local cluster = postgres.start(server, dir, { host = o.host })
   local made = { cluster = cluster, host = cluster.host, port = cluster.port, user = source.ADMIN,
     password = new_password(),
     dbname = source.DBNAME, ca_pem = world.tls.ca_pem, ca_file = world.tls.ca_file, version = server.major }

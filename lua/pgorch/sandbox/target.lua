@@ -4,6 +4,7 @@
 local crypto   = require "pgorch.crypto"
 local fs       = require "pgorch.fs"
 local pg       = require "pgorch.pg"
+local binaries = require "pgorch.sandbox.postgres.binaries"
 local postgres = require "pgorch.sandbox.postgres"
 local resource = require "pgorch.native.resource"
 local template = require "pgorch.sandbox.postgres.template"
@@ -140,17 +141,28 @@ function Target:facts(database)
   end)
 end
 
+--- The library that Heroku has in every server, if this installation comes with it: where Debian has it, or npm.
+local function preload(server)
+  for _, folder in ipairs { "/../lib/", "/../lib/postgresql/" } do
+    if fs.exists(server.bin .. folder .. "pg_stat_statements.so") then return "pg_stat_statements" end
+  end
+  return ""
+end
+
 --- Starts the cluster, without any database of a user.
 ---@param world table {dir, server, tls}
+---@param o? { postgres: string?, host: string? } postgres: the bin folder of another server than the world's;
+--- host: "::1" in the place of "127.0.0.1"
 ---@return pgorch.sandbox.Target
-function target.start(world)
-  local server, dir = world.server, world.dir .. "/target"
+function target.start(world, o)
+  o = o or {}
+  local dir = world.dir .. "/target"
+  local server = o.postgres and binaries.find(o.postgres, "--target-postgres") or world.server
   postgres.prepare(server, dir, world.tls)
-  template.provide({ kind = "target", identity = { server.version, server.user or "self" } }, dir .. "/data",
-    function() postgres.initdb(server, dir .. "/data") end)
-  -- As Heroku has it, if this installation comes with it.
-  local preload = fs.exists(server.bin .. "/../lib/pg_stat_statements.so") and "pg_stat_statements" or ""
-  local cluster = postgres.start(server, dir, { shared_preload_libraries = preload, max_connections = "200" })
+  template.provide({ kind = ("target-%d"):format(server.major), identity = { server.version, server.user or "self" } },
+    dir .. "/data", function() postgres.initdb(server, dir .. "/data") end)
+  local cluster = postgres.start(server, dir, { host = o.host,
+    settings = { shared_preload_libraries = preload(server), max_connections = "200" } })
   return setmetatable({ cluster = cluster, server = server }, Target)
 end
 

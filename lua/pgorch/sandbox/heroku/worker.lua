@@ -50,7 +50,7 @@ local function run_logged(transfer, arguments)
 end
 
 local function dump(server, transfer)
-  local result = run_logged(transfer, { server.target.server.bin .. "/pg_dump", "-Fc", "--no-acl", "--no-owner",
+  local result = run_logged(transfer, { server.target.server.client .. "/pg_dump", "-Fc", "--no-acl", "--no-owner",
     "--quote-all-identifiers", "--verbose", "-f", transfer.file, env = client_env(server, transfer.from_url) })
   if result.code ~= 0 then error(("pg_dump ended with %s"):format(result.signal or result.code), 0) end
   transfer.processed_bytes = fs.stat(transfer.file).size
@@ -58,7 +58,7 @@ end
 
 --- Extensions of the archive that only a superuser can create: Heroku creates what it allows on the user's behalf.
 local function privileged_extensions(server, transfer)
-  local listed = process.run { server.target.server.bin .. "/pg_restore", "-l", transfer.file, check = false,
+  local listed = process.run { server.target.server.client .. "/pg_restore", "-l", transfer.file, check = false,
     limit = 64 << 20 }
   local names = {}
   for name in listed.stdout:gmatch "\n%d+; %d+ %d+ EXTENSION %S+ (%S+)" do
@@ -93,7 +93,7 @@ local function restore(server, transfer)
   server.target:reset(database)
   server.target:create_extensions(database, transfer.extensions)
   server.target:create_extensions(database, privileged_extensions(server, transfer))
-  local result = run_logged(transfer, { server.target.server.bin .. "/pg_restore", "--verbose", "--no-acl",
+  local result = run_logged(transfer, { server.target.server.client .. "/pg_restore", "--verbose", "--no-acl",
     "--no-owner",
     "-d", database.dbname, transfer.file, env = client_env(server, database.url) })
   if result.signal then error(("pg_restore was ended by SIG%s"):format(result.signal), 0) end

