@@ -67,6 +67,18 @@ function M.installed()
   return list
 end
 
+-- The server's version, what is here, and what to do: all that the reader needs.
+local function refuse(source_major, target_major, list)
+  local names = {}
+  for i, each in ipairs(list) do names[i] = ("%s (%s)"):format(each.version, each.pg_dump) end
+  local has = #names > 0 and "installed here: " .. table.concat(names, ", ") or "no pg_dump is installed here"
+  local range = not target_major and ("%d or newer"):format(source_major)
+    or target_major == source_major and tostring(source_major) or ("%d to %d"):format(source_major, target_major)
+  fail.raise("PGO-PG-VERSION", ("the source is PostgreSQL %d: a pg_dump of %s is needed"):format(source_major, range), {
+    detail = ("%s\ninstall it, on Debian with: apt-get install postgresql-client-%d"):format(has, source_major)
+      .. "\n(from PostgreSQL's own packages, where the distribution has none), or name one in PGORCH_PG_DUMP" })
+end
+
 ---The pg_dump to use: of the source's major if there is one, else the next newer one that is not past the target.
 ---@param source_major integer
 ---@param target_major integer|nil   nil: not known yet
@@ -76,16 +88,10 @@ function M.choose(source_major, target_major, list)
   list = list or M.installed()
   -- A target that is older than the source is a finding of its own: no pg_dump would mend it.
   if target_major and target_major < source_major then target_major = nil end
-  local names = {}
   for _, each in ipairs(list) do
-    names[#names + 1] = tostring(each.major)
     if each.major >= source_major and each.major <= (target_major or 999) then return each end
   end
-  local has = #names > 0 and "installed here: " .. table.concat(names, ", ") or "no pg_dump is installed here"
-  local range = target_major and target_major ~= source_major
-    and ("%d to %d"):format(source_major, target_major) or tostring(source_major)
-  fail.raise("PGO-PG-VERSION", ("a pg_dump of PostgreSQL %s is needed"):format(range), {
-    detail = ("%s\ninstall it, on Debian with: apt-get install postgresql-client-%d"):format(has, source_major) })
+  refuse(source_major, target_major, list)
 end
 
 ---Arguments of a dump that Heroku can restore: no owners, grants, publications, labels or tablespaces of the source.

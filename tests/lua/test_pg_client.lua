@@ -22,7 +22,8 @@ describe("pg_client.choose", function()
 
   it("refuses a source that is newer than every pg_dump here, and says what to install", function()
     local err = expect(function() pg_client.choose(17, nil, installed(15, 16)) end):raises "PGO-PG-VERSION"
-    expect(err.detail).has "installed here: 15, 16"
+    expect(err.message).has "the source is PostgreSQL 17: a pg_dump of 17 or newer is needed"
+    expect(err.detail).has "installed here: 15.1 (pg_dump15), 16.1 (pg_dump16)"
     expect(err.detail).has "postgresql-client-17"
   end)
 

@@ -1,5 +1,6 @@
 -- Every schema object that a dump carries, named, with what about it must hold on both sides. None that an extension owns.
 -- Left out because the dump leaves it out: publications, subscriptions, event triggers, owners and grants.
+-- Left out because majors differ in it: what a partition has from its parent, and what a type makes for itself.
 with user_schema as (
   select oid, nspname from pg_namespace
   where nspname not like 'pg\_%' and nspname not in ('information_schema', 'heroku_ext')
@@ -36,6 +37,7 @@ from pg_constraint k
 join pg_class c on c.oid = k.conrelid
 join user_schema s on s.oid = c.relnamespace
 where k.contype in ('p', 'u', 'f', 'c', 'x', 't')
+  and not (k.contype = 'f' and k.conparentid <> 0)             -- named anew when the partition is attached
   and not exists (select from owned o where o.classid = 'pg_class'::regclass and o.objid = c.oid)
 union all
 select 'trigger', format('%I.%I %I', s.nspname, c.relname, t.tgname),
@@ -43,7 +45,9 @@ select 'trigger', format('%I.%I %I', s.nspname, c.relname, t.tgname),
 from pg_trigger t
 join pg_class c on c.oid = t.tgrelid
 join user_schema s on s.oid = c.relnamespace
-where not t.tgisinternal
+left join pg_trigger parent on parent.oid = t.tgparentid
+where case when t.tgparentid = 0 then not t.tgisinternal       -- internal on a partition until 14, not since 15
+           else t.tgenabled <> parent.tgenabled and t.tgname !~ '^RI_ConstraintTrigger_' end
   and not exists (select from owned o where o.classid = 'pg_class'::regclass and o.objid = c.oid)
 union all
 select 'policy', format('%I.%I %I', s.nspname, c.relname, p.polname), ''
@@ -60,10 +64,12 @@ where r.rulename <> '_RETURN'
 union all
 select case p.prokind when 'a' then 'aggregate' when 'p' then 'procedure' when 'w' then 'window function'
                       else 'function' end,
-       format('%I.%I(%s)', s.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), ''
+       format('%I.%I(%s)', s.nspname, p.proname,               -- since 14 a procedure's arguments begin with IN
+              regexp_replace(pg_get_function_identity_arguments(p.oid), '(^|, )IN ', '\1', 'g')), ''
 from pg_proc p
 join user_schema s on s.oid = p.pronamespace
-where not exists (select from owned o where o.classid = 'pg_proc'::regclass and o.objid = p.oid)
+where not exists (select from pg_depend d                       -- a range's constructors: since 14 also multirange's
+                  where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype in ('e', 'i'))
 union all
 select case t.typtype when 'e' then 'enum' when 'd' then 'domain' else 'range' end,
        format('%I.%I', s.nspname, t.typname),
@@ -101,7 +107,7 @@ select 'identity column', format('%I.%I.%I', s.nspname, c.relname, a.attname),
 from pg_attribute a
 join pg_class c on c.oid = a.attrelid
 join user_schema s on s.oid = c.relnamespace
-where a.attidentity <> '' and not a.attisdropped
+where a.attidentity <> '' and not a.attisdropped and not c.relispartition   -- since 17 a partition has it too
 union all
 select 'statistics', format('%I.%I', s.nspname, x.stxname), ''
 from pg_statistic_ext x
