@@ -3,6 +3,7 @@
 -- Reads only. Transactions that write take xids, which the whole server shares; sequences move without one.
 
 local source = require "pgorch.source"
+local task   = require "pgorch.task"
 local verify = require "pgorch.verify"
 
 local M = {}
@@ -16,9 +17,15 @@ local M = {}
 ---@field sequences table<string, string>
 ---@field catalog string        digest of the schema's own rows
 
----Where the source stands now. Called inside the snapshot's transaction, so that it describes the dump.
+-- Until 14 a process of its own counts rows, and a session reads its file, which may be 0.5 s old: what was written
+-- just now is not in it yet. Since 15 a session that has ended has counted.
+local COUNTED_SINCE, FILE_AGE = 150000, 1
+
+---Where the source stands now. For a dump: called just before the snapshot is taken. What is written between the two is
+---in the dump and counted as written, which is told for nothing; the other way round it would be lost.
 ---@return pgorch.Mark
 function M.mark(conn)
+  if conn.server_version < COUNTED_SINCE then task.sleep(FILE_AGE) end
   local mark = conn:row(source.sql "snapshot")
   mark.written, mark.files = {}, {}
   for _, row in ipairs(conn:query(source.sql "tuple_stats")) do
@@ -74,13 +81,15 @@ function M.judge(before, now, strangers)
   return { answer = "quiet", names = {}, why = "transactions elsewhere on the server; nothing in this database moved" }
 end
 
----Asks the source now.
+---Asks the source now. Sessions are counted before the mark as well as after: one that ends between the two may have
+---written rows that are not in the mark's counters yet.
 ---@param from pgorch.Source
 ---@param before pgorch.Mark
 function M.ask(from, before)
   local conn <close> = from:connect()
+  local strangers = #conn:query(source.sql "sessions")
   local now = M.mark(conn)
-  return M.judge(before, now, #conn:query(source.sql "sessions"))
+  return M.judge(before, now, math.max(strangers, #conn:query(source.sql "sessions")))
 end
 
 return M

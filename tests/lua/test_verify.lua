@@ -106,3 +106,30 @@ describe("detector.judge", function()
     expect(asked(function(m) m.xmax, m.stats_reset = "109", "now" end)).is "unclear "
   end)
 end)
+
+-- A connection of version 15 in whose database nothing is, seen by `sessions` others at each look.
+local function connection(sessions)
+  local facts = mark()
+  return setmetatable({
+    server_version = 150000,
+    row = function() return { xmax = "109", server_start = facts.server_start, stats_reset = facts.stats_reset } end,
+    value = function() return facts.catalog end,
+    query = function(_, sql)
+      if not sql:find("Sessions of others", 1, true) then return {} end
+      return table.remove(sessions, 1) > 0 and { {} } or {}
+    end,
+  }, { __close = function() end })
+end
+
+describe("detector.ask", function()
+  local before = mark(function(m) m.written, m.files, m.sequences = {}, {}, {} end)
+
+  it("is unclear when a session ended while it was asked: what it wrote may not be counted yet", function()
+    local from = { connect = function() return connection { 1, 0 } end }
+    expect(detector.ask(from, before).answer).is "unclear"
+    from = { connect = function() return connection { 0, 1 } end }
+    expect(detector.ask(from, before).answer).is "unclear"
+    from = { connect = function() return connection { 0, 0 } end }
+    expect(detector.ask(from, before).answer).is "quiet"
+  end)
+end)

@@ -31,6 +31,14 @@ local function check_versions(ctx, found, facts)
   end
 end
 
+local function check_gone(ctx, found, facts, conn)
+  local rows = conn:query(source.sql "gone")
+  if #rows == 0 or tonumber(ctx.params.version) == facts.major then return end
+  found:fail("PGO-PG-VERSION", ("%d objects that newer majors than %d cannot have"):format(#rows, facts.major),
+    { detail = names_of(rows, function(r) return r.kind .. " " .. r.name end),
+      cure = "drop or rewrite them on the source" })
+end
+
 local function check_size(ctx, found, facts)
   if facts.tables == 0 and not ctx.params.allow_empty then
     found:fail("PGO-EMPTY-SOURCE", ("%s has no tables"):format(facts.name))
@@ -136,6 +144,7 @@ function M.check(ctx, found)
   local conn <close> = ctx.source:connect()
   local facts = M.facts(conn)
   check_versions(ctx, found, facts)
+  check_gone(ctx, found, facts, conn)
   check_size(ctx, found, facts)
   check_server(ctx, found, facts, conn)
   check_readable(found, conn)

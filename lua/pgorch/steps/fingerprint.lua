@@ -1,4 +1,4 @@
--- Takes the snapshot that the dump, the counts and the checksums all read in, and marks where the source stands in it.
+-- Marks where the source stands, then takes the snapshot that the dump, the counts and the checksums all read in.
 -- The connection that holds the snapshot lives as long as the run's process; after a resume there is none.
 
 local recipe   = require "pgorch.recipe"
@@ -8,9 +8,9 @@ local detector = require "pgorch.detector"
 local function run(ctx)
   local conn = ctx.source:connect()
   ctx:keep("snapshot", conn)
+  local mark = detector.mark(conn)
   conn:exec "begin isolation level repeatable read read only"
   local snapshot = conn:value "select pg_export_snapshot()"
-  local mark = detector.mark(conn)
   return { snapshot = snapshot, mark = mark, taken = clock.iso() }
 end
 
