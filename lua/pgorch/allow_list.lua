@@ -35,7 +35,7 @@ end
 ---@return string
 function M.address(ctx, source)
   if ctx.params.from_ip then return ctx.params.from_ip end
-  if poll.is_loopback(source.host) then return "127.0.0.1" end
+  if poll.is_loopback(source.host) then return source.host == "::1" and "::1" or "127.0.0.1" end
   local reply = http.request { method = "GET", url = env.get("PGORCH_ECHO_URL") or ECHO_URL, timeout = 15,
                                retry = "polite" }
   local address = reply.body:match("^%s*([%x.:]+)%s*$")

@@ -19,13 +19,13 @@ local INTERVAL = {
   watch = 15,         -- sessions on the source after the cut-over
 }
 
----Whether a HEROKU_HOST value names this machine.
+---Whether a host, a host:port or a URL names this machine. A bare IPv6 address has no port.
 ---@param host string|nil
 ---@return boolean
 function poll.is_loopback(host)
   if not host then return false end
   local name = host:gsub("^%a[%w+.-]*://", ""):gsub("/.*$", "")
-  name = name:match("^%[([^%]]*)%]") or name:gsub(":%d+$", "")
+  name = name:match("^%[([^%]]*)%]") or name:match("^([^:]*):%d+$") or name
   return name == "localhost" or name == "::1" or name:match("^127%.%d+%.%d+%.%d+$") ~= nil
 end
 

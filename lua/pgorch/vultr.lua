@@ -260,7 +260,7 @@ function Client:object_storage(label)
   end
   local host = found.s3_hostname
   local endpoint = host:match("^https?://") and host
-    or ((host:match("^127%.") or host:match("^localhost")) and "http://" or "https://") .. host
+    or (poll.is_loopback(host) and "http://" or "https://") .. host
   local client = s3.client { endpoint = endpoint, region = "us-east-1", access_key = found.s3_access_key,
                              secret_key = found.s3_secret_key }
   return setmetatable({ id = found.id, label = found.label, region = found.region, endpoint = endpoint, s3 = client },

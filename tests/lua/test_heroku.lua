@@ -62,10 +62,12 @@ end)
 
 describe("poll", function()
   it("knows this machine by name and number", function()
-    for _, host in ipairs { "localhost", "http://localhost:80", "127.0.0.1:8080", "http://127.1.2.3/", "[::1]:9" } do
+    for _, host in ipairs { "localhost", "http://localhost:80", "127.0.0.1:8080", "http://127.1.2.3/", "[::1]:9",
+      "::1", "http://[::1]/" } do
       expect(poll.is_loopback(host)).is(true)
     end
-    for _, host in ipairs { "api.heroku.com", "127.0.0.1.example.com", "localhost.example.com", "10.0.0.1" } do
+    for _, host in ipairs { "api.heroku.com", "127.0.0.1.example.com", "localhost.example.com", "10.0.0.1",
+      "::2", "fe80::1", "[2001:db8::1]:9" } do
       expect(poll.is_loopback(host)).is(false)
     end
   end)

@@ -154,7 +154,7 @@ describe("pg with TLS", function()
       expect(vars.PGSSLMODE).is "verify-full"
       expect(secret.is(vars.PGPASSWORD)).is(true)
       expect(fs.stat(vars.PGSSLROOTCERT).mode).is(0600)
-      local r = process.run { server.bin .. "/psql", "-XAtc",
+      local r = process.run { server.client .. "/psql", "-XAtc",
         "select ssl from pg_stat_ssl where pid = pg_backend_pid()", env = vars }
       expect(r.stdout).is "t\n"
     end)

@@ -1,10 +1,11 @@
 -- A throwaway PostgreSQL server for tests: `local server <close> = postgres.start { tls = true }`. It listens on
--- 127.0.0.1 at a free port and on a socket in its own folder, and takes its data with it when it goes.
+-- 127.0.0.1 and ::1 at a free port and on a socket in its own folder, and takes its data with it when it goes.
 -- The programs, and the user to run as, are those that the sandbox finds.
 
 local binaries = require "pgorch.sandbox.postgres.binaries"
 local fail = require "pgorch.error"
 local fs = require "pgorch.fs"
+local loopback = require "pgorch.sandbox.loopback"
 local pg = require "pgorch.pg"
 local process = require "pgorch.process"
 local task = require "pgorch.task"
@@ -18,7 +19,8 @@ local postgres = {}
 ---@field dir string        data, socket, and with tls ca.pem (also for `localhost`)
 ---@field user string
 ---@field password string
----@field bin string        the folder of initdb, psql, pg_dump
+---@field bin string        the folder of initdb and postgres
+---@field client string     the folder of psql and pg_dump
 ---@field ca_pem? string    with tls
 local Server = {}
 Server.__index = Server
@@ -34,7 +36,7 @@ local function tool(server, ...)
   process.run { user = server.owner, cwd = server.dir, timeout = 60, ... }
 end
 
--- A CA of its own, and a certificate of it for localhost and 127.0.0.1.
+-- A CA of its own, and a certificate of it for localhost, 127.0.0.1 and ::1.
 local function make_certificates(server)
   local dir = server.dir
   local function openssl(...)
@@ -45,7 +47,7 @@ local function make_certificates(server)
   end
   openssl("-subj", "/CN=test CA", "-keyout", "ca.key", "-out", "ca.pem")
   openssl("-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.crt", "-CA", "ca.pem",
-    "-CAkey", "ca.key", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    "-CAkey", "ca.key", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1",
     "-addext", "basicConstraints=CA:FALSE")
   server.ca_pem = fs.read(dir .. "/ca.pem")
 end
@@ -72,9 +74,10 @@ end
 
 -- Another program may have the port: then the next one is tried.
 local function launch(server)
-  server.port = math.random(20000, 59999)
+  server.port = loopback.free_port()
   server.process = process.spawn {
-    server.bin .. "/postgres", "-D", server.data, "-p", server.port, "-c", "listen_addresses=127.0.0.1",
+    server.bin .. "/postgres", "-D", server.data, "-p", server.port, "-c",
+    "listen_addresses=" .. table.concat(loopback.addresses(), ","),
     user = server.owner, cwd = server.dir, stdout = "null", death_signal = "QUIT",
   }
   for _ = 1, 600 do
@@ -96,6 +99,7 @@ function postgres.start(options)
   local found = binaries.find()
   local server = setmetatable({
     host = "127.0.0.1", user = "postgres", password = options.password or "correct horse", bin = found.bin,
+    client = found.client,
     dir = fs.mkdtemp "pgorch-pg-", owner = found.user,
   }, Server)
   server.data = server.dir .. "/data"
@@ -128,6 +132,37 @@ end
 
 ---@return pgorch.Connection
 function Server:connect(opts) return pg.connect(self.uri, opts) end
+
+local function by_socket(server) return pg.connect(server:table { host = server.dir }) end
+
+---Changes server settings, and shows what is in server.crt and server.key from now on.
+---@param settings? table<string, string>
+function Server:reload(settings)
+  local before
+  do
+    local conn <close> = by_socket(self)
+    for name, value in pairs(settings or {}) do
+      conn:exec(("alter system set %s = %s"):format(pg.ident(name), pg.literal(value)))
+    end
+    before = conn:value "select pg_conf_load_time()::text"
+    conn:exec "select pg_reload_conf()"
+  end
+  for _ = 1, 500 do -- the postmaster answers a signal in its own time
+    local conn <close> = by_socket(self)
+    if conn:value "select pg_conf_load_time()::text" ~= before then return end
+    task.sleep(0.01)
+  end
+  fail.raise("PGO-SANDBOX", "the test server does not reload its settings")
+end
+
+---Shows another certificate from now on.
+---@param certificate string PEM
+---@param key string PEM
+function Server:present(certificate, key)
+  put(self, "server.crt", certificate)
+  fs.chmod(put(self, "server.key", key), 0600) -- it refuses others
+  self:reload()
+end
 
 ---Stops the server at once and removes its folder.
 function Server:close()

@@ -1,4 +1,4 @@
--- A certificate authority for one world, and a server certificate for 127.0.0.1 and localhost signed by it.
+-- A certificate authority for one world, and a server certificate for 127.0.0.1, ::1 and localhost signed by it.
 -- Made by openssl(1), valid for a month. The authority's key is thrown away once it has signed.
 
 local fs      = require "pgorch.fs"
@@ -21,7 +21,7 @@ subjectKeyIdentifier = hash
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth
-subjectAltName = IP:127.0.0.1, DNS:localhost
+subjectAltName = IP:127.0.0.1, IP:::1, DNS:localhost
 ]]
 
 --- Makes ca.pem, server.crt and server.key in a folder that exists.

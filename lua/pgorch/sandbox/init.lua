@@ -129,7 +129,7 @@ local function variables(self)
     HEROKU_API_KEY = self.heroku.token, DISABLE_TELEMETRY = "true", HEROKU_SKIP_NEW_VERSION_CHECK = "true",
     AWS_ENDPOINT_URL = self.s3.url, AWS_ACCESS_KEY_ID = self.s3.access_key, AWS_SECRET_ACCESS_KEY = self.s3.secret_key,
     AWS_DEFAULT_REGION = self.s3.region or "us-east-1", AWS_EC2_METADATA_DISABLED = "true",
-    NO_PROXY = "127.0.0.1,localhost", no_proxy = "127.0.0.1,localhost",
+    NO_PROXY = "127.0.0.1,localhost,::1", no_proxy = "127.0.0.1,localhost,::1",
     HOME = home, XDG_CONFIG_HOME = home .. "/.config", XDG_DATA_HOME = home .. "/.local/share",
     XDG_CACHE_HOME = home .. "/.cache", XDG_STATE_HOME = home .. "/.local/state",
   }
