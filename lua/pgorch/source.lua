@@ -3,7 +3,9 @@
 -- Never drops or changes data; the only thing it writes is the database's default_transaction_read_only.
 
 local clock    = require "pgorch.clock"
+local env      = require "pgorch.env"
 local fail     = require "pgorch.error"
+local fs       = require "pgorch.fs"
 local pg       = require "pgorch.pg"
 local resource = require "pgorch.resource"
 local secret   = require "pgorch.secret"
@@ -37,7 +39,14 @@ function M.new(shape)
   return setmetatable(shape, Source)
 end
 
----A source given as postgres://user:password@host:port/dbname (a secret, from SOURCE_DATABASE_URL).
+-- Read here, because pg_dump gets another environment than this process has: both verify with the same CA.
+local function authority(parts)
+  local path = parts.sslrootcert or env.get "PGSSLROOTCERT"
+  return path and path ~= "" and fs.read(path) or nil
+end
+
+---A source given as postgres://user:password@host:port/dbname (a secret, from SOURCE_DATABASE_URL). Its certificate is
+---verified with `ca_pem`, or with the file that the URL's sslrootcert or PGSSLROOTCERT names.
 ---@param url any
 ---@param o? {ca_pem?: string}
 ---@return pgorch.Source
@@ -46,7 +55,7 @@ function M.from_url(url, o)
   local parts = pg.dsn(url)
   return M.new { provider = "postgres", label = parts.dbname, host = parts.host, port = parts.port or 5432,
                  user = parts.user, password = parts.password, dbname = parts.dbname, sslmode = parts.sslmode,
-                 ca_pem = o and o.ca_pem }
+                 ca_pem = o and o.ca_pem or authority(parts) }
 end
 
 ---Epoch from an epoch or an ISO 8601 text; nil stays nil.
@@ -59,7 +68,7 @@ end
 -- With the provider's CA both the chain and the name are checked. Without one, a name that libpq cannot check is still
 -- encrypted; only this machine is spoken to in the clear.
 local function sslmode(self)
-  if self.ca_pem then return "verify-full" end
+  if self.ca_pem then return self.sslmode == "verify-ca" and "verify-ca" or "verify-full" end
   if self.sslmode and self.sslmode ~= "prefer" and self.sslmode ~= "allow" then return self.sslmode end
   return poll.is_loopback(self.host) and "prefer" or "require"
 end

@@ -2,6 +2,7 @@
 -- Keeps no address and no password; after a resume it knows as much as before, because the app itself remembers.
 
 local fail   = require "pgorch.error"
+local fs     = require "pgorch.fs"
 local heroku = require "pgorch.heroku"
 local pg     = require "pgorch.pg"
 local poll   = require "pgorch.poll"
@@ -16,17 +17,27 @@ M.ATTACHMENT = "PGORCH_TARGET"
 ---@field client pgorch.heroku.Client
 ---@field app pgorch.heroku.App
 ---@field attachment string
+---@field ca_pem string|nil     given with --target-ca: its certificate and name are verified
 local Target = {}
 Target.__index = Target
 
+local function read_authority(path)
+  if not path then return nil end
+  local ok, pem = pcall(fs.read, path)
+  if ok and pem:find("-----BEGIN CERTIFICATE-----", 1, true) then return pem end
+  if task.cancelled(pem) then error(pem, 0) end
+  fail.raise("PGO-PARAM", ("--target-ca %s is no file with a PEM certificate"):format(path),
+    { detail = not ok and tostring(pem) or nil })
+end
+
 ---The constructor for a recipe's `uses.target`.
----@param p {app: string, database?: string, heroku_api_key?: any}
+---@param p {app: string, database?: string, heroku_api_key?: any, target_ca?: string}
 ---@return pgorch.Target
 function M.heroku(p)
   local client = heroku.client { token = p.heroku_api_key }
   local named = p.database and (p.database:gsub("_URL$", "")) or nil
   return setmetatable({ client = client, app = client:app(p.app or ""), attachment = named or M.ATTACHMENT,
-                        named = named }, Target)
+                        named = named, ca_pem = read_authority(p.target_ca) }, Target)
 end
 
 ---Whether the database was made by pgorch, so that nobody else's data can be in it.
@@ -63,13 +74,24 @@ function Target:url()
   return self:database():url(self.attachment)
 end
 
+-- Heroku's certificates are signed by no known authority: like its own CLI we encrypt everywhere but on this machine.
+-- With a root.crt in the user's home, or PGSSLROOTCERT, libpq would verify all the same, with the source's CA most
+-- likely: it is told of a file that cannot be.
+local function secure(dsn, ca_pem)
+  dsn.sslrootcert = nil
+  if ca_pem then
+    dsn.ca_pem, dsn.sslmode = ca_pem, "verify-full"
+  else
+    dsn.sslrootcert, dsn.sslmode = "/dev/null/none", poll.is_loopback(dsn.host) and "prefer" or "require"
+  end
+end
+
 ---@param o? {settings?: table, timeout?: number, url?: any}
 ---@return table conn
 function Target:connect(o)
   o = o or {}
   local dsn = pg.dsn(o.url or self:url())
-  -- Heroku's certificates are not in the system's bundle; like its own CLI we encrypt everywhere but on this machine.
-  dsn.sslmode = poll.is_loopback(dsn.host) and "prefer" or "require"
+  secure(dsn, self.ca_pem)
   dsn.connect_timeout, dsn.application_name = o.timeout or 10, "pgorch"
   dsn.settings = { statement_timeout = "0", idle_in_transaction_session_timeout = "0" }
   for name, value in pairs(o.settings or {}) do dsn.settings[name] = value end

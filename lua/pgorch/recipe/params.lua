@@ -147,6 +147,8 @@ local STANDARD = {
   { "keep_dump", default = false, help = "keep the dump in the object storage afterwards" },
   { "watch", type = "duration", default = "0", help = "how long to watch the source for stray writers after cut-over" },
   { "database", help = "an attachment or add-on that is there, to restore into", default_text = "a new add-on" },
+  { "target_ca", help = "a file with the certificate authority of the target: then certificate and name are verified",
+    default_text = "encrypted, but not verified" },
   { "allow_large", default = false, help = "move a database of more than 100 GB all the same" },
   { "allow_empty", default = false, help = "move a database without tables all the same" },
   { "from_ip", help = "the address that the provider's allow list must hold",

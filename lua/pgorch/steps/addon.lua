@@ -20,7 +20,8 @@ local function wait_until_it_answers(ctx)
       return conn:value "select 1"
     end)
     if ok then return end
-    if task.cancelled(answer) or task.now() > deadline then error(answer, 0) end
+    -- A certificate does not become another by waiting.
+    if task.cancelled(answer) or fail.is(answer, "PGO-TLS") or task.now() > deadline then error(answer, 0) end
     ctx:progress { text = "waiting for the database to answer" }
     task.sleep(poll.seconds "connect")
   end
