@@ -243,7 +243,7 @@ describe("the Heroku stand-in", function()
       local addon = provision(world, "essential-1")
       local base = "/client/v11/databases/" .. addon.id
       local _, transfer = ask(world, "POST", base .. "/transfers", { from_name = "source", from_url = world.source.url,
-        to_name = "TARGET", to_url = "postgres://x" })
+        to_name = "TARGET", to_url = world.heroku.state:config(world.heroku:app "demo-app").TARGET_URL })
       expect(wait(world, transfer).succeeded).is(true)
       _, transfer = ask(world, "POST", base .. "/backups")
       expect(wait(world, transfer).succeeded).is(true)

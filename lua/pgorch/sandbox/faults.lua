@@ -76,11 +76,23 @@ faults.names = {
   ["heroku.rotate"] = "POST a credential's rotation", ["heroku.settings"] = "GET a database's settings",
   ["heroku.settings.update"] = "PATCH there", ["heroku.transfer.delete"] = "DELETE a transfer",
   ["heroku.public_url"] = "POST a transfer's actions/public-url",
-  ["heroku.backup.download"] = "GET what public_url named",
+  ["heroku.file"] = "GET what public_url named, GET and PUT what a source has",
+  ["heroku.source.create"] = "POST /sources", ["heroku.teams"] = "GET /teams",
+  ["heroku.pre-authorization"] = "PUT /apps/APP/pre-authorizations",
+  ["heroku.release"] = "GET /apps/APP/releases/RELEASE",
+  ["heroku.addon.config"] = "GET /addons/ADDON/config/NAMESPACE",
+  ["heroku.credential.create"] = "POST credentials of a database",
+  ["heroku.credential.delete"] = "DELETE a credential", ["heroku.upgrade"] = "POST /client/v11/databases/ID/upgrade/*",
+  ["heroku.upgrade.wait_status"] = "GET there /upgrade/wait_status", ["heroku.bastion"] = "GET there /bastion",
+  ["heroku.schedules"] = "GET there /transfer-schedules", ["heroku.schedule.create"] = "POST there",
+  ["heroku.schedule.delete"] = "DELETE there /ID",
 
-  ["worker.provision"] = "an add-on at Heroku: any fault makes it end as deprovisioned",
+  ["worker.provision"] = "an add-on at Heroku: it crawls by `looks` more of them or `delay` seconds; it ends as "
+    .. "deprovisioned without either",
+  ["worker.ready"] = "wait_status of a database: `looks` more of them, `stuck` for ever, or `error` with that message",
   ["worker.start"] = "a transfer before it starts: `delay` keeps it pending",
-  ["worker.restore"] = "a transfer at work: `delay` makes it slow, `answer` makes it fail with `message`",
+  ["worker.restore"] = "a transfer at work: `delay` makes it slow, `silent` stops its heartbeat, `answer` makes it "
+    .. "fail with `message`, `canceled` ends it as if Heroku had, `warnings` (harmless, lossy) adds complaints to its log",
 }
 
 local OURS = { s3 = true, vultr = true, heroku = true, worker = true }

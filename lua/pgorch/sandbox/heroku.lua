@@ -2,25 +2,23 @@
 -- hosts are loopback. Data really moves: add-ons are databases in the world's target cluster, restores run pg_restore.
 -- Strict by default: wrong token, missing version, taken names, other people's apps and busy databases are refused.
 
-local clock        = require "pgorch.clock"
-local crypto       = require "pgorch.crypto"
-local addons       = require "pgorch.sandbox.heroku.addons"
-local apps         = require "pgorch.sandbox.heroku.apps"
-local attachments  = require "pgorch.sandbox.heroku.attachments"
-local data         = require "pgorch.sandbox.heroku.data"
-local faults       = require "pgorch.sandbox.faults"
-local fs           = require "pgorch.fs"
-local http         = require "pgorch.http"
-local json         = require "pgorch.json"
-local reply        = require "pgorch.sandbox.heroku.reply"
-local request_log  = require "pgorch.sandbox.request_log"
-local state        = require "pgorch.sandbox.heroku.state"
-local transfers    = require "pgorch.sandbox.heroku.transfers"
+local access      = require "pgorch.sandbox.heroku.access"
+local crypto      = require "pgorch.crypto"
+local data        = require "pgorch.sandbox.heroku.data"
+local faults      = require "pgorch.sandbox.faults"
+local fs          = require "pgorch.fs"
+local http        = require "pgorch.http"
+local json        = require "pgorch.json"
+local reply       = require "pgorch.sandbox.heroku.reply"
+local request_log = require "pgorch.sandbox.request_log"
+local state       = require "pgorch.sandbox.heroku.state"
 
 local heroku = {}
 
 local BODY_LIMIT = 1 << 20
-local BUDGET, REFILL = 4500, 75 / 60          -- requests, and how many come back each second
+
+local MODULES = { "account", "apps", "formation", "plans", "addons", "attachments", "data", "credentials", "settings",
+  "upgrade", "schedules", "transfers", "files" }
 
 -- Routing ------------------------------------------------------------------------------------------------------
 
@@ -31,10 +29,10 @@ local function split(path)
 end
 
 local ROUTES = {}
-for _, module in ipairs { apps, addons, attachments, data, transfers } do
-  for _, row in ipairs(module.routes) do
+for _, module in ipairs(MODULES) do
+  for _, row in ipairs(require("pgorch.sandbox.heroku." .. module).routes) do
     ROUTES[#ROUTES + 1] = { method = row[1], parts = split(row[2]), name = row[3], handler = row[4], open = row.open,
-      free = row.free }
+      free = row.free, raw = row.raw }
   end
 end
 
@@ -74,40 +72,6 @@ function heroku.operation(req)
   return "heroku." .. (route and route.name or "unknown")
 end
 
--- Gatekeeping --------------------------------------------------------------------------------------------------
-
-local function authenticate(server, headers)
-  local given = headers.authorization or ""
-  local token = given:match "^[Bb]earer%s+(.+)$"
-  local basic = given:match "^[Bb]asic%s+(.+)$"
-  if basic then
-    local ok, text = pcall(crypto.unbase64, basic)
-    token = ok and text:match "^[^:]*:(.*)$" or nil
-  end
-  if token ~= server.token then reply.refuse(401, "unauthorized", "Invalid credentials provided.") end
-end
-
-local NO_VERSION = "The requested API endpoint was not found. Are you using the right HTTP verb "
-  .. "(i.e. `GET` vs. `POST`), and did you specify your intended version with the `Accept` header?"
-
-local function check_version(headers)
-  if not (headers.accept or ""):find("application/vnd%.heroku%+json; *version=3") then
-    reply.refuse(404, "not_found", NO_VERSION)
-  end
-end
-
-local function spend(server, route)
-  local rate, now = server.rate, clock.time()
-  rate.left = math.min(rate.budget, rate.left + (now - rate.since) * REFILL)
-  rate.since = now
-  if route and route.free then return end
-  if rate.left < 1 then
-    reply.refuse(429, "rate_limit",
-      "Your account reached the API rate limit. Please wait a few minutes before making new requests")
-  end
-  rate.left = rate.left - 1
-end
-
 -- Answering ----------------------------------------------------------------------------------------------------
 
 local function read_query(text)
@@ -119,6 +83,7 @@ local function read_query(text)
   return query
 end
 
+--- The JSON of a request; an empty body counts as an empty object.
 local function read_body(req)
   local text = req.body and req.body:read_all(BODY_LIMIT) or ""
   if text == "" then return {} end
@@ -130,16 +95,25 @@ end
 local function perform(server, req)
   local route, at = find_route(req)
   local request = { method = req.method, path = req.path, headers = req.headers, query = read_query(req.query),
-    at = at }
-  request.json = read_body(req)
+    at = at, body = req.body }
+  if not (route and route.raw) then request.json = read_body(req) end
   if route and route.open then return route.handler(server, request) end
-  authenticate(server, req.headers)
+  access.authenticate(server, req.headers)
   if not is_data(req.path) then
-    check_version(req.headers)
-    spend(server, route)
+    access.check_version(server, req.headers)
+    access.spend(server, route and route.free)
   end
-  if not route then reply.refuse(404, "not_found", NO_VERSION) end
-  return route.handler(server, request)
+  if route then return route.handler(server, request) end
+  if req.path:match "^/data/postgres/v1/" then data.refuse_advanced() end
+  reply.refuse(404, "not_found", access.NO_VERSION)
+end
+
+--- An answer that the client has already is not sent again.
+local function mark(req, answer)
+  if req.method ~= "GET" or answer.status ~= 200 or type(answer.body) ~= "string" then return end
+  local tag = ('"%s"'):format(crypto.md5(answer.body))
+  answer.headers.ETag = tag
+  if req.headers["if-none-match"] == tag then answer.status, answer.body = 304, "" end
 end
 
 --- Adds what every answer carries. The client's own request ids come back in front of ours.
@@ -149,6 +123,7 @@ local function complete(server, req, answer)
   headers["Request-Id"] = (sent and sent ~= "" and sent .. "," or "") .. crypto.uuid()
   if not is_data(req.path) then
     headers["RateLimit-Remaining"], headers["RateLimit-Multiplier"] = tostring(math.floor(server.rate.left)), "1"
+    mark(req, answer)
   end
   return answer
 end
@@ -162,8 +137,8 @@ local function handle(server, req)
   return complete(server, req, answer)
 end
 
-local IDS = { [401] = "unauthorized", [403] = "forbidden", [404] = "not_found", [422] = "invalid_params",
-  [429] = "rate_limit" }
+local IDS = { [401] = "unauthorized", [403] = "forbidden", [404] = "not_found", [409] = "conflict",
+  [422] = "invalid_params", [423] = "confirmation_required", [429] = "rate_limit" }
 
 local function fault_answer(fault)
   return reply.json(fault.answer, { id = fault.code or IDS[fault.answer] or "internal_server_error",
@@ -208,33 +183,44 @@ end
 
 Heroku.__close = Heroku.close
 
+--- What a stand-in is asked to be, with everything that was not said.
+local function with_defaults(world, opts)
+  return { world = world, target = world.target, state = state.new(opts.email or "you@example.test"), links = {},
+    token = opts.token or "HRKU-" .. crypto.uuid(), dir = world.dir .. "/heroku",
+    provision_polls = opts.provision_polls or 2, missing_polls = opts.missing_polls or 1,
+    wait_polls = opts.wait_polls or 1, page = opts.page or 200, parallel = opts.parallel or 4,
+    restore_mode = opts.restore_mode or "reset", html_404 = opts.html_404 == true, no_version = opts.no_version or 404,
+    suspended = opts.suspended, two_factor = opts.two_factor, rate = access.budget(opts.budget) }
+end
+
+local function add_apps(server, list)
+  local somebody = { id = crypto.uuid(), email = "somebody-else@example.test" }
+  for _, app in ipairs(list) do
+    server.state:add_app { name = app.name, dynos = app.dynos, config = app.config, two_factor = app.two_factor,
+      owner = (app.foreign or app.shared) and somebody or nil, shared = app.shared }
+  end
+end
+
 --- Starts the stand-in.
 ---@param world table {dir, target, group}
----@param opts? { port: integer?, token: string?, email: string?, apps: table[]?, provision_polls: integer?,
----  missing_polls: integer?, wait_polls: integer?, page: integer?, parallel: integer?, budget: integer?,
----  html_404: boolean? }
----  apps: {name, dynos, config, foreign}; `foreign` makes it somebody else's
+---@param opts? { port: integer?, token: string?, email: string?, apps: table[]?, teams: string[]?,
+---  provision_polls: integer?, missing_polls: integer?, wait_polls: integer?, page: integer?, parallel: integer?,
+---  budget: integer?, html_404: boolean?, no_version: 404|406?, suspended: boolean?, restore_mode: "reset"|"clean"?,
+---  two_factor: { code: string, account: boolean? }? }
+---  apps: {name, dynos, config, foreign, shared, two_factor}; `foreign` makes it somebody else's, `shared` too, but the
+---  account may use it; two_factor asks for the code before each request, or only for the apps that say so
 ---@return pgorch.sandbox.Heroku heroku <close>
 function heroku.start(world, opts)
   opts = opts or {}
-  local server = { world = world, target = world.target, state = state.new(opts.email or "you@example.test"),
-    token = opts.token or "HRKU-" .. crypto.uuid(), dir = world.dir .. "/heroku",
-    provision_polls = opts.provision_polls or 2, missing_polls = opts.missing_polls or 1,
-    wait_polls = opts.wait_polls or 1,
-    page = opts.page or 200, parallel = opts.parallel or 4, html_404 = opts.html_404 == true,
-    rate = { budget = opts.budget or BUDGET, left = opts.budget or BUDGET, since = clock.time() } }
+  local server = with_defaults(world, opts)
   fs.mkdir(server.dir)
-  local somebody = { id = crypto.uuid(), email = "somebody-else@example.test" }
-  for _, app in ipairs(opts.apps or {}) do
-    server.state:add_app { name = app.name, dynos = app.dynos, config = app.config,
-      owner = app.foreign and somebody or nil }
-  end
+  for _, name in ipairs(opts.teams or { "demo-team" }) do server.state:add_team(name) end
+  add_apps(server, opts.apps or {})
   local handler = faults.wrap(world, heroku.operation, function(req) return handle(server, req) end, fault_answer)
   local listener = http.serve({ host = "127.0.0.1", port = opts.port or 0 }, request_log.wrap("heroku", handler, world))
   server.url = ("http://127.0.0.1:%d"):format(listener.port)
   return setmetatable({ url = server.url, host = "127.0.0.1", port = listener.port, token = server.token,
-    state = server.state,
-    listener = listener, server = server }, Heroku)
+    state = server.state, listener = listener, server = server }, Heroku)
 end
 
 return heroku

@@ -16,9 +16,9 @@ local SMALL = 16 * 1024
 local MAX_JSON = 4 * 1024 * 1024
 
 --- The headers worth seeing.
-local SHOWN = { "host", "accept", "authorization", "content-length", "content-md5", "content-type", "date", "expect",
-  "if-none-match", "next-range", "range", "retry-after", "user-agent", "x-amz-acl", "x-amz-content-sha256",
-  "x-amz-date", "x-filter" }
+local SHOWN = { "host", "accept", "accept-expansion", "accept-inclusion", "authorization", "content-length",
+  "content-md5", "content-type", "date", "expect", "if-none-match", "next-range", "range", "request-id", "retry-after",
+  "user-agent", "x-amz-acl", "x-amz-content-sha256", "x-amz-date", "x-filter" }
 
 --- JSON fields that are secrets whatever they hold.
 local SECRET_FIELD = {}

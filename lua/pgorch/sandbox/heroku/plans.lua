@@ -3,6 +3,8 @@
 
 local crypto = require "pgorch.crypto"
 local json   = require "pgorch.json"
+local page   = require "pgorch.sandbox.heroku.page"
+local reply  = require "pgorch.sandbox.heroku.reply"
 
 local plans = {}
 
@@ -29,7 +31,7 @@ plans.list = {}
 for i, row in ipairs(TABLE) do
   plans.list[i] = { id = crypto.uuid(), slug = row[1], name = "heroku-postgresql:" .. row[1], human_name = row[2],
     cents = row[3], capacity = row[4], connections = row[5], tables = row[6],
-      essential = row[1]:match "^essential" ~= nil }
+    essential = row[1]:match "^essential" ~= nil, advanced = row[1]:match "^advanced" ~= nil }
 end
 
 --- A plan by id, "heroku-postgresql:SLUG", or nothing but the service (which means its default plan).
@@ -47,13 +49,38 @@ end
 
 --- As the Platform API shows it.
 function plans.shape(plan)
-  return { id = plan.id, name = plan.name, human_name = plan.human_name, description = "Heroku Postgres "
-    .. plan.human_name,
-    default = plan.slug == "essential-0", state = "ga", visible = true, price = plans.price(plan),
-      compliance = json.null,
-    space_default = false, installable_inside_private_network = not plan.essential,
-    installable_outside_private_network = true, addon_service = plans.SERVICE, created_at = "2024-05-01T00:00:00Z",
+  return { id = plan.id, name = plan.name, human_name = plan.human_name,
+    description = "Heroku Postgres " .. plan.human_name, default = plan.slug == "essential-0", state = "ga",
+    visible = true, price = plans.price(plan), compliance = json.null, space_default = false,
+    installable_inside_private_network = not plan.essential, installable_outside_private_network = true,
+    addon_service = plans.SERVICE, created_at = "2024-05-01T00:00:00Z",
     updated_at = "2024-05-01T00:00:00Z" }
 end
+
+--- The plan that a request names: as a string, or as {name} or {id}.
+---@return table
+function plans.wanted(value)
+  local name = value
+  if type(value) == "table" then name = value.id or value.name end
+  local plan = type(name) == "string" and plans.find(name)
+  if plan then return plan end
+  reply.invalid(("Couldn't find either the add-on service or the add-on plan of \"%s\"."):format(tostring(name)))
+end
+
+local function list(server, request)
+  return page.of(request, plans.list, { keys = { "name", "id" }, page = server.page, shape = plans.shape })
+end
+
+local function one(_, request)
+  local plan = plans.find(request.at.plan) or plans.find("heroku-postgresql:" .. request.at.plan)
+  if not plan then reply.not_found("plan", "Couldn't find that add-on plan.") end
+  return reply.json(200, plans.shape(plan))
+end
+
+plans.routes = {
+  { "GET", "/addon-services/heroku-postgresql/plans", "plans", list },
+  { "GET", "/addon-services/heroku-postgresql/plans/:plan", "plans", one },
+  { "GET", "/plans/:plan", "plans", one },
+}
 
 return plans

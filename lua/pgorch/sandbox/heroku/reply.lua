@@ -1,4 +1,4 @@
--- Answers of the Heroku stand-in: JSON bodies, the error shapes of the Platform API, list paging by Range.
+-- Answers of the Heroku stand-in: JSON bodies, the error shapes of the Platform API.
 -- A refusal is raised from anywhere in a handler and becomes an answer in one place.
 
 local json = require "pgorch.json"
@@ -35,49 +35,23 @@ function reply.invalid(message)
   reply.refuse(422, "invalid_params", message)
 end
 
-local function by_key(key, descending)
-  return function(a, b)
-    if descending then return a[key] > b[key] end
-    return a[key] < b[key]
-  end
+--- Something that exists but does not work so: "You can't perform this operation on Essential-tier databases."
+function reply.unprocessable(message)
+  reply.refuse(422, "unprocessable_entity", message)
 end
 
---- "version 3..; order=desc,max=10" -> key, first, descending, max
-local function parse_range(text, keys, page)
-  if not text then return keys[1], nil, false, page end
-  local key, first, rest = text:match "^%s*([%w_]+)%s+([^;%.%]]*)%.%.[^;]*;?%s*(.*)$"
-  local known = false
-  for _, each in ipairs(keys) do known = known or each == key end
-  if not known then reply.refuse(416, "requested_range_not_satisfiable", "That range cannot be satisfied.") end
-  local max = tonumber(rest:match "max=(%d+)") or page
-  return key, first ~= "" and first or nil, rest:find("order=desc", 1, true) ~= nil, math.min(max, 1000)
+--- A list without paging, as the Data API gives it.
+---@param items table[]
+---@param shape fun(item: table): table
+function reply.list(items, shape)
+  local shown = json.array {}
+  for i, item in ipairs(items) do shown[i] = shape(item) end
+  return reply.json(200, shown)
 end
 
---- One page of a list, as the Range header asks for it: 206 and Next-Range while there is more.
----@param request table
----@param list table[]
----@param o { keys: string[], page: integer, shape: fun(item: table): table }
-function reply.page(request, list, o)
-  local key, first, descending, max = parse_range(request.headers.range, o.keys, o.page)
-  local sorted = table.move(list, 1, #list, 1, {})
-  table.sort(sorted, by_key(key, descending))
-  local from = 1
-  if first then
-    local wanted = type((sorted[1] or {})[key]) == "number" and tonumber(first) or first
-    while sorted[from] and (descending and sorted[from][key] > wanted or not descending
-      and sorted[from][key] < wanted) do
-      from = from + 1
-    end
-  end
-  local shown, last = json.array {}, math.min(from + max - 1, #sorted)
-  for i = from, last do shown[#shown + 1] = o.shape(sorted[i]) end
-  local headers = { ["Accept-Ranges"] = table.concat(o.keys, ", ") }
-  if last >= from then headers["Content-Range"] = ("%s %s..%s"):format(key, sorted[from][key], sorted[last][key]) end
-  local more = sorted[last + 1]
-  if more then
-    headers["Next-Range"] = ("%s %s..; order=%s,max=%d"):format(key, more[key], descending and "desc" or "asc", max)
-  end
-  return reply.json(more and 206 or 200, shown, headers)
+--- A parameter that JSON may give as null.
+function reply.given(value)
+  if value ~= json.null then return value end
 end
 
 return reply
