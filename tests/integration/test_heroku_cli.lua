@@ -1,70 +1,105 @@
--- The real Heroku CLI and the real AWS CLI against the sandbox: clients that we did not write move a dump of the
--- source into a new add-on, by the commands of the article.
+-- The real Heroku CLI against the stand-in: apps, teams, config, dynos, and what is refused. Each row is a command,
+-- what it must print, and the requests that it is known to send: the stand-in and our reading of the CLI are judged at
+-- once.
 
-local fs      = require "pgorch.fs"
-local process = require "pgorch.process"
+local cli     = require "support.heroku_cli"
 local sandbox = require "pgorch.sandbox"
-local env     = require "pgorch.env"
 
-local HEROKU = (env.get "PGORCH_HEROKU_CLI") or "build/deps/heroku/heroku"
-local BUCKET, KEY = "postgres-for-migration", "data-for-migration.dump"
-
--- Runs a client as a user of the sandbox would, and gives what it printed.
-local function client(world, argv)
-  argv.env, argv.env_clear, argv.timeout = sandbox.environment(world), true, 90
-  local done = process.run(argv)
-  return done.stdout .. done.stderr
+local function walk(rows, heroku, values)
+  return function()
+    if not cli.is_installed() then skip "the Heroku CLI is not installed (vendor/heroku-cli.sh)" end
+    sandbox.run({ source = { scale = 0.01 }, heroku = heroku }, function(world) cli.walk(world, rows, values) end)
+  end
 end
 
-local function heroku(world, ...)
-  return client(world, { HEROKU, ... })
+local LAST_RELEASE = "GET /apps/judged-app/releases [range=version ..; order=desc,max=1]"
+
+local function dynos_are(web, worker)
+  return function(world)
+    expect(world.heroku:dynos "demo-app").same { web = web, worker = worker }
+  end
 end
 
-local function aws(world, ...)
-  return client(world, { "/usr/bin/aws", "--endpoint-url", world.s3.url, ... })
+local function page_size(size)
+  return function(world) world.heroku.server.page = size end
 end
 
-local function psql(world, url, sql)
-  return (client(world, { "psql", "-XAtq", "-d", url, "-c", sql }):gsub("%s+$", ""))
-end
+local APPS = {
+  { "apps:create judged-app", says = "judged-app... done", asks = { 'POST /apps {"name":"judged-app"}' } },
+  { "apps:create judged-app", code = 2, says = { "Name judged-app is already taken", "Error ID: invalid_params" } },
+  { "apps:create team-app --team acme", says = "team-app... done",
+    asks = { 'POST /teams/apps {"name":"team-app","team":"acme"}' } },
+  { "teams", says = "acme", asks = { "GET /teams" } },
+  { "apps --team acme", says = "Apps in team acme team-app", at_once = true,
+    asks = { "GET /teams/acme/apps", "GET /teams/acme", "GET /account" } },
+  { "apps", says = { "you@example.test Apps demo-app judged-app", "Collaborated Apps", "shared-app" }, at_once = true,
+    before = page_size(2), check = page_size(200),
+    asks = { "GET /users/~/apps", "GET /users/~/apps [range=name ]judged-app..; max=2]", "GET /account" } },
+  { "apps:info --app team-app", says = { "Owner: acme@herokumanager.com", "Region: us", "Stack: heroku-24" },
+    at_once = true, asks = { "GET /apps/team-app", "GET /apps/team-app/addons", "GET /apps/team-app/dynos",
+      "GET /apps/team-app/collaborators", "GET /apps/team-app/pipeline-couplings" } },
+  { "maintenance:on --app judged-app", says = "done", asks = { 'PATCH /apps/judged-app {"maintenance":true}' },
+    check = function(world) expect(world.heroku:app "judged-app".maintenance).is(true) end },
+  { "maintenance:off --app judged-app", says = "done", asks = { 'PATCH /apps/judged-app {"maintenance":false}' },
+    check = function(world) expect(world.heroku:app "judged-app".maintenance).is(false) end },
+  { "config:set FOO=bar --app judged-app", says = { "FOO: bar", "done, v2" },
+    asks = { 'PATCH /apps/judged-app/config-vars {"FOO":"bar"}', LAST_RELEASE } },
+  { "config:get FOO --app judged-app", says = "bar", asks = { "GET /apps/judged-app/config-vars" } },
+  { "config:unset FOO --app judged-app", says = "done, v3",
+    asks = { 'PATCH /apps/judged-app/config-vars {"FOO":null}', LAST_RELEASE },
+    check = function(world) expect(world.heroku:app "judged-app".config.FOO).is_nil() end },
+  { "ps --app demo-app", says = { "web (Basic): bin/web (2)", "web.2: up", "worker.1: up" }, at_once = true,
+    asks = { "GET /account [sdk]", "GET /apps/demo-app [sdk]", "GET /apps/demo-app/dynos [sdk]" } },
+  { "ps:scale worker=0 --app demo-app", says = "now running worker at 0:Basic", check = dynos_are(2, 0),
+    asks = { "GET /apps/demo-app", 'PATCH /apps/demo-app/formation {"updates":[{"quantity":"0","type":"worker"}]}' } },
+  { "ps:scale web=1:Standard-1X worker+2 --app demo-app", check = dynos_are(1, 2),
+    says = "now running web at 1:Standard-1X, worker at 2:Basic" },
+  { "ps:scale --app demo-app", says = "web=1:Standard-1X worker=2:Basic",
+    asks = { "GET /apps/demo-app/formation", "GET /apps/demo-app" } },
+  { "addons:plans heroku-postgresql", says = { "heroku-postgresql:essential-1 Essential 1", "$9/month", "$750/month" },
+    asks = { "GET /addon-services/heroku-postgresql/plans [sdk]" } },
+  { "apps:destroy --app judged-app --confirm wrong-app", code = 1, says = "did not match" },
+  { "apps:destroy --app judged-app --confirm judged-app", says = "done",
+    asks = { "GET /apps/judged-app", "DELETE /apps/judged-app" },
+    check = function(world) expect(world.heroku:app "judged-app").is_nil() end },
+}
 
-local function dump_and_upload(world)
-  local file = world.dir .. "/article.dump"
-  client(world, { "pg_dump", "-Fc", "--no-acl", "--no-owner", "-f", file, "-d", world.env.SOURCE_DATABASE_URL })
-  aws(world, "s3", "mb", "s3://" .. BUCKET)
-  aws(world, "s3", "cp", "--only-show-errors", file, ("s3://%s/%s"):format(BUCKET, KEY))
-  return (aws(world, "s3", "presign", ("s3://%s/%s"):format(BUCKET, KEY), "--expires-in", "600"):gsub("%s+$", ""))
-end
+local REFUSED = {
+  { "apps:info --app nowhere-app", code = 2, says = { "Couldn't find that app.", "Error ID: not_found" } },
+  { "config:get A --app somebody-elses-app", code = 2,
+    says = { "You do not have access to the app somebody-elses-app.", "Error ID: forbidden" } },
+  { "ps:scale nobody=1 --app demo-app", code = 2, says = "Couldn't find that process type" },
+  { "addons:create heroku-postgresql:essential-9 --app demo-app", code = 2,
+    says = 'Couldn\'t find either the add-on service or the add-on plan of "heroku-postgresql:essential-9".' },
+  { "addons:create heroku-postgresql:advanced-small --app demo-app", code = 2, says = "Advanced" },
+  { "addons:create heroku-postgresql:essential-0 --app demo-app -- --version=9", code = 2,
+    says = "Version 9 is not available" },
+  { "addons:create heroku-postgresql:standard-0 --app demo-app -- --follow=DATABASE", code = 2,
+    says = "cannot follow a database" },
+  { "addons:info nope --app demo-app", code = 2, says = "Couldn't find that add-on.",
+    asks = { 'POST /actions/addons/resolve {"addon":"nope","app":"demo-app"} [sdk expansion=addon_service,plan]' } },
+  { "pg:info DATABASE --app demo-app", code = 1, says = "demo-app has no databases" },
+  { "config:get A --app guarded-app", code = 1, says = "interactive terminal" },
+}
 
 describe("the real Heroku CLI", function()
-  it("provisions, restores and reads its way through the article", function()
-    if not fs.exists(HEROKU) then skip "the Heroku CLI is not installed (vendor/heroku-cli.sh)" end
-    sandbox.run({ source = { scale = 0.05 } }, function(world)
-      expect(heroku(world, "apps:create", "psql-migration-from-vultr")).has "psql-migration-from-vultr"
-      local app = { "--app", "psql-migration-from-vultr" }
-      expect(heroku(world, "addons:create", "heroku-postgresql:essential-1", "--wait", table.unpack(app)))
-        .has "heroku-postgresql:essential-1"
-      heroku(world, "pg:wait", table.unpack(app))
-      expect(heroku(world, "maintenance:on", table.unpack(app))).has "done"
-      local url = dump_and_upload(world)
-      expect(heroku(world, "pg:backups:restore", url, "DATABASE_URL", "--confirm", app[2], table.unpack(app)))
-        .has "Restoring... done"
-      expect(heroku(world, "pg:backups", table.unpack(app))).has "r001"
-      expect(heroku(world, "pg:backups:info", "r001", table.unpack(app))).has "pg_restore"
-      local target = heroku(world, "config:get", "DATABASE_URL", table.unpack(app)):match "postgres://%S+"
-      local count = "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-        .. "where c.relkind in ('r', 'p') and n.nspname !~ '^pg_|information_schema'"
-      expect(tonumber(psql(world, target, count))).above(5)
-      expect(psql(world, target, count)).is(psql(world, world.env.SOURCE_DATABASE_URL, count))
-    end)
-  end, { limit = 280 })
+  it("manages apps, config and dynos", walk(APPS, { teams = { "acme" }, apps = {
+    { name = "demo-app", dynos = { web = 2, worker = 1 } }, { name = "shared-app", shared = true } } }),
+    { limit = 280 })
 
-  it("is told the truth about a wrong token", function()
-    if not fs.exists(HEROKU) then skip "the Heroku CLI is not installed (vendor/heroku-cli.sh)" end
-    sandbox.run({ source = { scale = 0.01 } }, function(world)
-      world.env.HEROKU_API_KEY = "not-the-token"
-      local err = expect(function() heroku(world, "apps:info", "--app", "demo-app") end).raises "PGO-PROCESS"
-      expect(err.detail).has "HEROKU_API_KEY is invalid"
+  it("is refused what Heroku refuses", walk(REFUSED, { two_factor = { code = "123456" }, apps = { { name = "demo-app" },
+    { name = "somebody-elses-app", foreign = true }, { name = "guarded-app", two_factor = true } } }), { limit = 280 })
+
+  it("is told the truth about a wrong token and a suspended account", function()
+    if not cli.is_installed() then skip "the Heroku CLI is not installed (vendor/heroku-cli.sh)" end
+    sandbox.run({ source = { scale = 0.01 }, heroku = { apps = { { name = "demo-app" } } } }, function(world)
+      local wrong = cli.run(world, "apps:info --app demo-app", { HEROKU_API_KEY = "not-the-token" })
+      expect(wrong.code).is(1)
+      expect(wrong.all).has "HEROKU_API_KEY is invalid"
+      world.heroku.server.suspended = true
+      local suspended = cli.run(world, "apps:info --app demo-app")
+      expect(suspended.code).is(2)
+      expect(suspended.all).has "suspended"
     end)
-  end)
+  end, { limit = 120 })
 end)

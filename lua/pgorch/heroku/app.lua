@@ -123,9 +123,10 @@ function App:addon_surely(name)
   return self:addon(name)
 end
 
+-- Not confirmed: an attachment name that something else has by now is a refusal, not a loss.
 local function post_database(self, o)
   return self.client:request("POST", self.path .. "/addons", {
-    plan = { name = plans.full_name(o.plan) }, name = o.name, confirm = self.name,
+    plan = { name = plans.full_name(o.plan) }, name = o.name,
     attachment = { name = o.attachment },
     config = { version = o.version and tostring(o.version) or nil },
   }, { headers = { ["Accept-Expansion"] = "plan", ["X-Heroku-Legacy-Provider-Messages"] = "true" } })
@@ -175,7 +176,7 @@ end
 ---@param name? string attachment name; Heroku picks a colour without
 function App:attach(addon, name)
   return self.client:request("POST", "/addon-attachments",
-    { app = { name = self.name }, addon = { name = addon }, name = name, confirm = self.name })
+    { app = { name = self.name }, addon = { name = addon }, name = name, confirm = self.name, namespace = json.null })
 end
 
 ---@param id string

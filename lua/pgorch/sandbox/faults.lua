@@ -82,7 +82,8 @@ faults.names = {
   ["heroku.release"] = "GET /apps/APP/releases/RELEASE",
   ["heroku.addon.config"] = "GET /addons/ADDON/config/NAMESPACE",
   ["heroku.credential.create"] = "POST credentials of a database",
-  ["heroku.credential.delete"] = "DELETE a credential", ["heroku.upgrade"] = "POST /client/v11/databases/ID/upgrade/*",
+  ["heroku.credential.delete"] = "DELETE a credential",
+  ["heroku.upgrade"] = "POST /client/v11/databases/ID/upgrade/*",
   ["heroku.upgrade.wait_status"] = "GET there /upgrade/wait_status", ["heroku.bastion"] = "GET there /bastion",
   ["heroku.schedules"] = "GET there /transfer-schedules", ["heroku.schedule.create"] = "POST there",
   ["heroku.schedule.delete"] = "DELETE there /ID",
@@ -92,7 +93,7 @@ faults.names = {
   ["worker.ready"] = "wait_status of a database: `looks` more of them, `stuck` for ever, or `error` with that message",
   ["worker.start"] = "a transfer before it starts: `delay` keeps it pending",
   ["worker.restore"] = "a transfer at work: `delay` makes it slow, `silent` stops its heartbeat, `answer` makes it "
-    .. "fail with `message`, `canceled` ends it as if Heroku had, `warnings` (harmless, lossy) adds complaints to its log",
+    .. "fail with `message`, `canceled` ends it as if Heroku had, `warnings` (harmless, lossy) adds complaints",
 }
 
 local OURS = { s3 = true, vultr = true, heroku = true, worker = true }

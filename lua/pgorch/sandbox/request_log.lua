@@ -63,7 +63,7 @@ end
 
 local function mask_json(text)
   if #text == 0 or #text > SMALL then return nil end
-  local ok, value = pcall(json.decode, text)
+  local ok, value = pcall(json.decode, text, { nulls = true })
   return ok and request_log.mask_value(value) or nil
 end
 

@@ -47,6 +47,16 @@ local function find(server, id)
   return found[1] or reply.not_found("add_on attachment", "Couldn't find that add on attachment.")
 end
 
+--- By its name on the app, or its id.
+local function one_of_app(server, request)
+  local app, wanted = server.state:app(request.at.app), request.at.attachment
+  local found = server.state:attachments_where(function(a)
+    return a.app == app and (a.name == wanted or a.id == wanted)
+  end)
+  if #found == 0 then reply.not_found("add_on attachment", "Couldn't find that add on attachment.") end
+  return reply.json(200, shape(found[1], request))
+end
+
 local function one(server, request)
   return reply.json(200, shape(find(server, request.at.id), request))
 end
@@ -105,6 +115,7 @@ end
 
 attachments.routes = {
   { "GET", "/apps/:app/addon-attachments", "attachments", of_app },
+  { "GET", "/apps/:app/addon-attachments/:attachment", "attachment", one_of_app },
   { "GET", "/addons/:addon/addon-attachments", "attachments", of_addon },
   { "GET", "/addon-attachments", "attachments", list },
   { "GET", "/addon-attachments/:id", "attachment", one },

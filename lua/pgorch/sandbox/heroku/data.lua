@@ -128,9 +128,11 @@ local function info(server, request)
   local shown = { addon_id = addon.id, name = addon.name, plan = addon.plan.slug,
     created_at = addon.created_at:gsub("Z$", ".642+00:00"), database_user = database.user,
     database_name = database.dbname, resource_url = database.url, num_bytes = facts.bytes,
-    ["waiting?"] = addon.waits <= server.missing_polls + server.wait_polls,
-    info = shape_rows(essential_rows(addon, facts)) }
-  if addon.plan.essential then return reply.json(200, shown) end
+    ["waiting?"] = addon.waits <= server.missing_polls + server.wait_polls }
+  if addon.plan.essential then
+    shown.info = shape_rows(essential_rows(addon, facts))
+    return reply.json(200, shown)
+  end
   facts.transaction = server.target:admin(nil, function(conn) return conn:value "SELECT txid_current()::bigint" end)
   for name, value in pairs(dedicated(server, addon, facts)) do shown[name] = value end
   return reply.json(200, shown)

@@ -183,7 +183,10 @@ end
 
 local function finish(transfer, ok, why)
   transfer.succeeded = ok
-  if not ok then say(transfer, transfer.canceled_at and "transfer canceled" or tostring(why)) end
+  if not ok then
+    local reason = type(why) == "table" and why.message or tostring(why)
+    say(transfer, transfer.canceled_at and "transfer canceled" or reason)
+  end
   if transfer.to_type ~= "gof3r" and fs.exists(transfer.file) then fs.remove(transfer.file) end
   transfer.finished_at = stamp()
   prune(transfer)
