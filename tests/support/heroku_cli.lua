@@ -60,7 +60,8 @@ function M.entries(world, mark)
   local found = {}
   for line in fs.read(log_path(world), 1 << 27):sub(mark + 1):gmatch "[^\n]+" do
     local entry = json.decode(line, { nulls = true })
-    if entry.standin == "heroku" then found[#found + 1] = entry end
+    local is_link = entry.path:find "^/files/"         -- what Heroku's own worker fetches
+    if entry.standin == "heroku" and not is_link then found[#found + 1] = entry end
   end
   return found
 end

@@ -1,5 +1,5 @@
 -- Files that the Heroku stand-in keeps as Heroku keeps them in S3: backups behind a signed link of an hour, and the
--- blobs of POST /sources, which take a PUT and give a GET. Links carry a key instead of a signature; a GET may ask for
+-- blobs of POST /sources, which take a PUT and give a GET. A signature is only chance here; a GET may ask for
 -- a range, a HEAD is refused, as by a link that is signed for GET.
 
 local clock  = require "pgorch.clock"
@@ -20,7 +20,7 @@ function files.link(server, path, method)
   local link = { id = crypto.uuid(), key = crypto.hex(crypto.random(16)), path = path, method = method,
     expires = clock.time() + LINK_LIFE }
   server.links[link.id] = link
-  return ("%s/files/%s?key=%s"):format(server.url, link.id, link.key), link.expires
+  return ("%s/files/%s?Signature=%s"):format(server.url, link.id, link.key), link.expires
 end
 
 local function refuse(status, code)
@@ -30,7 +30,7 @@ end
 
 local function find(server, request)
   local link = server.links[request.at.id]
-  local is_good = link and link.key == request.query.key and link.method == request.method
+  local is_good = link and link.key == request.query.Signature and link.method == request.method
     and clock.time() < link.expires
   return is_good and link or refuse(403, "AccessDenied")
 end
