@@ -15,6 +15,8 @@ local M = {}
 local HARMLESS = {
   { command = "^COMMENT ON EXTENSION", why = "extensions belong to Heroku; only the comment on one is missing" },
   { entry = "COMMENT %- EXTENSION", why = "extensions belong to Heroku; only the comment on one is missing" },
+  { error = "must be owner of extension", command = "^DROP EXTENSION",
+    why = "extensions belong to Heroku; the extension stays" },
   { error = "must be owner of extension plpgsql", why = "plpgsql belongs to Heroku and is there" },
   { error = 'extension "plpgsql" already exists', why = "plpgsql belongs to Heroku and is there" },
   { error = 'unrecognized configuration parameter "transaction_timeout"',

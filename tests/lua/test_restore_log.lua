@@ -80,6 +80,17 @@ describe("restore_log", function()
     expect(whys(judged.lossy)).has "no rule knows"
   end)
 
+  it("calls an extension harmless that --clean could not drop, for it stays", function()
+    local judged = restore_log.classify {
+      "pg_restore: dropping EXTENSION pg_stat_statements",
+      "pg_restore: error: could not execute query: ERROR:  must be owner of extension pg_stat_statements",
+      "Command was: DROP EXTENSION IF EXISTS pg_stat_statements;",
+      "pg_restore: warning: errors ignored on restore: 1",
+    }
+    expect(#judged.harmless).is(1)
+    expect(#judged.lossy).is(0)
+  end)
+
   it("does not call errors harmless that a cut log does not show", function()
     local judged = restore_log.classify {
       "pg_restore: error: could not execute query: ERROR:  must be owner of extension plpgsql",
