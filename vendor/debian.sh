@@ -1,9 +1,11 @@
 #!/bin/sh
-# Installs what is missing from Debian's packages:  vendor/debian.sh SET...   (sets: build, sandbox, test, npm)
-# Needs root, or sudo. Does nothing, and asks for nothing, when all is there.
+# Installs what is missing from Debian's packages:  vendor/debian.sh SET...
+# (sets: build, sandbox, test, servers, npm). Needs root, or sudo. Does nothing, and asks for nothing, when all is
+# there.
 #
 # The PostgreSQL server is not installed but unpacked: installing the package would start a cluster on this
-# machine, or leave a setting behind that keeps a later installation from making one.
+# machine, or leave a setting behind that keeps a later installation from making one. The same goes for the real
+# object stores of the set `servers`, whose packages start daemons and bring rsyslog, lvm2 and sudo with them.
 set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config liblua5.4-dev libuv1-dev libpq-dev libcurl4-openssl-dev libssl-dev
@@ -13,6 +15,13 @@ server_libraries="libicu72 libldap-2.5-0 libpam0g libsystemd0 libxml2 libgssapi-
     libselinux1 libxslt1.1 tzdata"
 test="lua-check clang-format clang-tidy awscli curl procps python3 git"
 npm="npm"
+# What the programs of the unpacked object stores load: libraries and Python modules, no daemon among them. Of
+# Swift the modules are all that is needed (tests/support/swift.lua).
+servers="openssl librgw2 libaio1 libsnappy1v5 libleveldb1d libpmem1 librdmacm1 libfuse2 libgoogle-perftools4 liboath0
+    libboost-iostreams1.74.0 libboost-filesystem1.74.0 libboost-program-options1.74.0 libwrap0 libevent-2.1-7
+    libsasl2-2 python3-rados python3-ceph-argparse python3-ceph-common python3-prettytable
+    python3-swift"
+stores="ceph-base ceph-mon ceph-osd ceph-common radosgw stunnel4 memcached"
 
 if [ "$(id -u)" = 0 ]; then
     as_root=""
@@ -42,18 +51,36 @@ install() { # PACKAGE...
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null
 }
 
-# Where the sandbox looks for a server that was unpacked (lua/pgorch/sandbox/postgres.lua). As root the server
-# runs as an unprivileged user, who cannot read a clone in /root.
-unpacked_folder() {
+# Where the sandbox looks for a server that was unpacked (lua/pgorch/sandbox/postgres/binaries.lua), and the tests for
+# the object stores (tests/support/unpacked.lua). As root the servers run as an unprivileged user, who cannot read a
+# clone in /root.
+unpacked_folder() { # NAME
     if [ "$(id -u)" = 0 ]; then
-        echo /var/cache/pgorch/postgresql
+        echo "/var/cache/pgorch/$1"
     else
-        echo "$PWD/build/deps/postgresql"
+        echo "$PWD/build/deps/$1"
     fi
 }
 
+unpack() { # FOLDER PACKAGE...
+    folder=$1
+    shift
+    update_once
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    chmod 755 "$work"
+    (cd "$work" && apt-get download -qq "$@" 2>/dev/null)
+    mkdir -p "$folder"
+    for package in "$work"/*.deb; do
+        dpkg-deb -x "$package" "$folder"
+    done
+    chmod -R a+rX "$(dirname "$folder")"
+    rm -rf "$work"
+}
+
 have_server() {
-    for bin in "${PGORCH_POSTGRES:-/nonexistent}" /usr/lib/postgresql/*/bin "$(unpacked_folder)"/usr/lib/postgresql/*/bin; do
+    for bin in "${PGORCH_POSTGRES:-/nonexistent}" /usr/lib/postgresql/*/bin \
+        "$(unpacked_folder postgresql)"/usr/lib/postgresql/*/bin; do
         [ -x "$bin/postgres" ] && [ -x "$bin/initdb" ] && [ -x "$bin/psql" ] && return 0
     done
     return 1
@@ -64,18 +91,22 @@ unpack_server() {
     libraries=$(missing $server_libraries)
     # shellcheck disable=SC2086
     [ -z "$libraries" ] || install $libraries
-    update_once
-    folder=$(unpacked_folder)
+    folder=$(unpacked_folder postgresql)
     echo "unpacking the PostgreSQL server into $folder" >&2
-    work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT
-    chmod 755 "$work"
-    (cd "$work" && apt-get download -qq postgresql-15 postgresql-client-15 2>/dev/null)
-    mkdir -p "$folder"
-    for package in "$work"/*.deb; do
-        dpkg-deb -x "$package" "$folder"
-    done
-    chmod -R a+rX "$(dirname "$folder")"
+    unpack "$folder" postgresql-15 postgresql-client-15
+}
+
+# The last word of what an earlier call unpacked: a download that broke off leaves no `complete`.
+unpack_stores() {
+    folder=$(unpacked_folder servers)
+    # shellcheck disable=SC2086
+    [ "$(cat "$folder/complete" 2>/dev/null)" = "$(echo $stores)" ] && return
+    echo "unpacking Ceph, stunnel and memcached into $folder" >&2
+    rm -rf "$folder"
+    # shellcheck disable=SC2086
+    unpack "$folder" $stores
+    # shellcheck disable=SC2086
+    echo $stores >"$folder/complete"
 }
 
 cd "$(dirname "$0")/.."
@@ -85,9 +116,10 @@ for set in "$@"; do
     build) wanted="$wanted $build" ;;
     sandbox) wanted="$wanted $sandbox" ;;
     test) wanted="$wanted $test" ;;
+    servers) wanted="$wanted $servers" ;;
     npm) wanted="$wanted $npm" ;;
     *)
-        echo "usage: vendor/debian.sh build|sandbox|test|npm ..." >&2
+        echo "usage: vendor/debian.sh build|sandbox|test|servers|npm ..." >&2
         exit 2
         ;;
     esac
@@ -98,4 +130,7 @@ needed=$(missing $wanted)
 [ -z "$needed" ] || install $needed
 case " $* " in
 *" sandbox "*) have_server || unpack_server ;;
+esac
+case " $* " in
+*" servers "*) unpack_stores ;;
 esac

@@ -6,17 +6,17 @@ local test = require "pgorch.test"
 
 local command = { summary = "run test files", usage = "pgorch test FILE..." }
 
--- require for test files: the library, then files below the test folders.
+-- require for test files and for what they require: the library, then files below the test folders.
 local function requirer(folder)
-  local loaded = {}
-  return function(name)
+  local loaded, environment = {}, setmetatable({}, { __index = _G })
+  function environment.require(name)
     if package.loaded[name] ~= nil then return package.loaded[name] end
     if name:find("^pgorch%.") then return require(name) end
     if loaded[name] then return loaded[name] end
     for _, base in ipairs { folder, folder .. "/.." } do
       local path = ("%s/%s.lua"):format(base, (name:gsub("%.", "/")))
       if fs.exists(path) then
-        local chunk, problem = load(fs.read(path), "@" .. path, "t")
+        local chunk, problem = load(fs.read(path), "@" .. path, "t", environment)
         if not chunk then fail.raise("PGO-LUA", problem) end
         loaded[name] = chunk(name) or true
         return loaded[name]
@@ -24,6 +24,7 @@ local function requirer(folder)
     end
     return require(name)
   end
+  return environment.require
 end
 
 function command.run(arguments)
