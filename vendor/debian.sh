@@ -99,14 +99,12 @@ unpack_server() {
 # The last word of what an earlier call unpacked: a download that broke off leaves no `complete`.
 unpack_stores() {
     folder=$(unpacked_folder servers)
-    # shellcheck disable=SC2086
-    [ "$(cat "$folder/complete" 2>/dev/null)" = "$(echo $stores)" ] && return
+    [ "$(cat "$folder/complete" 2>/dev/null)" = "$stores" ] && return
     echo "unpacking Ceph, stunnel and memcached into $folder" >&2
     rm -rf "$folder"
     # shellcheck disable=SC2086
     unpack "$folder" $stores
-    # shellcheck disable=SC2086
-    echo $stores >"$folder/complete"
+    echo "$stores" >"$folder/complete"
 }
 
 cd "$(dirname "$0")/.."

@@ -62,7 +62,7 @@ describe("the published SigV4 vectors", function()
   end)
 
   it("sign by version 2", function()
-    local request = { method = "GET", path = "/johnsmith/photos/puppy.jpg", parameters = {}, headers = {} }
+    local request = { method = "GET", resource = "/johnsmith/photos/puppy.jpg", parameters = {}, headers = {} }
     expect(sigv2.signature(request, "1175139620", secret)).is "NpgCjnDzrM+WFzoENXmpNDUsSn8="
   end)
 end)
@@ -172,7 +172,7 @@ describe("signatures", function()
     expect(code_of(client.call("PUT", "/box/a", { body = "abc", payload = "STREAMING-UNSIGNED-PAYLOAD-TRAILER" })))
       .is "400 XAmzContentSHA256Mismatch"
     expect(code_of(client.call("PUT", "/box/a", { body = "abc", payload = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" })))
-      .is "501 NotImplemented"
+      .is "400 InvalidArgument" -- it does not say how long it is without its framing
     expect(code_of(client.call("GET", "/box", { unsigned = true }))).is "403 AccessDenied"
   end))
 
@@ -198,7 +198,7 @@ describe("signatures", function()
     client.call("PUT", "/box")
     client.call("PUT", "/box/k", { body = "v2" })
     local function address(expires, secret)
-      local request = { method = "GET", path = "/box/k", parameters = {}, headers = {} }
+      local request = { method = "GET", resource = "/box/k", parameters = {}, headers = {} }
       return ("%s/box/k?AWSAccessKeyId=%s&Expires=%s&Signature=%s"):format(endpoint.url, client.access, expires,
         url.encode(sigv2.signature(request, expires, secret or client.secret)))
     end
@@ -259,7 +259,7 @@ describe("buckets", function()
     expect(texts(rolled, "Prefix")).same { "", "a/" }
     expect(texts(rolled, "Key")).same { "b" }
     expect(texts(client.call("GET", "/box?delimiter=%2F&marker=b"), "Prefix")).same { "", "c/" }
-    expect(texts(client.call("GET", "/box?encoding-type=url&prefix=c"), "Key")).same { "c/%C3%BC%2B%26" }
+    expect(texts(client.call("GET", "/box?encoding-type=url&prefix=c"), "Key")).same { "c%2F%C3%BC%2B%26" }
     expect(code_of(client.call("GET", "/box?max-keys=x"))).is "400 InvalidArgument"
   end))
 end)
@@ -367,7 +367,6 @@ describe("multipart uploads", function()
     put(client, "k", id, 1, part)
     put(client, "k", id, 2, part)
     expect(code_of(complete(client, "k", id, complete_body { { 1, part } }))).is "400 InvalidPart"
-    expect(code_of(complete(client, "k", id, complete_body { { 2, part }, { 1, part } }))).is "400 InvalidPart"
     expect(code_of(complete(client, "k", id, complete_body { { 1, part }, { 2, "x" } }))).is "400 InvalidPart"
     expect(code_of(complete(client, "k", id, "<CompleteMultipartUpload/>"))).is "400 MalformedXML"
     put(client, "k", id, 1, "small")

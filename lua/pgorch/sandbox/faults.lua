@@ -31,7 +31,14 @@ faults.names = {
   ["s3.put_object_acl"] = "PUT /bucket/key?acl", ["s3.create_upload"] = "POST /bucket/key?uploads",
   ["s3.put_part"] = "PUT /bucket/key?partNumber&uploadId", ["s3.list_parts"] = "GET /bucket/key?uploadId",
   ["s3.complete_upload"] = "POST /bucket/key?uploadId", ["s3.abort_upload"] = "DELETE /bucket/key?uploadId",
-  ["s3.list_uploads"] = "GET /bucket?uploads",
+  ["s3.list_uploads"] = "GET /bucket?uploads", ["s3.list_versions"] = "GET /bucket?versions",
+  ["s3.put_versioning"] = "PUT /bucket?versioning", ["s3.put_policy"] = "PUT /bucket?policy",
+  ["s3.delete_policy"] = "DELETE /bucket?policy", ["s3.get_access_block"] = "GET /bucket?publicAccessBlock",
+  ["s3.put_access_block"] = "PUT there", ["s3.delete_access_block"] = "DELETE there",
+  ["s3.get_website"] = "GET /bucket?website", ["s3.get_bucket_tagging"] = "GET /bucket?tagging",
+  ["s3.get_logging"] = "GET /bucket?logging", ["s3.get_request_payment"] = "GET /bucket?requestPayment",
+  ["s3.get_object_lock"] = "GET /bucket?object-lock", ["s3.get_replication"] = "GET /bucket?replication",
+  ["s3.get_object_tagging"] = "GET /bucket/key?tagging", ["s3.post_form"] = "POST /bucket, /bucket/key",
 
   ["vultr.any"] = "any request to the Vultr API",
   ["vultr.account"] = "GET /v2/account", ["vultr.databases"] = "GET /v2/databases",
@@ -273,7 +280,7 @@ function faults.wrap(world, name_of, handler, answer_of)
     if not fault then return handler(req) end
     log.debug("a fault is played", { at = name_of(req), time = clock.iso() })
     if fault.delay then task.sleep(fault.delay) end
-    req.skew = fault.skew
+    req.skew, req.fault = fault.skew, fault -- what else it asks for is the stand-in's to read
     local planned = instead(fault, answer_of, req)
     if planned and not fault.after then
       if req.body and not planned.drop then req.body:drain() end

@@ -1,11 +1,12 @@
--- The sandbox's S3 endpoint: what Ceph RGW 16.2 does, path style, on loopback. Routes a request to its handler
--- after the signature has been checked. Owns the accounts, keys, buckets and the folder with their bytes; shares
+-- The sandbox's S3 endpoint: what Ceph RGW 16.2 does, on loopback. Gives a request to its handler after it has been
+-- found out whose it is and whether he may. Owns the accounts, keys, buckets and the folder with their bytes; shares
 -- no signing, ETag or listing code with the product, and knows nothing of runs.
 
-local clock = require "pgorch.clock"
-local crypto = require "pgorch.crypto"
-local acl = require "pgorch.sandbox.s3.acl"
+local access = require "pgorch.sandbox.s3.access"
 local buckets = require "pgorch.sandbox.s3.buckets"
+local clock = require "pgorch.clock"
+local contents = require "pgorch.sandbox.s3.contents"
+local crypto = require "pgorch.crypto"
 local errors = require "pgorch.sandbox.s3.errors"
 local faults = require "pgorch.sandbox.faults"
 local fs = require "pgorch.fs"
@@ -13,142 +14,59 @@ local http_server = require "pgorch.http_server"
 local log = require "pgorch.log"
 local multipart = require "pgorch.sandbox.s3.multipart"
 local objects = require "pgorch.sandbox.s3.objects"
+local policy = require "pgorch.sandbox.s3.policy"
 local request_log = require "pgorch.sandbox.request_log"
-local sigv2 = require "pgorch.sandbox.s3.sigv2"
-local sigv4 = require "pgorch.sandbox.s3.sigv4"
-local url = require "pgorch.sandbox.s3.url"
+local route = require "pgorch.sandbox.s3.route"
+local settings = require "pgorch.sandbox.s3.settings"
+local versions = require "pgorch.sandbox.s3.versions"
 
 local s3 = {}
 
---- The subresource that selects an operation, by what is addressed and the method. Looked up in this order; what
---- is not listed falls through to the plain operation of the method, as RGW does it.
-local SUBRESOURCES = {
-  bucket = {
-    { "delete", { POST = "delete_objects" } },
-    { "uploads", { GET = "list_uploads" } },
-    { "acl", { GET = "get_bucket_acl", PUT = "put_bucket_acl" } },
-    { "policyStatus", { GET = "policy_status" } },
-    { "location", { GET = "location" } },
-    { "versioning", { GET = "versioning" } },
-    { "lifecycle", { GET = "get_lifecycle", PUT = "put_lifecycle", DELETE = "delete_lifecycle" } },
-    { "policy", { GET = "get_policy" } },
-    { "cors", { GET = "get_cors" } },
-  },
-  object = {
-    { "uploads", { POST = "create_upload" } },
-    { "uploadId", { PUT = "put_part", GET = "list_parts", POST = "complete_upload", DELETE = "abort_upload" } },
-    { "acl", { GET = "get_object_acl", PUT = "put_object_acl" } },
-  },
-}
-
-local PLAIN = {
-  service = { GET = "list_buckets" },
-  bucket = { GET = "list_objects", HEAD = "head_bucket", PUT = "create_bucket", DELETE = "delete_bucket" },
-  object = { GET = "get_object", HEAD = "head_object", PUT = "put_object", DELETE = "delete_object" },
-}
-
---- Operations that strangers may do if the ACL lets them; all others are the owner's.
-local READS = { list_objects = "bucket", head_bucket = "bucket", get_object = "object", head_object = "object" }
-
-local HANDLERS = {
-  get_policy = function() errors.raise "NoSuchBucketPolicy" end,
-  get_cors = function() errors.raise "NoSuchCORSConfiguration" end,
-}
-for _, module in ipairs { buckets, objects, multipart } do
+local HANDLERS = {}
+for _, module in ipairs { buckets, contents, objects, multipart, policy.handlers, settings } do
   for name, handler in pairs(module) do HANDLERS[name] = handler end
 end
 
---- The names of all operations.
+--- The names under which faults of all operations are asked for.
 ---@return string[]
 function s3.operations()
-  local found = {}
-  for _, entries in pairs(SUBRESOURCES) do
-    for _, entry in ipairs(entries) do
-      for _, name in pairs(entry[2]) do found[#found + 1] = "s3." .. name end
-    end
-  end
-  for _, methods in pairs(PLAIN) do
-    for _, name in pairs(methods) do found[#found + 1] = "s3." .. name end
-  end
+  local found = route.operations()
+  for i, name in ipairs(found) do found[i] = "s3." .. name end
   return found
 end
 
---- What a request addresses: bucket and key (decoded), parameters, operation.
----@return table
-local function parse(req)
-  local path = url.decode(req.path)
-  local bucket_name, key = path:match("^/([^/]+)/?(.*)$")
-  local parameters, arguments = url.parameters(req.query)
-  local kind = not bucket_name and "service" or key == "" and "bucket" or "object"
-  local request = { method = req.method, path = path, bucket_name = bucket_name, key = key, headers = req.headers,
-    parameters = parameters, arguments = arguments, body = req.body, kind = kind }
-  for _, entry in ipairs(SUBRESOURCES[kind] or {}) do
-    if arguments[entry[1]] then
-      request.operation = entry[2][req.method]
-      if request.operation then return request end
-    end
-  end
-  request.operation = PLAIN[kind][req.method]
-  return request
-end
-
-local function authenticate(server, request)
-  local given, header = request.arguments, request.headers.authorization
-  local function lookup(access) return server.keys[access] end
-  local v4, v2 = given["X-Amz-Signature"] or given["X-Amz-Algorithm"], given.Signature or given.AWSAccessKeyId
-  if header and (v4 or v2) then errors.raise "InvalidArgument" end
-  if header then
-    request.account, request.sha256 = sigv4.check_header(request, lookup)
-  elseif v4 then
-    request.account = sigv4.check_query(request, lookup)
-  elseif v2 then
-    request.account = sigv2.check_query(request, lookup)
-  end
-end
-
---- May the account do this? A stranger may read what an ACL shows to him, nothing else.
-local function authorize(server, request)
-  if request.kind == "service" or request.operation == "create_bucket" then return end
-  local bucket = server.buckets[request.bucket_name]
-  if not bucket then errors.raise "NoSuchBucket" end
-  request.bucket = bucket
-  if request.account == bucket.owner then return end
-  local shown = bucket.acl
-  if READS[request.operation] == "object" then
-    local object = bucket.objects[request.key]
-    shown = object and object.acl or "private"
-    if not object and acl.readable(bucket.owner, bucket.acl, request.account) then errors.raise "NoSuchKey" end
-  elseif not READS[request.operation] then
-    shown = "private"
-  end
-  if not acl.readable(bucket.owner, shown, request.account) then errors.raise "AccessDenied" end
-end
-
-local function perform(server, req)
-  local request = parse(req)
-  request.now = clock.time() + (req.skew or 0)
+local function perform(server, request)
+  access.authenticate(server, request)
+  request.known = true
   if not request.operation then errors.raise "MethodNotAllowed" end
-  authenticate(server, request)
-  authorize(server, request)
+  access.authorize(server, request)
   return HANDLERS[request.operation](server, request)
 end
 
+--- Errors that come before it is known who asks do not name the bucket.
+local function refusal(request, err)
+  if type(err) ~= "table" or not err.s3 then error(err, 0) end
+  local named = request.known and not err.bare
+  local answer = errors.answer(err.s3, { status = err.status, message = err.message,
+    bucket = named and request.bucket_name or nil })
+  if request.method == "HEAD" then answer.length, answer.body = #answer.body, nil end
+  return answer
+end
+
 local function handle(server, req)
-  local ok, answer = pcall(perform, server, req)
-  if not ok then
-    if type(answer) ~= "table" or not answer.s3 then error(answer, 0) end
-    answer = errors.answer(answer.s3, answer.status)
-    if req.method == "HEAD" then answer.body = nil end
-  end
+  local request = route.parse(req)
+  request.now, request.fault, request.group = clock.time() + (req.skew or 0), req.fault, server.listener.group
+  local ok, answer = pcall(perform, server, request)
+  if not ok then answer = refusal(request, answer) end
   answer.headers = answer.headers or {}
-  answer.headers.date = objects.http_date(clock.time() + (req.skew or 0))
+  answer.headers.date = objects.http_date(request.now)
   answer.headers["x-amz-request-id"] = ("tx%032x"):format(math.random(0))
   return answer
 end
 
 --- What a fault answers with: an error document of its code, or of the status.
 local function fault_answer(fault)
-  local answer = errors.answer(fault.code or errors.code_of(fault.answer), fault.answer)
+  local answer = errors.answer(fault.code or errors.code_of(fault.answer), { status = fault.answer })
   answer.headers.date = objects.http_date(clock.time() + (fault.skew or 0))
   return answer
 end
@@ -156,21 +74,18 @@ end
 --- The name under which a request's faults are asked for.
 ---@param req table
 ---@return string
-function s3.operation(req)
-  local operation = parse(req).operation
-  return "s3." .. (operation or "unknown")
-end
+function s3.operation(req) return "s3." .. (route.parse(req).operation or "unknown") end
 
-local function add_account(server, name, access, secret)
+local function add_account(server, name, access_key, secret)
   local account = { id = name, name = name }
   server.accounts[name] = account
-  server.keys[access] = { account = account, secret = secret }
+  server.keys[access_key] = { account = account, secret = secret }
   return account
 end
 
 local function new_keys()
-  local access = crypto.hex(crypto.random(10)):upper()
-  return access, (crypto.base64(crypto.random(30)):gsub("[+/]", "x"))
+  local access_key = crypto.hex(crypto.random(10)):upper()
+  return access_key, (crypto.base64(crypto.random(30)):gsub("[+/]", "x"))
 end
 
 local Endpoint = {}
@@ -180,8 +95,8 @@ Endpoint.__index = Endpoint
 ---@param name string
 ---@return { access_key: string, secret_key: string, account: table }
 function Endpoint:add_account(name)
-  local access, secret = new_keys()
-  return { access_key = access, secret_key = secret, account = add_account(self.server, name, access, secret) }
+  local access_key, secret = new_keys()
+  return { access_key = access_key, secret_key = secret, account = add_account(self.server, name, access_key, secret) }
 end
 
 --- New keys for an account. Its old ones stop working at once, and the URLs signed with them.
@@ -190,13 +105,13 @@ end
 ---@return string secret_key
 function Endpoint:regenerate_keys(account)
   account = account or self.account
-  for access, key in pairs(self.server.keys) do
-    if key.account == account then self.server.keys[access] = nil end
+  for access_key, key in pairs(self.server.keys) do
+    if key.account == account then self.server.keys[access_key] = nil end
   end
-  local access, secret = new_keys()
-  self.server.keys[access] = { account = account, secret = secret }
-  if account == self.account then self.access_key, self.secret_key = access, secret end
-  return access, secret
+  local access_key, secret = new_keys()
+  self.server.keys[access_key] = { account = account, secret = secret }
+  if account == self.account then self.access_key, self.secret_key = access_key, secret end
+  return access_key, secret
 end
 
 --- The buckets of an account, by name.
@@ -226,7 +141,7 @@ end
 function Endpoint:delete_bucket(name, account)
   local bucket = self.server.buckets[name]
   if not bucket or bucket.owner ~= (account or self.account) then return nil, "NoSuchBucket" end
-  if next(bucket.objects) then return nil, "BucketNotEmpty" end
+  if not versions.is_empty(bucket) then return nil, "BucketNotEmpty" end
   buckets.remove(self.server, bucket)
   return true
 end
@@ -248,16 +163,16 @@ function s3.start(world, opts)
     return ("%s/%08d"):format(dir, serial)
   end
   fs.mkdir(dir)
-  local access, secret = new_keys()
+  local access_key, secret = new_keys()
   local endpoint = setmetatable({ server = server, region = server.region, host = "127.0.0.1",
-    access_key = opts.access_key or access, secret_key = opts.secret_key or secret }, Endpoint)
+    access_key = opts.access_key or access_key, secret_key = opts.secret_key or secret }, Endpoint)
   endpoint.account = add_account(server, "pgorch", endpoint.access_key, endpoint.secret_key)
   endpoint.other = endpoint:add_account "other"
   endpoint:create_bucket("taken-by-somebody-else", endpoint.other.account)
   local handler = faults.wrap(world, s3.operation, function(req) return handle(server, req) end, fault_answer)
   endpoint.listener = http_server.serve({ host = endpoint.host, port = opts.port or 0 },
     request_log.wrap("s3", handler, world))
-  endpoint.port = endpoint.listener.port
+  endpoint.port, server.listener = endpoint.listener.port, endpoint.listener
   endpoint.url = ("http://%s:%d"):format(endpoint.host, endpoint.port)
   log.debug("S3 stand-in listens", { url = endpoint.url })
   return endpoint

@@ -1,5 +1,4 @@
--- Who may read a bucket or an object: canned ACLs, their document, and policyStatus. Writing and administration
--- belong to the owner alone, whatever the ACL says; no test of pgorch needs a bucket that strangers write to.
+-- Who is granted what on a bucket or an object: canned ACLs, their document, and the blocks against public ones.
 
 local document = require "pgorch.sandbox.s3.document"
 local errors = require "pgorch.sandbox.s3.errors"
@@ -20,6 +19,17 @@ local CANNED = {
   ["authenticated-read"] = { { "AuthenticatedUsers", "READ" } },
 }
 
+--- Is anybody but the owner granted anything?
+---@param canned string
+---@return boolean
+function acl.is_public(canned) return #CANNED[canned] > 0 end
+
+local function refuse_public(bucket, canned)
+  local block = bucket and bucket.access_block
+  if block and block.BlockPublicAcls and acl.is_public(canned) then errors.raise "AccessDenied" end
+  return canned
+end
+
 --- The canned ACL that a request asks for in its headers.
 ---@param request table
 ---@return string|nil
@@ -28,41 +38,39 @@ function acl.requested(request)
   if name == nil then return nil end
   if name == "bucket-owner-full-control" or name == "bucket-owner-read" then return "private" end
   if not CANNED[name] then errors.raise "InvalidArgument" end
-  return name
+  return refuse_public(request.bucket, name)
 end
 
---- May this account (nil: nobody, unsigned) read the thing?
+--- Is this account (nil: nobody, unsigned) granted the permission on a thing in the bucket?
+---@param bucket table
 ---@param owner table
 ---@param canned string
 ---@param account table|nil
+---@param permission "READ"|"WRITE"
 ---@return boolean
-function acl.readable(owner, canned, account)
+function acl.grants(bucket, owner, canned, account, permission)
   if account == owner then return true end
+  if bucket.access_block and bucket.access_block.IgnorePublicAcls then return false end
   for _, grant in ipairs(CANNED[canned]) do
-    if grant[2] == "READ" and (grant[1] == "AllUsers" or account) then return true end
+    if grant[2] == permission and (grant[1] == "AllUsers" or account) then return true end
   end
   return false
 end
-
---- Is anybody but the owner granted anything?
----@param canned string
----@return boolean
-function acl.is_public(canned) return #CANNED[canned] > 0 end
 
 local function grant(grantee, permission, kind)
   return element("Grant", { element("Grantee", grantee, XSI:format(kind)), element("Permission", permission) })
 end
 
---- The AccessControlPolicy of a thing.
+--- The AccessControlPolicy of a thing: groups first, as RGW sorts them.
 ---@param owner table
 ---@param canned string
 ---@return table answer
 function acl.answer(owner, canned)
-  local who = { element("ID", owner.id), element("DisplayName", owner.name) }
-  local grants = { grant(who, "FULL_CONTROL", "CanonicalUser") }
-  for _, g in ipairs(CANNED[canned]) do
-    grants[#grants + 1] = grant({ element("URI", GROUPS .. g[1]) }, g[2], "Group")
+  local who, grants = { element("ID", owner.id), element("DisplayName", owner.name) }, {}
+  for i, each in ipairs(CANNED[canned]) do
+    grants[i] = grant({ element("URI", GROUPS .. each[1]) }, each[2], "Group")
   end
+  grants[#grants + 1] = grant(who, "FULL_CONTROL", "CanonicalUser")
   return document.answer(200, "AccessControlPolicy", { element("Owner", who), element("AccessControlList", grants) })
 end
 
@@ -81,12 +89,13 @@ end
 ---@return string
 function acl.from_body(request)
   local text = payload.text(request)
-  if text == "" then errors.raise "InvalidRequest" end
   local ok, root = pcall(xml.parse, text)
-  if not ok then errors.raise "MalformedXML" end
+  if not ok then errors.raise "InvalidArgument" end
   local found = granted(root, {})
-  if found.AllUsers then return text:find("WRITE<", 1, true) and "public-read-write" or "public-read" end
-  return found.AuthenticatedUsers and "authenticated-read" or "private"
+  if found.AllUsers then
+    return refuse_public(request.bucket, text:find("WRITE<", 1, true) and "public-read-write" or "public-read")
+  end
+  return refuse_public(request.bucket, found.AuthenticatedUsers and "authenticated-read" or "private")
 end
 
 return acl

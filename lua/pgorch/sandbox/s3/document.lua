@@ -20,6 +20,14 @@ function document.element(name, content, attributes)
   return ("<%s%s>%s</%s>"):format(name, attributes and " " .. attributes or "", inner, name)
 end
 
+--- Whose something is.
+---@param account { id: string, name: string }
+---@return string
+function document.owner(account)
+  local element = document.element
+  return element("Owner", { element("ID", account.id), element("DisplayName", account.name) })
+end
+
 --- An answer that holds a document.
 ---@param status integer
 ---@param root string

@@ -1,6 +1,6 @@
 -- The errors that the S3 stand-in answers with: code, HTTP status, the document. A handler raises one with
--- errors.raise; the router turns it into an answer. The message is empty, as Ceph RGW 16 leaves it: a client
--- that needs the text to understand the error would fail on the real thing.
+-- errors.raise; the router turns it into an answer. The message is empty, as Ceph RGW 16 leaves it but for a few:
+-- a client that needs the text to understand the error would fail on the real thing.
 
 local document = require "pgorch.sandbox.s3.document"
 
@@ -20,6 +20,7 @@ errors.status = {
   InvalidBucketName = 400,
   InvalidDigest = 400,
   InvalidLocationConstraint = 400,
+  InvalidObjectName = 400,
   InvalidPart = 400,
   InvalidRange = 416,
   InvalidRequest = 400,
@@ -31,8 +32,10 @@ errors.status = {
   NoSuchCORSConfiguration = 404,
   NoSuchKey = 404,
   NoSuchLifecycleConfiguration = 404,
+  NoSuchTagSet = 404,
   NoSuchUpload = 404,
   NotImplemented = 501,
+  ObjectLockConfigurationNotFoundError = 404,
   PreconditionFailed = 412,
   QuotaExceeded = 403,
   RequestTimeTooSkewed = 403,
@@ -49,19 +52,20 @@ local BY_STATUS = { [400] = "RequestTimeout", [403] = "AccessDenied", [404] = "N
 
 --- Ends the handler with an error document.
 ---@param code string
-function errors.raise(code)
-  error({ s3 = code, status = assert(errors.status[code], code) }, 0)
+---@param o? { message: string?, bare: boolean? } bare: found out before the bucket was looked at, so without its name
+function errors.raise(code, o)
+  error({ s3 = code, status = assert(errors.status[code], code), message = o and o.message, bare = o and o.bare }, 0)
 end
 
 ---@param code string
----@param status? integer instead of the code's own
----@param bucket? string
+---@param o? { status: integer?, message: string?, bucket: string? } status in place of the code's own
 ---@return table answer
-function errors.answer(code, status, bucket)
+function errors.answer(code, o)
+  o = o or {}
   local element = document.element
   local id = ("tx%021x"):format(math.random(0, 0x7fffffff))
-  local answer = document.answer(status or errors.status[code] or 500, "Error", {
-    element("Code", code), element("Message", ""), bucket and element("BucketName", bucket) or "",
+  local answer = document.answer(o.status or errors.status[code] or 500, "Error", {
+    element("Code", code), element("Message", o.message or ""), o.bucket and element("BucketName", o.bucket) or "",
     element("RequestId", id), element("HostId", "sandbox-default"),
   }, true)
   answer.code = code -- for the request log: a HEAD has no document

@@ -1,20 +1,27 @@
 -- Pages through the keys of a bucket: prefix, delimiter, marker and page size, the same for both versions of
--- ListObjects and for ListMultipartUploads.
+-- ListObjects, for ListObjectVersions and for ListMultipartUploads.
 
 local errors = require "pgorch.sandbox.s3.errors"
+local url = require "pgorch.sandbox.s3.url"
 
 local listing = {}
 
+--- A key as a listing has it: with `encoding-type=url` coded, slashes too.
+---@param key string
+---@param coded boolean
+---@return string
+function listing.written(key, coded) return coded and url.encode(key) or key end
+
 local PAGE = 1000
 
---- The page size that a request asks for, 1000 at most.
+--- The page size that a request asks for, 1000 at most; fewer than none is none.
 ---@param text string|nil
 ---@return integer
 function listing.page_size(text)
   if text == nil or text == "" then return PAGE end
-  local size = text:match("^%d+$") and tonumber(text)
+  local size = text:match("^%-?%d+$") and tonumber(text)
   if not size then errors.raise "InvalidArgument" end
-  return math.min(size, PAGE)
+  return math.max(0, math.min(size, PAGE))
 end
 
 --- The common prefix that hides a key, nil when the key is listed itself.

@@ -1,11 +1,14 @@
--- Checks AWS Signature Version 2 in a query, which Linode's object-url call and its command line tool hand out
--- and Ceph RGW accepts. Expires is an absolute time without an upper bound.
+-- Checks AWS Signature Version 2: in a query, which Linode's object-url call and its command line tool hand out, and in
+-- the header, as old clients send it. Ceph RGW accepts both. Expires is an absolute time without an upper bound.
 
+local clock = require "pgorch.clock"
 local crypto = require "pgorch.crypto"
 local errors = require "pgorch.sandbox.s3.errors"
 local url = require "pgorch.sandbox.s3.url"
 
 local sigv2 = {}
+
+local MAX_SKEW = 15 * 60
 
 --- Parameters which are part of the resource that is signed. All others are not covered by a V2 signature.
 local SUBRESOURCES = {}
@@ -24,7 +27,7 @@ local function resource(request)
     end
   end
   table.sort(found)
-  local path = url.encode(request.path, true)
+  local path = url.encode(request.resource, true)
   return #found == 0 and path or path .. "?" .. table.concat(found, "&")
 end
 
@@ -37,36 +40,53 @@ local function amz_headers(request)
   return table.concat(lines)
 end
 
----@param request table {method, path, parameters, headers}
----@param expires string as it stands in the query
+---@param request table {method, resource, parameters, headers}
+---@param date string the header's Date, or Expires as it stands in the query
 ---@return string
-function sigv2.string_to_sign(request, expires)
+function sigv2.string_to_sign(request, date)
   local headers = request.headers
-  return table.concat({ request.method, headers["content-md5"] or "", headers["content-type"] or "", expires,
+  return table.concat({ request.method, headers["content-md5"] or "", headers["content-type"] or "", date,
     amz_headers(request) .. resource(request) }, "\n")
 end
 
 ---@param request table
----@param expires string
+---@param date string
 ---@param secret string
 ---@return string base64
-function sigv2.signature(request, expires, secret)
-  return crypto.base64(crypto.hmac_sha1(secret, sigv2.string_to_sign(request, expires), "raw"))
+function sigv2.signature(request, date, secret)
+  return crypto.base64(crypto.hmac_sha1(secret, sigv2.string_to_sign(request, date), "raw"))
 end
 
----@param request table {method, path, parameters, arguments, headers, now}
+local function check(request, date, access, given, lookup)
+  local key = lookup(access)
+  if not key then errors.raise "InvalidAccessKeyId" end
+  if sigv2.signature(request, date, key.secret) ~= given then errors.raise "SignatureDoesNotMatch" end
+  return key.account
+end
+
+---@param request table {method, resource, parameters, arguments, headers, now}
 ---@param lookup fun(access: string): { secret: string, account: table }|nil
 ---@return table account
 function sigv2.check_query(request, lookup)
   local given = request.arguments
+  if not given.Signature then errors.raise "InvalidArgument" end
   local expires = tonumber((given.Expires or ""):match("^%d+$"))
   if not expires or request.now >= expires then errors.raise "AccessDenied" end
-  local key = lookup(given.AWSAccessKeyId or "")
-  if not key then errors.raise "InvalidAccessKeyId" end
-  if sigv2.signature(request, given.Expires, key.secret) ~= given.Signature then
-    errors.raise "SignatureDoesNotMatch"
-  end
-  return key.account
+  return check(request, given.Expires, given.AWSAccessKeyId, given.Signature, lookup)
+end
+
+--- With an x-amz-date, that is the time, and it is signed as a header instead of in the place of Date.
+---@param request table {method, resource, parameters, headers, now}
+---@param lookup fun(access: string): { secret: string, account: table }|nil
+---@return table account
+function sigv2.check_header(request, lookup)
+  local headers = request.headers
+  local access, given = headers.authorization:match "^AWS ([^:]+):(%S+)$"
+  local date = headers["x-amz-date"] or headers.date or ""
+  local time = clock.parse_http((date:gsub("%+0000$", "GMT"))) -- s3cmd writes it so
+  if not access or not time then errors.raise "AccessDenied" end
+  if math.abs(request.now - time) > MAX_SKEW then errors.raise "RequestTimeTooSkewed" end
+  return check(request, headers["x-amz-date"] and "" or date, access, given, lookup)
 end
 
 return sigv2
