@@ -80,7 +80,7 @@ describe("kill -9", function()
       local move = moves.new(lanes[1], { no_app = true })
       kill_after(move, "run", "heroku.app.create", function() return move:app() end)
       moves.expect_exit(move:resume(), 0)
-      expect(moves.digest(world.heroku.state:config(move:app()).DATABASE_URL)).is(moves.digest(lanes[1].url))
+      expect(moves.digest(world.heroku.state:config(move:app()).DATABASE_URL)).is(moves.digest(lanes[1].direct))
     end)
   end)
 

@@ -3,9 +3,9 @@
 -- Drives the child by its lines (signals at a step's start) and by the world's state; raises when a promise is broken.
 
 local clock   = require "pgorch.clock"
-local crypto  = require "pgorch.crypto"
 local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
+local instances = require "pgorch.sandbox.vultr.instances"
 local json    = require "pgorch.json"
 local pg      = require "pgorch.pg"
 local process = require "pgorch.process"
@@ -26,22 +26,20 @@ moves.STEPS = { "credentials", "allow_list", "size", "choose_plan", "save_settin
 
 -- Lanes --------------------------------------------------------------------------------------------------------
 
-local function lane_url(world, dbname)
-  return (world.source.url:gsub("/" .. DATABASE .. "%?", "/" .. dbname .. "?"))
-end
+local CLOSED = { "198.51.100.7/32" }
 
--- An instance of its own at the provider: the same server, a copy of the database.
-local function add_lane(world, number)
-  local demo, dbname = world.vultr.state.databases[1], "lane" .. number
-  local conn <close> = world.source.cluster:connect()
-  conn:exec(("create database %s template %s owner %s"):format(dbname, DATABASE, world.source.user))
-  local object = {}
-  for name, value in pairs(demo.object) do object[name] = value end
-  object.id, object.label, object.dbname = crypto.uuid(), dbname, dbname
-  object.trusted_ips = json.array { "198.51.100.7/32" }
-  local entry = { object = object, disk_gb = demo.disk_gb }
-  table.insert(world.vultr.state.databases, entry)
-  return { dbname = dbname, url = lane_url(world, dbname), entry = entry, world = world }
+local function url_of(url, dbname) return (url:gsub("/" .. DATABASE .. "%?", "/" .. dbname .. "?")) end
+
+-- An instance of its own at the provider: the same server behind another gate, a copy of the database. `direct` goes
+-- past the gate, which is closed to everybody but the owner.
+local function add_lane(world, number, polls)
+  local source, dbname = world.source, "lane" .. number
+  local conn <close> = source.cluster:connect()
+  conn:exec(("create database %s template %s owner %s"):format(dbname, DATABASE, source.user))
+  local entry = world.vultr:add_database { label = dbname, dbname = dbname, trusted_ips = CLOSED,
+    configuring_polls = polls }
+  local url = url_of(source.url, dbname):gsub((":%d/"):format(source.port), (":%s/"):format(entry.object.port))
+  return { dbname = dbname, url = url, direct = url_of(source.direct_url, dbname), entry = entry, world = world }
 end
 
 ---A world with so many lanes.
@@ -52,7 +50,7 @@ function moves.world(o, fn)
   options.source = { scale = o.scale or 0.02, sql = o.sql }
   return sandbox.run(options, function(world)
     local lanes = {}
-    for i = 1, o.lanes or 1 do lanes[i] = add_lane(world, i) end
+    for i = 1, o.lanes or 1 do lanes[i] = add_lane(world, i, (options.vultr or {}).configuring_polls) end
     return fn(world, lanes)
   end)
 end
@@ -110,8 +108,8 @@ function moves.new(lane, o)
     return move
   end
   thaw(lane)
-  lane.entry.object.trusted_ips = json.array { "198.51.100.7/32" }
-  lane.entry.object.status, lane.entry.busy = "Running", nil
+  instances.trust(lane.entry, CLOSED)
+  lane.entry.server:settle()
   if o.no_app then return move end
   move.world.heroku.state:add_app { name = move.app_name, dynos = DYNOS,
     config = { DATABASE_URL = lane.url, RAILS_ENV = "production" } }
@@ -335,7 +333,7 @@ local function expect_nothing_left(self)
   local objects, uploads = self:stored()
   want("objects in the bucket", table.concat(objects, " "), "")
   want("unfinished uploads", table.concat(uploads, " "), "")
-  want("the allow list", table.concat(self.lane.entry.object.trusted_ips, " "), "198.51.100.7/32")
+  want("the allow list", table.concat(self.lane.entry.object.trusted_ips, " "), table.concat(CLOSED, " "))
 end
 
 ---The app has the new database with the same data, its dynos run, the source is closed, nothing is left behind.
@@ -347,8 +345,8 @@ function Move:expect_moved()
   want("OLD_DATABASE_URL", app.config.OLD_DATABASE_URL, self.lane.url)
   want("maintenance", app.maintenance, false)
   expect_dynos(self)
-  want("the source's default_transaction_read_only", read_only(self.lane.url), "on")
-  want("the data", moves.digest(url), moves.digest(self.lane.url))
+  want("the source's default_transaction_read_only", read_only(self.lane.direct), "on")
+  want("the data", moves.digest(url), moves.digest(self.lane.direct))
   expect_nothing_left(self)
 end
 
@@ -359,7 +357,7 @@ function Move:expect_as_before()
   want("OLD_DATABASE_URL", app.config.OLD_DATABASE_URL, nil)
   want("maintenance", app.maintenance, false)
   expect_dynos(self)
-  want("the source's default_transaction_read_only", read_only(self.lane.url), "off")
+  want("the source's default_transaction_read_only", read_only(self.lane.direct), "off")
   if #self:addons() > 1 then want("add-ons", #self:addons(), 1) end
   expect_nothing_left(self)
 end

@@ -75,7 +75,7 @@ function M.value(url, sql)
 end
 
 local function read_only(world)
-  return M.value(world.source.url, "show default_transaction_read_only")
+  return M.value(world.source.direct_url, "show default_transaction_read_only")
 end
 
 ---The app's DATABASE_URL as Heroku would give it.
@@ -110,7 +110,7 @@ function M.expect_moved(world)
   equal("DATABASE_URL is new", url ~= world.source.url, true)
   equal("OLD_DATABASE_URL", world.heroku:app(M.APP).config.OLD_DATABASE_URL == world.source.url, true)
   equal("read-only", read_only(world), "on")
-  for _, sql in ipairs(SAME) do equal(sql, M.value(url, sql), M.value(world.source.url, sql)) end
+  for _, sql in ipairs(SAME) do equal(sql, M.value(url, sql), M.value(world.source.direct_url, sql)) end
 end
 
 ---Keys of the objects that are in the storage.

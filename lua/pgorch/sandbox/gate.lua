@@ -67,4 +67,15 @@ function gate.open(server)
   return made
 end
 
+--- Puts a gate before a source of the world: its port and its URL lead through it from now on, `direct_url` does not.
+---@param source table see source.lua
+---@return pgorch.sandbox.Gate gate <close>
+function gate.before(source)
+  source.gate = gate.open(source.cluster)
+  source.direct_url = source.url
+  source.url = source.url:gsub((":%d/"):format(source.port), (":%d/"):format(source.gate.port), 1)
+  source.port = source.gate.port
+  return source.gate
+end
+
 return gate

@@ -7,6 +7,7 @@ local env         = require "pgorch.env"
 local faults      = require "pgorch.sandbox.faults"
 local folder      = require "pgorch.sandbox.folder"
 local fs          = require "pgorch.fs"
+local gate        = require "pgorch.sandbox.gate"
 local native      = require "pgorch.native.host"
 local heroku      = require "pgorch.sandbox.heroku"
 local json        = require "pgorch.json"
@@ -82,6 +83,7 @@ local function start_clusters(self, opts)
     end
     self.source = source.start(self, opts.source)
     add(self, self.source.cluster)
+    add(self, gate.before(self.source))
   end
   local function start_target()
     self.target = target.start(self, opts.target)

@@ -3,6 +3,7 @@
 -- no signing, ETag or listing code with the product, and knows nothing of runs.
 
 local access = require "pgorch.sandbox.s3.access"
+local administration = require "pgorch.sandbox.s3.administration"
 local buckets = require "pgorch.sandbox.s3.buckets"
 local clock = require "pgorch.clock"
 local contents = require "pgorch.sandbox.s3.contents"
@@ -39,6 +40,7 @@ local function perform(server, request)
   access.authenticate(server, request)
   request.known = true
   if not request.operation then errors.raise "MethodNotAllowed" end
+  administration.check(request.key_used, request)
   access.authorize(server, request)
   return HANDLERS[request.operation](server, request)
 end
@@ -90,6 +92,7 @@ end
 
 local Endpoint = {}
 Endpoint.__index = Endpoint
+for name, method in pairs(administration.methods) do Endpoint[name] = method end
 
 --- Another account with a key pair of its own.
 ---@param name string

@@ -1,15 +1,18 @@
 -- The sandbox's Vultr API v2, on loopback: one account with three managed databases (`demo` is the world's source;
 -- a second PostgreSQL and a MySQL one make a client choose) and an object storage labelled `pgorch` that is the
--- sandbox's S3 endpoint. Checks the bearer token and the rate, and knows nothing of runs.
+-- sandbox's S3 endpoint. Checks the bearer token, its access list and the rate, and knows nothing of runs.
 
 local answer = require "pgorch.sandbox.vultr.answer"
 local clock = require "pgorch.clock"
+local contents = require "pgorch.sandbox.vultr.contents"
 local crypto = require "pgorch.crypto"
 local databases = require "pgorch.sandbox.vultr.databases"
 local faults = require "pgorch.sandbox.faults"
 local http_server = require "pgorch.http_server"
+local instances = require "pgorch.sandbox.vultr.instances"
 local json = require "pgorch.json"
 local request_log = require "pgorch.sandbox.request_log"
+local settings = require "pgorch.sandbox.vultr.settings"
 local storage = require "pgorch.sandbox.vultr.storage"
 local url = require "pgorch.sandbox.s3.url"
 
@@ -28,19 +31,33 @@ end
 local CALLS = {
   { "GET", "/v2/account", "account", account },
   { "GET", "/v2/databases", "databases", databases.list },
+  { "GET", "/v2/databases/plans", "plans", settings.plans },
   { "GET", "/v2/databases/([^/]+)", "database", databases.get },
   { "PUT", "/v2/databases/([^/]+)", "update_database", databases.update },
   { "DELETE", "/v2/databases/([^/]+)", "delete_database", databases.delete },
   { "GET", "/v2/databases/([^/]+)/usage", "usage", databases.usage },
   { "GET", "/v2/databases/([^/]+)/backups", "backups", databases.backups },
-  { "GET", "/v2/databases/([^/]+)/dbs", "dbs", databases.dbs },
-  { "GET", "/v2/databases/([^/]+)/users", "users", databases.users },
-  { "GET", "/v2/databases/([^/]+)/connection%-pools", "pools", databases.pools },
+  { "GET", "/v2/databases/([^/]+)/dbs", "dbs", contents.dbs },
+  { "POST", "/v2/databases/([^/]+)/dbs", "create_db", contents.create_db },
+  { "GET", "/v2/databases/([^/]+)/dbs/([^/]+)", "db", contents.db },
+  { "DELETE", "/v2/databases/([^/]+)/dbs/([^/]+)", "delete_db", contents.delete_db },
+  { "GET", "/v2/databases/([^/]+)/users", "users", contents.users },
+  { "POST", "/v2/databases/([^/]+)/users", "create_user", contents.create_user },
+  { "GET", "/v2/databases/([^/]+)/users/([^/]+)", "user", contents.user },
+  { "PUT", "/v2/databases/([^/]+)/users/([^/]+)", "update_user", contents.update_user },
+  { "DELETE", "/v2/databases/([^/]+)/users/([^/]+)", "delete_user", contents.delete_user },
+  { "GET", "/v2/databases/([^/]+)/connection%-pools", "pools", contents.pools },
+  { "GET", "/v2/databases/([^/]+)/version%-upgrade", "versions", settings.versions },
+  { "GET", "/v2/databases/([^/]+)/advanced%-options", "options", settings.options },
+  { "PUT", "/v2/databases/([^/]+)/advanced%-options", "set_options", settings.set_options },
+  { "POST", "/v2/databases/([^/]+)/alerts", "alerts", settings.alerts },
+  { "GET", "/v2/databases/([^/]+)/migration", "migration", settings.migration },
+  { "DELETE", "/v2/databases/([^/]+)/migration", "migration", settings.migration },
   { "GET", "/v2/object%-storage", "object_storages", storage.list },
   { "POST", "/v2/object%-storage", "create_object_storage", storage.create },
   { "GET", "/v2/object%-storage/clusters", "clusters", storage.clusters },
   { "GET", "/v2/object%-storage/tiers", "tiers", storage.tiers },
-  { "GET", "/v2/object%-storage/clusters/9/tiers", "tiers", storage.tiers },
+  { "GET", "/v2/object%-storage/clusters/([^/]+)/tiers", "tiers", storage.tiers },
   { "GET", "/v2/object%-storage/([^/]+)", "object_storage", storage.get },
   { "PUT", "/v2/object%-storage/([^/]+)", "update_object_storage", storage.update },
   { "DELETE", "/v2/object%-storage/([^/]+)", "delete_object_storage", storage.delete },
@@ -71,18 +88,32 @@ local function route(req)
   return nil, {}
 end
 
---- More than 30 requests within a second are refused, as the real API does it per address.
-local function throttled(state)
-  local now = clock.time()
-  if now - state.second >= 1 then state.second, state.count = now, 0 end
-  state.count = state.count + 1
-  return state.count > REQUESTS_PER_SECOND
+--- More than 30 requests within a second are refused, as the real API does it, per address.
+local function throttled(state, host)
+  local now, window = clock.time(), state.windows[host]
+  if not window or now - window.since >= 1 then
+    window = { since = now, count = 0 }
+    state.windows[host] = window
+  end
+  window.count = window.count + 1
+  return window.count > state.rate
+end
+
+--- The key, and the addresses from which it may be used.
+local function refusal(state, req)
+  if req.headers.authorization ~= "Bearer " .. state.api_key then return answer.error(401, "Invalid API token.") end
+  if not state.key_access then return nil end
+  for _, address in ipairs(state.key_access) do
+    if address == req.remote.host then return nil end
+  end
+  return answer.error(401, ("Unauthorized IP address: %s"):format(req.remote.host))
 end
 
 local function handle(state, req)
   local text = req.body and req.body:read_all(MAX_BODY) or ""
-  if throttled(state) then return answer.error(429, "Rate limit exceeded.") end
-  if req.headers.authorization ~= "Bearer " .. state.api_key then return answer.error(401, "Invalid API token.") end
+  if throttled(state, req.remote.host) then return answer.error(429, "Rate limit exceeded.") end
+  local refused = refusal(state, req)
+  if refused then return refused end
   local call, captures = route(req)
   if not call then return answer.error(404, "Invalid API endpoint.") end
   local _, arguments = url.parameters(req.query)
@@ -95,7 +126,9 @@ local function handle(state, req)
   return call[4](state, request)
 end
 
-local function fault_answer(fault) return answer.error(fault.answer, "An error was asked for.") end
+local function fault_answer(fault)
+  return fault.html and answer.html(fault.answer) or answer.error(fault.answer, "An error was asked for.")
+end
 
 --- The name under which a request's faults are asked for.
 ---@param req table
@@ -105,43 +138,60 @@ function vultr.operation(req)
   return "vultr." .. (call and call[3] or "unknown")
 end
 
-local function instances(world, opts)
+-- Every address of this machine's own by which the source may be asked for.
+local DEFAULT_TRUST = { "127.0.0.1/32", "::1/128", "198.51.100.7/32" }
+
+--- The account's databases: `demo` is the source and shares its gate.
+local function account_databases(world, opts)
   local source = world.source
-  local function entry(o, extra)
-    extra = extra or {}
-    return { object = databases.instance(o), dbs = extra.dbs, disk_gb = extra.disk_gb }
-  end
-  return {
-    entry({ id = crypto.uuid(), label = "demo", tag = "production", host = source.host, port = source.port,
-      user = source.user, password = source.password, dbname = source.dbname, version = source.version,
-      ca_pem = source.ca_pem, backup_age = opts.backup_age,
-      trusted_ips = opts.trusted_ips or { "127.0.0.1/32", "198.51.100.7/32" } },
-      { dbs = source.dbs, disk_gb = source.disk_gb }),
-    entry { id = crypto.uuid(), label = "analytics", host = "vultr-prod-analytics.vultrdb.invalid", port = 16752,
-      user = "vultradmin", password = "AVNS_" .. crypto.hex(crypto.random(9)), dbname = "defaultdb", version = 16,
-      ca_pem = world.ca_pem, backup_age = 40 * 3600, trusted_ips = { "198.51.100.7/32" } },
-    entry { id = crypto.uuid(), label = "wordpress", engine = "mysql", version = 8, port = 16753,
-      host = "vultr-prod-wordpress.vultrdb.invalid", user = "vultradmin", dbname = "defaultdb",
-      password = "AVNS_" .. crypto.hex(crypto.random(9)), ca_pem = world.ca_pem },
+  local found = {
+    instances.real(world, { label = "demo", tag = "production", gate = source.gate, dbs = source.dbs, vpc = opts.vpc,
+      backup_age = opts.backup_age, trusted_ips = opts.trusted_ips or DEFAULT_TRUST, region = opts.region,
+      configuring_polls = opts.configuring_polls, configuring_seconds = opts.configuring_seconds }),
+    instances.real(world, { label = "analytics", backup_age = 40 * 3600, trusted_ips = { "198.51.100.7/32" } }),
+    instances.listed { label = "wordpress", engine = "mysql", version = 8, ca_pem = world.ca_pem },
   }
+  for i = 1, opts.more or 0 do
+    found[#found + 1] = instances.listed { label = ("more-%03d"):format(i), version = 16, ca_pem = world.ca_pem }
+  end
+  return found
 end
 
 local Api = {}
 Api.__index = Api
 
-function Api:close() self.listener:close() end
+function Api:close()
+  self.listener:close()
+  for _, entry in ipairs(self.made) do entry.server:close() end
+end
+
 Api.__close = Api.close
+
+--- Another database of the account, which stands for databases of the source's cluster, behind a gate of its own.
+---@param o { label: string, dbname: string?, trusted_ips: string[]?, configuring_polls: integer? } see instances.real
+---@return table entry {object, server}
+function Api:add_database(o)
+  local entry = instances.real(self.world, o)
+  table.insert(self.state.databases, entry)
+  table.insert(self.made, entry)
+  return entry
+end
 
 --- Starts the API. `s3` is what the S3 stand-in's start returned.
 ---@param world { dir: string, source: table, ca_pem: string?, s3: table? }
 ---@param opts { s3: table?, port: integer?, api_key: string?, trusted_ips: string[]?, backup_age: number?,
----  configuring_polls: integer? } backup_age in seconds
+---  configuring_polls: integer?, configuring_seconds: number?, pending_polls: integer?, vpc: boolean?, more: integer?,
+---  region: string?, spelling: (fun(text: string): string)?, key_access: string[]?, rate: integer? }
+---  backup_age in seconds; vpc: demo has a private host and a public one; more: so many databases more in the list;
+---  spelling of regions and states, such as string.lower; key_access: the addresses from which the key works; rate:
+---  requests per second and address
 ---@return table api {url (with /v2), port, api_key, state, close}
 function vultr.start(world, opts)
   opts = opts or {}
   local s3 = opts.s3 or world.s3
-  local state = { s3 = s3, api_key = opts.api_key or crypto.hex(crypto.random(18)):upper(), second = 0, count = 0,
-    databases = instances(world, opts), storages = {}, configuring_polls = opts.configuring_polls }
+  local state = { s3 = s3, api_key = opts.api_key or crypto.hex(crypto.random(18)):upper(), windows = {},
+    rate = opts.rate or REQUESTS_PER_SECOND, databases = account_databases(world, opts), storages = {},
+    spelling = opts.spelling, key_access = opts.key_access, pending_polls = opts.pending_polls }
   if s3 then
     state.storages[1] = storage.subscription(state, { label = "pgorch", status = "active", account = s3.account,
       access_key = s3.access_key, secret_key = s3.secret_key })
@@ -149,7 +199,8 @@ function vultr.start(world, opts)
   local handler = faults.wrap(world, vultr.operation, function(req) return handle(state, req) end, fault_answer)
   local listener = http_server.serve({ host = "127.0.0.1", port = opts.port or 0 },
     request_log.wrap("vultr", handler, world))
-  return setmetatable({ state = state, listener = listener, port = listener.port, api_key = state.api_key,
+  return setmetatable({ world = world, state = state, listener = listener, port = listener.port,
+    api_key = state.api_key, made = { state.databases[1], state.databases[2] },
     url = ("http://127.0.0.1:%d/v2"):format(listener.port) }, Api)
 end
 

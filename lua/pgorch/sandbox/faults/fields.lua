@@ -13,6 +13,7 @@ fields.known = {
   answer      = { "number", "HTTP status to answer with, instead of doing the work" },
   code        = { "string", "S3: the error code of the answer (SlowDown); Heroku: its id" },
   message     = { "string", "the error's text" },
+  html        = { "boolean", "Vultr, Linode: the error is a proxy's page" },
   body        = { "any", "the answer's body: text, or an object that becomes JSON" },
   headers     = { "table", "more headers of the answer" },
   retry_after = { "number", "the answer's Retry-After, in seconds" },

@@ -25,12 +25,16 @@ local PERMISSION = {
 local ACTION = { list_objects = "s3:ListBucket", head_bucket = "s3:ListBucket", get_object = "s3:GetObject",
   head_object = "s3:GetObject", put_object = "s3:PutObject", delete_object = "s3:DeleteObject" }
 
---- Finds out whose request it is: `account`, nil for nobody's; also what the body must be (`sha256`, `chunks`).
+--- Finds out whose request it is: `account`, nil for nobody's; also with which key (`key_used`), and what the body must
+--- be (`sha256`, `chunks`).
 ---@param server table
 ---@param request table
 function access.authenticate(server, request)
   local given, header = request.arguments, request.headers.authorization
-  local function lookup(key) return server.keys[key] end
+  local function lookup(key)
+    request.key_used = server.keys[key]
+    return request.key_used
+  end
   local v4, v2 = given["X-Amz-Algorithm"], given.AWSAccessKeyId
   if header and (v4 or v2) then errors.raise "InvalidArgument" end
   if header and header:find "^AWS " then

@@ -129,4 +129,13 @@ function versions.all(bucket)
   return found
 end
 
+--- Empties a bucket of all that it has.
+---@param bucket table
+function versions.clear(bucket)
+  for _, each in pairs(versions.all(bucket)) do
+    if each.entry.file then payload.discard(each.entry.file) end
+  end
+  bucket.objects, bucket.versions = {}, {}
+end
+
 return versions

@@ -1,6 +1,6 @@
 -- Object storage in the Vultr stand-in: subscriptions, their keys and buckets. What it hands out works at the
--- sandbox's S3 endpoint; new keys for a subscription end the old ones there. With a real object store in the
--- endpoint's place, the calls that would change keys or buckets there are refused.
+-- sandbox's S3 endpoint; new keys for a subscription end the old ones there, and its end is that of its keys and
+-- buckets. With a real object store in the endpoint's place, the calls that would change anything there are refused.
 
 local answer = require "pgorch.sandbox.vultr.answer"
 local clock = require "pgorch.clock"
@@ -10,8 +10,6 @@ local json = require "pgorch.json"
 local storage = {}
 
 local PENDING_POLLS = 2
-
-local function stamp(time) return (clock.iso(math.floor(time)):gsub("T", " "):gsub("Z$", "")) end
 
 local function tier()
   return { OBJSTORETIERID = 4, sales_name = "Standard", ratelimit_ops_secs = 400, ratelimit_ops_bytes = 629145600 }
@@ -23,7 +21,8 @@ end
 ---@return table entry
 function storage.subscription(state, o)
   return { account = o.account, object = {
-    id = crypto.uuid(), date_created = stamp(clock.time()), cluster_id = 9, region = "ewr", location = "New Jersey",
+    id = crypto.uuid(), date_created = answer.time(clock.time()), cluster_id = 9, region = "ewr",
+    location = "New Jersey",
     label = o.label, status = o.status, tier = tier(),
     s3_hostname = (state.s3.url:gsub("^https?://", ""):gsub("/.*$", "")), s3_access_key = o.access_key,
     s3_secret_key = o.secret_key,
@@ -66,14 +65,17 @@ end
 
 storage.get = with(function(_, _, entry) return answer.json(200, { object_storage = polled(entry) }) end)
 
+--- Ids come as numbers or as text.
+local function is(value, id) return math.tointeger(tonumber(value)) == id end
+
 storage.create = administered(function(state, request)
   local given = request.json
-  if type(given) ~= "table" or given.cluster_id ~= 9 then return answer.error(400, "Invalid cluster_id.") end
-  if given.tier_id ~= nil and given.tier_id ~= 4 then return answer.error(400, "Invalid tier_id.") end
+  if type(given) ~= "table" or not is(given.cluster_id, 9) then return answer.error(400, "Invalid cluster_id.") end
+  if given.tier_id ~= nil and not is(given.tier_id, 4) then return answer.error(400, "Invalid tier_id.") end
   local label = type(given.label) == "string" and given.label or ""
   local entry = storage.subscription(state, { label = label, status = "pending", access_key = "", secret_key = "" })
   entry.keys = state.s3:add_account("vultr-" .. entry.object.id)
-  entry.account, entry.pending = entry.keys.account, PENDING_POLLS
+  entry.account, entry.pending = entry.keys.account, state.pending_polls or PENDING_POLLS
   table.insert(state.storages, entry)
   return answer.json(202, { object_storage = entry.object })
 end)
@@ -87,17 +89,21 @@ storage.update = with(function(_, request, entry)
 end)
 
 storage.delete = with(administered(function(state, _, entry, index)
-  state.s3:regenerate_keys(entry.account) -- nobody is told the new ones
+  state.s3:remove_account(entry.account)
   table.remove(state.storages, index)
   return { status = 204 }
 end))
 
 function storage.clusters(_, request)
-  return answer.page("clusters", { { id = 9, region = "ewr", hostname = "ewr1.vultrobjects.com", deploy = "yes" } },
-    request.arguments)
+  return answer.page("clusters", {
+    { id = 4, region = "sjc", hostname = "sjc1.vultrobjects.com", deploy = "no" },
+    { id = 9, region = "ewr", hostname = "ewr1.vultrobjects.com", deploy = "yes" },
+  }, request.arguments)
 end
 
-function storage.tiers()
+function storage.tiers(_, request)
+  local cluster = request.captures[1]
+  if cluster:find "^%d+$" and cluster ~= "9" then return answer.error(404, "Invalid cluster ID.") end
   return answer.json(200, { tiers = json.array { {
     id = 4, sales_name = "Standard", price = 18, bw_gb_price = 0.01, disk_gb_price = 0.018, ratelimit_ops_secs = 400,
     ratelimit_ops_bytes = 629145600, is_default = "yes", slug = "tier_010k_5000m", locations = json.array { "EWR" },
@@ -115,7 +121,7 @@ end))
 storage.buckets = with(administered(function(state, request, entry)
   local found = {}
   for i, bucket in ipairs(state.s3:buckets(entry.account)) do
-    found[i] = { name = bucket.name, date_created = stamp(bucket.created) }
+    found[i] = { name = bucket.name, date_created = answer.time(bucket.created) }
   end
   return answer.page("buckets", found, request.arguments)
 end))
@@ -125,7 +131,7 @@ storage.create_bucket = with(administered(function(state, request, entry)
   if type(name) ~= "string" then return answer.error(400, "Invalid bucket name.") end
   local bucket, code = state.s3:create_bucket(name, entry.account)
   if not bucket then return answer.error(400, "Unable to create bucket: " .. code) end
-  return answer.json(201, { bucket = { name = name, date_created = stamp(bucket.created) } })
+  return answer.json(201, { bucket = { name = name, date_created = answer.time(bucket.created) } })
 end))
 
 storage.delete_bucket = with(administered(function(state, request, entry)
