@@ -6,6 +6,7 @@ local fs = require "pgorch.fs"
 local http = require "pgorch.http"
 local http_server = require "pgorch.http_server"
 local json = require "pgorch.json"
+local linode = require "pgorch.sandbox.linode"
 local s3 = require "pgorch.sandbox.s3"
 local vultr = require "pgorch.sandbox.vultr"
 
@@ -17,6 +18,7 @@ describe("the list of faults", function()
     end
     for _, name in ipairs(s3.operations()) do check(name) end
     for _, name in ipairs(vultr.operations()) do check(name) end
+    for _, name in ipairs(linode.operations()) do check(name) end
     for _, module in ipairs { "apps", "addons", "attachments", "data", "transfers" } do
       for _, row in ipairs(require("pgorch.sandbox.heroku." .. module).routes) do check("heroku." .. row[3]) end
     end

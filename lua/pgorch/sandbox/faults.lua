@@ -62,6 +62,25 @@ faults.names = {
   ["vultr.buckets"] = "GET /v2/object-storage/ID/bucket", ["vultr.create_bucket"] = "POST there",
   ["vultr.delete_bucket"] = "DELETE /v2/object-storage/ID/bucket/NAME",
 
+  ["linode.any"] = "any request to the Linode API", ["linode.profile"] = "GET /v4/profile",
+  ["linode.account"] = "GET /v4/account", ["linode.engines"] = "GET /v4/databases/engines",
+  ["linode.types"] = "GET /v4/databases/types", ["linode.instances"] = "GET /v4/databases/instances",
+  ["linode.config"] = "GET /v4/databases/ENGINE/config", ["linode.databases"] = "GET /v4/databases/ENGINE/instances",
+  ["linode.database"] = "GET there /ID", ["linode.update_database"] = "PUT there /ID (allow_list)",
+  ["linode.delete_database"] = "DELETE there /ID", ["linode.credentials"] = "GET there /ID/credentials",
+  ["linode.reset_credentials"] = "POST there /ID/credentials/reset", ["linode.ssl"] = "GET there /ID/ssl",
+  ["linode.suspend"] = "POST there /ID/suspend", ["linode.resume"] = "POST there /ID/resume",
+  ["linode.pools"] = "GET there /ID/connection-pools", ["linode.backups"] = "GET there /ID/backups",
+  ["linode.create_backup"] = "POST there /ID/backups", ["linode.endpoints"] = "GET /v4/object-storage/endpoints",
+  ["linode.clusters"] = "GET /v4/object-storage/clusters", ["linode.keys"] = "GET /v4/object-storage/keys",
+  ["linode.create_key"] = "POST there", ["linode.key"] = "GET there /ID", ["linode.update_key"] = "PUT there /ID",
+  ["linode.delete_key"] = "DELETE there /ID", ["linode.buckets"] = "GET /v4/object-storage/buckets",
+  ["linode.create_bucket"] = "POST there", ["linode.region_buckets"] = "GET there /REGION",
+  ["linode.bucket"] = "GET there /REGION/BUCKET", ["linode.delete_bucket"] = "DELETE there /REGION/BUCKET",
+  ["linode.access"] = "GET a bucket's access", ["linode.set_access"] = "POST or PUT there",
+  ["linode.objects"] = "GET a bucket's object-list", ["linode.object_url"] = "POST a bucket's object-url",
+  ["linode.object_acl"] = "GET a bucket's object-acl", ["linode.set_object_acl"] = "PUT there",
+
   ["heroku.any"] = "any request to the Platform or the Data API",
   ["heroku.account"] = "GET /account", ["heroku.app"] = "GET /apps/APP", ["heroku.app.create"] = "POST /apps",
   ["heroku.app.update"] = "PATCH /apps/APP (maintenance)", ["heroku.app.delete"] = "DELETE /apps/APP",
@@ -110,7 +129,7 @@ faults.names = {
     .. "fail with `message`, `canceled` ends it as if Heroku had, `warnings` (harmless, lossy) adds complaints",
 }
 
-local OURS = { s3 = true, vultr = true, heroku = true, worker = true }
+local OURS = { s3 = true, vultr = true, linode = true, heroku = true, worker = true }
 
 -- Finding ------------------------------------------------------------------------------------------------------
 

@@ -21,12 +21,14 @@ Managed.__index = Managed
 
 --- Without a cluster (a real source in its place) nothing behind it can be changed, and there is no gate.
 ---@param source table the world's
----@param o { dbs: string[]?, looks: integer?, seconds: number?, gate: table? } looks, seconds: how long a change takes
+---@param o { dbs: string[]?, looks: integer?, seconds: number?, gate: table?, admin: table? } looks, seconds: how
+---  long a change takes; admin: {name, password} of another role than the source's
 ---@return pgorch.sandbox.Managed managed <close>
 function managed.new(source, o)
-  local made = setmetatable({ cluster = source.cluster, host = source.host, port = source.port, user = source.user,
-    dbs = o.dbs or { source.dbname }, users = { { name = source.user, password = source.password } },
-    looks = o.looks or LOOKS, seconds = o.seconds or SECONDS }, Managed)
+  local admin = o.admin or { name = source.user, password = source.password }
+  local made = setmetatable({ cluster = source.cluster, host = source.host, port = source.port, user = admin.name,
+    dbs = o.dbs or { source.dbname }, users = { admin }, looks = o.looks or LOOKS,
+    seconds = o.seconds or SECONDS }, Managed)
   if o.gate then
     made.gate = o.gate
   elseif source.cluster then
@@ -150,6 +152,12 @@ function Managed:drop_database(index)
   if not done then return nil, why end
   table.remove(self.dbs, index)
   return true
+end
+
+--- "15.14"; nil without a cluster.
+---@return string|nil
+function Managed:version()
+  return self.cluster and self:sql("select split_part(current_setting('server_version'), ' ', 1) as v")[1].v or nil
 end
 
 --- Bytes of its databases.

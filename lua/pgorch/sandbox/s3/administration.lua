@@ -1,9 +1,11 @@
 -- What a provider's own API can do at the S3 stand-in, beside S3 itself: more keys of an account, limited to some of
 -- its buckets, and the end of keys and accounts. Becomes methods of the endpoint.
 
+local acl = require "pgorch.sandbox.s3.acl"
 local buckets = require "pgorch.sandbox.s3.buckets"
 local crypto = require "pgorch.crypto"
 local errors = require "pgorch.sandbox.s3.errors"
+local listing = require "pgorch.sandbox.s3.listing"
 local versions = require "pgorch.sandbox.s3.versions"
 
 local administration = { methods = {} }
@@ -38,6 +40,26 @@ end
 --- A key stops working at once, and the URLs signed with it.
 ---@param access string
 function methods:remove_key(access) self.server.keys[access] = nil end
+
+--- A bucket of an account.
+---@return table|nil bucket {name, created, acl, objects: by key {size, etag, modified, acl}}
+function methods:bucket(name, account)
+  local bucket = self.server.buckets[name]
+  return bucket and bucket.owner == account and bucket or nil
+end
+
+--- Keys of a bucket, page by page.
+---@param o { prefix: string?, delimiter: string?, after: string?, limit: integer }
+---@return { keys: string[], prefixes: string[], next: string? }
+function methods:page(bucket, o) -- luacheck: no self
+  return listing.page(bucket.objects, o)
+end
+
+--- The document of a bucket's or an object's ACL.
+---@return string xml
+function methods:acl_document(bucket, canned) -- luacheck: no self
+  return acl.answer(bucket.owner, canned).body
+end
 
 --- An account ends: its keys, its buckets, and what is in them.
 ---@param account table
