@@ -64,6 +64,7 @@ faults.names = {
 
   ["linode.any"] = "any request to the Linode API", ["linode.profile"] = "GET /v4/profile",
   ["linode.account"] = "GET /v4/account", ["linode.engines"] = "GET /v4/databases/engines",
+  ["linode.engine"] = "GET there /ID", ["linode.type"] = "GET /v4/databases/types/ID",
   ["linode.types"] = "GET /v4/databases/types", ["linode.instances"] = "GET /v4/databases/instances",
   ["linode.config"] = "GET /v4/databases/ENGINE/config", ["linode.databases"] = "GET /v4/databases/ENGINE/instances",
   ["linode.database"] = "GET there /ID", ["linode.update_database"] = "PUT there /ID (allow_list)",

@@ -9,12 +9,20 @@ local settings = {}
 local VERSIONS = { { "mysql", "8" }, { "postgresql", "14" }, { "postgresql", "15" }, { "postgresql", "16" },
   { "postgresql", "17" } }
 
-function settings.engines(_, request)
+local function engine_objects()
   local found = {}
   for i, each in ipairs(VERSIONS) do
     found[i] = { id = each[1] .. "/" .. each[2], engine = each[1], version = each[2] }
   end
-  return answer.page(found, request)
+  return found
+end
+
+--- One of a list, by the id that the path names.
+local function one_of(list, request)
+  for _, each in ipairs(list) do
+    if each.id == request.captures[1] then return answer.json(200, each) end
+  end
+  return answer.error(404, "Not found")
 end
 
 local function price(nodes, monthly)
@@ -27,10 +35,15 @@ local function type_object(id, label, cpus, memory, disk, monthly)
     disk = disk, deprecated = false, engines = { mysql = sizes, postgresql = sizes } }
 end
 
-function settings.types(_, request)
-  return answer.page({ type_object("g6-nanode-1", "DBaaS - Nanode 1GB", 1, 1024, 9216, 15),
-    type_object("g6-dedicated-2", "DBaaS - Dedicated 4GB", 2, 4096, 81920, 65) }, request)
+local function type_objects()
+  return { type_object("g6-nanode-1", "DBaaS - Nanode 1GB", 1, 1024, 9216, 15),
+    type_object("g6-dedicated-2", "DBaaS - Dedicated 4GB", 2, 4096, 81920, 65) }
 end
+
+function settings.engines(_, request) return answer.page(engine_objects(), request) end
+function settings.engine(_, request) return one_of(engine_objects(), request) end
+function settings.types(_, request) return answer.page(type_objects(), request) end
+function settings.type(_, request) return one_of(type_objects(), request) end
 
 --- What can be set, with its bounds.
 local PARAMETERS = {
