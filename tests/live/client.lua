@@ -88,13 +88,16 @@ end
 function Live:restore(o)
   o = o or {}
   local url = o.url or self.store:presign("GET", o.key or self.key, 3600)
-  return self:database("POST", "/restores", { backup_url = url, extensions = o.extensions })
+  local extensions = o.extensions and #o.extensions > 0 and o.extensions or nil
+  return self:database("POST", "/restores", { backup_url = url, extensions = extensions })
 end
 
 -- The state by the same order of fields as the product's, but of the raw answer: null is not absent here.
 local function state_of(value)
   local fields = {}
-  for name, each in pairs(value) do fields[name] = each ~= json.null and each or nil end
+  for name, each in pairs(value) do
+    if each ~= json.null then fields[name] = each end
+  end
   return transfers.state(fields), fields
 end
 

@@ -1,5 +1,6 @@
--- Compares what a real account answered with what the stand-in answers. `said` is text for people and is not compared,
--- nor are questions whose answer depends on the moment. Finds differences; what is known of them is differences.lua's.
+-- Compares what a real account answered with what the stand-in answers. Not compared: `said`, which is for people,
+-- questions whose answer depends on the moment, and those that got none. What is known of a difference is
+-- differences.lua's.
 
 local compare = {}
 
@@ -43,7 +44,8 @@ function compare.differences(recorded, ours)
   local found = {}
   for id, entry in pairs(recorded.asked) do
     local other = ours.asked[id]
-    if other and not (entry.timed or other.timed) then
+    local open = type(entry.answer) == "table" and entry.answer.raised ~= nil
+    if other and not (open or entry.timed or other.timed) then
       differ(id, entry.answer, other.answer, found)
     elseif not other and not entry.real_only then
       found[#found + 1] = { path = id, recorded = "asked", ours = "not asked" }
