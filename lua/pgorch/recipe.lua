@@ -21,6 +21,7 @@ local recipe = { params = params }
 ---@field limit integer               items of `each` at the same time
 ---@field estimate number|fun(ctx: table): number   seconds
 ---@field point_of_no_return boolean  once it is done, failures do not put back
+---@field opens_window boolean        what it did no longer stands once a step that closes it is done
 ---@field closes_window boolean       once it is done, a rollback after cut-over would lose writes
 ---@field again_after_gate boolean    asked once more after a gate that came later
 ---@field stands string|fun(result: any): string   what is so while it is not undone: "maintenance is on"

@@ -24,8 +24,10 @@ local function interrupt(move, step, command)
   moves.expect_exit(ended, 8)
   expect(ended.last.event).is "ended"
   expect(ended.last.run).is(move.id)
-  if window_is_open(step) then
-    local standing = table.concat(ended.last.standing, "; ")
+  local standing = table.concat(ended.last.standing, "; ")
+  if not window_is_open(step) then
+    expect(standing).lacks "STILL"
+  else
     expect(standing).has "maintenance is STILL ON"
     expect(standing).has "source is STILL read-only"
     expect(move:app().maintenance).is(true)

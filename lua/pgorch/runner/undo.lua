@@ -123,12 +123,22 @@ function undo.all(session, always)
   return failures
 end
 
+local function window_is_closed(session)
+  for id, row in pairs(session.rows) do
+    local step = session.steps[id]
+    if step and step.closes_window and row.state == "done" then return true end
+  end
+  return false
+end
+
 ---Words for a second Ctrl-C, and for what still stands: one line for each.
 ---@param session table
 ---@return string[]
 function undo.standing(session)
-  local list = {}
-  for _, entry in ipairs(undo.pending(session)) do list[#list + 1] = undo.describe(entry) end
+  local list, closed = {}, window_is_closed(session)
+  for _, entry in ipairs(undo.pending(session)) do
+    if not (closed and entry.step.opens_window) then list[#list + 1] = undo.describe(entry) end
+  end
   return list
 end
 

@@ -8,15 +8,16 @@ local hook   = require "pgorch.hook"
 local function run(ctx)
   local old = ctx.result.window_opens
   if old.formation then ctx:put_back(freeze.start_app(ctx, old)) end
+  local read_only = old.has_setting ~= nil and ctx.options.source == "stays read-only"
   if old.has_setting ~= nil then
-    if ctx.options.source == "stays read-only" then
+    if read_only then
       ctx:note "the source stays read-only"
     else
       ctx:put_back(freeze.open_source(ctx, old))
     end
   end
   hook.run(ctx.params.on_thaw, { id = "PGO-HOOK", what = "--on-thaw" })
-  return {}
+  return { read_only = read_only }
 end
 
 -- A rollback after this has to stop the app again before its old database becomes the valid one.
@@ -28,5 +29,6 @@ end
 return recipe.step {
   id = "window_closes", title = "Close the window", effect = "write", run = run, undo = undo, undo_when = "failure",
   closes_window = true, options = { source = "stays read-only" },
+  stands = function(result) return result.read_only and "the source is read-only" end,
   plan = function(ctx) return "~ dynos as before, maintenance off; source " .. ctx.options.source end,
 }

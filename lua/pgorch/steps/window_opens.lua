@@ -101,5 +101,5 @@ end
 
 return recipe.step {
   id = "window_opens", title = "Open the window", effect = "write", run = run, plan = plan, check = check,
-  undo = undo, undo_when = "failure", by_hand = by_hand, stands = stands,
+  undo = undo, undo_when = "failure", by_hand = by_hand, stands = stands, opens_window = true,
 }
