@@ -37,6 +37,15 @@ local function of_archive(minor, compression, about)
     ask = function(live) return of_bytes(live, name .. ".dump", archive.empty(minor, compression)) end }
 end
 
+-- Some twenty restores were asked for by now, and a restore says num_keep = 5.
+local function kept(live)
+  local listed = 0
+  for _, each in ipairs(live:transfers("GET", "").value) do
+    if each.to_type == "pg_restore" then listed = listed + 1 end
+  end
+  return { more_than_five = listed > 5 }
+end
+
 local function reset(live)
   local reply = live:database("PUT", "/reset", {})
   return { status = reply.status, shape = answer.shape(reply.value) }
@@ -59,5 +68,6 @@ return {
   of_archive(16, nil, "An archive of pg_dump 17: is Heroku's pg_restore 17 or newer?"),
   of_archive(15, "lz4", "An archive compressed with lz4"),
   of_archive(15, "zstd", "An archive compressed with zstd"),
+  { id = "transfer.kept", about = "Whether more restores are listed than num_keep says", ask = kept },
   { id = "reset.answer", about = "The answer to a reset", ask = reset },
 }

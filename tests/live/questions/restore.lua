@@ -1,5 +1,6 @@
 -- Questions about transfers that go well: what a restore looks like from the first answer to the last, what it does to
 -- what is in the database, how one is cancelled, listed and deleted. Each restores the dump into the app's database.
+-- Heroku keeps an app's last five restores: what is asked about one comes before the next ones.
 
 local answer = require "answer"
 local fail   = require "pgorch.error"
@@ -67,7 +68,7 @@ end
 local function log(live)
   local lines, own = restored(live).lines, {}
   for _, line in ipairs(lines) do
-    if not is_of_pg_restore(line) then own[answer.numberless(answer.mask(line, live.names))] = true end
+    if line ~= "" and not is_of_pg_restore(line) then own[answer.numberless(answer.mask(line, live.names))] = true end
   end
   local all = table.concat(lines, "\n")
   return { begins_at_the_beginning = all:find("connecting to database for restore", 1, true) ~= nil,
@@ -165,9 +166,11 @@ return {
   { id = "transfer.unknown", about = "A transfer that does not exist",
     ask = function(live) return answer.outcome(live:transfers("GET", "/999999"), live.names) end },
   { id = "restore.signed_for_get", about = "A URL that is signed for GET and nothing else: is it enough?",
-    ask = function(live) return { state = restored(live).state } end },
+    ask = function(live) return { enough = restored(live).state ~= "failed" } end },
   { id = "restore.log", about = "Heroku's own lines around those of pg_restore, and whether the log is whole",
     ask = log },
+  { id = "cancel.finished", about = "Cancelling a restore that has ended", ask = cancel_finished },
+  { id = "transfer.delete", about = "Deleting a transfer that has ended", ask = delete },
   { id = "restore.warnings", about = "What pg_restore could not do, and how it is counted, "
       .. "with the extensions named in the request and without", ask = warnings },
   { id = "restore.empties", about = "Whether a restore drops what is not in the dump: a reset, or --clean?",
@@ -175,6 +178,4 @@ return {
   { id = "restore.second", about = "A second restore while one runs", ask = second },
   { id = "reset.meanwhile", about = "A reset while a restore runs", ask = reset_meanwhile },
   { id = "cancel.running", about = "Cancelling a restore: the answer, and how it ends", ask = cancel },
-  { id = "cancel.finished", about = "Cancelling one that has ended", ask = cancel_finished },
-  { id = "transfer.delete", about = "Deleting a transfer that has ended", ask = delete },
 }
