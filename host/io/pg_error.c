@@ -1,6 +1,7 @@
 /* libpq's error texts and SQLSTATEs as pgorch errors. Never a password, never a statement's text.
  * While connecting libpq gives no SQLSTATE except inside its verbose text: it is read from there.
  */
+#include "core/utf8.h"
 #include "io/pg_private.h"
 
 #include <ctype.h>
@@ -112,6 +113,17 @@ static void cut_sqlstate(char *text, const char *sqlstate) {
     }
 }
 
+/* To the server, "müller" in Latin-1 is another password than in UTF-8, though both look right. */
+static const char *password_doubt(const pgo_pg_params *params) {
+    for (size_t i = 0; i < params->count; i++) {
+        const char *value = params->values[i];
+        if (strcmp(params->keywords[i], "password") == 0 && !pgo_utf8_valid(value, strlen(value))) {
+            return " (the password is not valid UTF-8: was it written down in another encoding?)";
+        }
+    }
+    return "";
+}
+
 int pgo_pg_fail_connect(pgo_err *err, const pgo_pg_params *params, const char *text) {
     const char *found = find_sqlstate(text);
     char sqlstate[6] = "";
@@ -125,8 +137,10 @@ int pgo_pg_fail_connect(pgo_err *err, const pgo_pg_params *params, const char *t
     }
     int code = connect_code(text, found ? sqlstate : NULL);
     bool slow = strstr(text, "timed out") != NULL;
-    pgo_fail(err, code, "cannot connect to %s: %s%s", params->where, skip_prefix(line),
-             slow ? " (is this machine's address in the database's allow list?)" : "");
+    const char *hint = slow ? " (is this machine's address in the database's allow list?)"
+                       : code == PGO_E_PG_AUTH ? password_doubt(params)
+                                               : "";
+    pgo_fail(err, code, "cannot connect to %s: %s%s", params->where, skip_prefix(line), hint);
     err->retryable = code == PGO_E_PG_CONNECT && connect_retryable(text, found ? sqlstate : NULL);
     memcpy(err->sqlstate, sqlstate, sizeof sqlstate);
     free(line);

@@ -4,6 +4,7 @@
  */
 #include "lua/json_write.h"
 
+#include "core/utf8.h"
 #include "lua/await.h"
 #include "lua/value.h"
 
@@ -88,29 +89,6 @@ static void new_line(writer *to, int depth) {
     }
 }
 
-/* Length of the UTF-8 sequence that begins at `text`, 0 if it is none (surrogates and overlong ones
- * too). */
-static size_t utf8_length(const unsigned char *text, size_t left) {
-    unsigned char first = text[0];
-    size_t length = first < 0x80   ? 1
-                    : first < 0xc2 ? 0
-                    : first < 0xe0 ? 2
-                    : first < 0xf0 ? 3
-                    : first < 0xf5 ? 4
-                                   : 0;
-    if (length == 0 || length > left) {
-        return 0;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    bool bad = (first == 0xe0 && text[1] < 0xa0) || (first == 0xed && text[1] > 0x9f) ||
-               (first == 0xf0 && text[1] < 0x90) || (first == 0xf4 && text[1] > 0x8f);
-    return bad ? 0 : length;
-}
-
 static void write_escape(writer *to, unsigned char byte) {
     static const char letters[] = "\"\"\\\\\bb\ff\nn\rr\tt";
     for (size_t i = 0; i + 1 < sizeof letters; i += 2) {
@@ -128,7 +106,7 @@ static void write_string(writer *to, const char *text, size_t length, const plac
     put(to, "\"", 1);
     size_t plain = 0, i = 0;
     while (i < length) {
-        size_t step = utf8_length(bytes + i, length - i);
+        size_t step = pgo_utf8_length(bytes + i, length - i);
         if (step == 0) {
             refuse(to, at, "the text is not UTF-8; send it as base64");
         }
