@@ -203,7 +203,7 @@ end
 
 --- Starts the stand-in.
 ---@param world table {dir, target, group}
----@param opts? { port: integer?, token: string?, email: string?, apps: table[]?, teams: string[]?,
+---@param opts? { host: string?, port: integer?, token: string?, email: string?, apps: table[]?, teams: string[]?,
 ---  provision_polls: integer?, missing_polls: integer?, wait_polls: integer?, page: integer?, parallel: integer?,
 ---  budget: integer?, html_404: boolean?, no_version: 404|406?, suspended: boolean?, restore_mode: "reset"|"clean"?,
 ---  two_factor: { code: string, account: boolean? }? }
@@ -217,8 +217,8 @@ function heroku.start(world, opts)
   for _, name in ipairs(opts.teams or { "demo-team" }) do server.state:add_team(name) end
   add_apps(server, opts.apps or {})
   local handler = faults.wrap(world, heroku.operation, function(req) return handle(server, req) end, fault_answer)
-  local listener = http.serve({ host = "127.0.0.1", port = opts.port or 0 }, request_log.wrap("heroku", handler, world))
-  server.url = ("http://127.0.0.1:%d"):format(listener.port)
+  local listener = http.serve({ host = opts.host, port = opts.port or 0 }, request_log.wrap("heroku", handler, world))
+  server.url = listener.url
   return setmetatable({ url = server.url, host = "127.0.0.1", port = listener.port, token = server.token,
     state = server.state, listener = listener, server = server }, Heroku)
 end

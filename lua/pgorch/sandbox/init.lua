@@ -127,7 +127,8 @@ local function variables(self)
   local home = self.dir .. "/home"
   local all = {
     PGORCH_SANDBOX = self.dir, SOURCE_DATABASE_URL = self.source.url,
-    HEROKU_HOST = self.heroku.url, HEROKU_DATA_HOST = "127.0.0.1", HEROKU_PARTICLEBOARD_URL = self.heroku.url,
+    HEROKU_HOST = self.heroku.url, HEROKU_DATA_HOST = self.heroku.url:match "^http://(.*):%d+$",
+    HEROKU_PARTICLEBOARD_URL = self.heroku.url,
     HEROKU_API_KEY = self.heroku.token, DISABLE_TELEMETRY = "true", HEROKU_SKIP_NEW_VERSION_CHECK = "true",
     AWS_ENDPOINT_URL = self.s3.url, AWS_ACCESS_KEY_ID = self.s3.access_key, AWS_SECRET_ACCESS_KEY = self.s3.secret_key,
     AWS_DEFAULT_REGION = self.s3.region or "us-east-1", AWS_EC2_METADATA_DISABLED = "true",

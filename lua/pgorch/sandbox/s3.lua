@@ -155,7 +155,7 @@ Endpoint.__close = Endpoint.close
 --- Starts the endpoint. It has two accounts: the one whose keys it returns, and `other`, which owns the bucket
 --- "taken-by-somebody-else".
 ---@param world { dir: string }
----@param opts? { port: integer?, access_key: string?, secret_key: string?, region: string? }
+---@param opts? { host: string?, port: integer?, access_key: string?, secret_key: string?, region: string? }
 ---@return table endpoint {url, host, port, access_key, secret_key, region, other = {access_key, secret_key}, close}
 function s3.start(world, opts)
   opts = opts or {}
@@ -167,7 +167,7 @@ function s3.start(world, opts)
   end
   fs.mkdir(dir)
   local access_key, secret = new_keys()
-  local endpoint = setmetatable({ server = server, region = server.region, host = "127.0.0.1",
+  local endpoint = setmetatable({ server = server, region = server.region, host = opts.host or "127.0.0.1",
     access_key = opts.access_key or access_key, secret_key = opts.secret_key or secret }, Endpoint)
   endpoint.account = add_account(server, "pgorch", endpoint.access_key, endpoint.secret_key)
   endpoint.other = endpoint:add_account "other"
@@ -176,7 +176,7 @@ function s3.start(world, opts)
   endpoint.listener = http_server.serve({ host = endpoint.host, port = opts.port or 0 },
     request_log.wrap("s3", handler, world))
   endpoint.port, server.listener = endpoint.listener.port, endpoint.listener
-  endpoint.url = ("http://%s:%d"):format(endpoint.host, endpoint.port)
+  endpoint.url = endpoint.listener.url
   log.debug("S3 stand-in listens", { url = endpoint.url })
   return endpoint
 end
