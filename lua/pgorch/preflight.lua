@@ -59,7 +59,7 @@ function Findings:try(check, ...)
   local ok, value = pcall(check, ...)
   if ok then return value end
   if not is_finding(value) then error(value, 0) end
-  self:fail(value.id, value.message, { detail = value.detail })
+  self:fail(value.id, value.message, { detail = value.detail, cure = value.cure })
   return nil
 end
 

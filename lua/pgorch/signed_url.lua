@@ -2,7 +2,6 @@
 -- It is a secret; it lives in memory only and is made anew when there is none.
 
 local fail = require "pgorch.error"
-local http = require "pgorch.http"
 local task = require "pgorch.task"
 
 local M = {}
@@ -17,11 +16,11 @@ function M.life(bytes)
 end
 
 ---Fetches the first bytes as Heroku would, without any header of ours, and wants the archive's magic and its size.
+---@param bucket pgorch.s3.Bucket
 ---@param url any secret
 ---@param bytes integer
-function M.try(url, bytes)
-  local reply = http.request { method = "GET", url = url, headers = { Range = "bytes=0-4" }, check = false,
-                               timeout = 30, retry = "polite" }
+function M.try(bucket, url, bytes)
+  local reply = bucket:try(url, "0-4")
   if reply.status ~= 206 and reply.status ~= 200 then
     fail.raise("PGO-URL", ("the storage answers the signed URL with status %d"):format(reply.status),
       { status = reply.status, detail = (reply.body or ""):sub(1, 500), retryable = reply.status >= 500 })
@@ -43,7 +42,7 @@ function M.get(ctx)
   if kept and kept.key == dump.key and kept.expires - task.now() > HOUR / 2 then return kept.url end
   local seconds = M.life(dump.bytes)
   local url = ctx.store:presign("GET", dump.key, seconds)
-  M.try(url, dump.bytes)
+  M.try(ctx.store, url, dump.bytes)
   ctx:keep("signed_url", { url = url, key = dump.key, expires = task.now() + seconds })
   return url
 end

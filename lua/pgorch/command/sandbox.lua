@@ -22,7 +22,8 @@ command.usage = [[pgorch sandbox [OPTION...] [-- COMMAND...]
   --scale N               size of the sample data: 1 is about 100 MB (default 1)
   --sql FILE              a script to load in place of the sample data
   --source-url-env VAR    a real source: VAR holds its URL
-  --s3-endpoint URL       a real object store; its keys are read from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+  --s3-endpoint URL       a real object store; its keys are read from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, its
+                          certificate authority, if that is not a public one, from the file AWS_CA_BUNDLE
   --fault "WHERE WHAT"    something goes wrong, e.g. "heroku.restore answer=503 times=2", or by method and path:
                           "POST /client/v11/**/restores drop after"; may be given several times
   --faults                lists every WHERE and WHAT
@@ -76,7 +77,7 @@ local OPTIONS = {
   end,
   ["--s3-endpoint"] = function(options, value)
     options.s3 = { url = value, access_key = needed "AWS_ACCESS_KEY_ID", secret_key = needed "AWS_SECRET_ACCESS_KEY",
-      region = env.get "AWS_DEFAULT_REGION" }
+      region = env.get "AWS_DEFAULT_REGION", ca_file = env.get "AWS_CA_BUNDLE" }
   end,
 }
 

@@ -10,6 +10,7 @@ local http = require "pgorch.http"
 local log = require "pgorch.log"
 local native = require "pgorch.native.s3"
 local task = require "pgorch.task"
+local trust = require "pgorch.s3.trust"
 
 local transport = {}
 
@@ -48,7 +49,7 @@ Transport.__index = Transport
 ---@field region? string             "us-east-1"; Ceph does not look at it
 ---@field access_key string|userdata
 ---@field secret_key userdata
----@field ca_pem? string
+---@field ca_pem? string             the only authorities to trust; those of AWS_CA_BUNDLE when nil
 
 ---@param options pgorch.s3.Options
 ---@return pgorch.s3.Transport
@@ -59,7 +60,8 @@ function transport.new(options)
   local base, host = split_endpoint(options.endpoint)
   return setmetatable({
     base = base, host = host, region = options.region or "us-east-1", access_key = options.access_key,
-    secret_key = options.secret_key, ca_pem = options.ca_pem, offset = 0, observed = 0, warned = false,
+    secret_key = options.secret_key, ca_pem = options.ca_pem or trust.bundle(), offset = 0, observed = 0,
+    warned = false,
   }, Transport)
 end
 
@@ -196,7 +198,7 @@ function Transport:send(request)
     try = try + 1
     local ok, reply, err, difference, refusal = pcall(self.attempt, self, request)
     if ok and reply then return reply end
-    if not ok then err = fail.wrap(reply) end
+    if not ok then err = trust.explained(fail.wrap(reply)) end
     if request.on_error then request.on_error(err) end
     if ok and not mended_clock and self:mend_clock(err, difference) then
       mended_clock, try = true, try - 1

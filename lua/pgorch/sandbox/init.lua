@@ -110,6 +110,7 @@ local function start_stand_ins(self, opts)
   self.heroku = add(self, heroku.start(self, about))
   if opts.s3 and opts.s3.url then
     self.s3 = opts.s3                            -- a real object store in place of the stand-in
+    if opts.s3.ca_file then self.s3.ca_pem = fs.read(opts.s3.ca_file, 4 << 20) end
   else
     self.s3 = add(self, require("pgorch.sandbox.s3").start(self, opts.s3))
   end
@@ -131,7 +132,8 @@ local function variables(self)
     HEROKU_PARTICLEBOARD_URL = self.heroku.url,
     HEROKU_API_KEY = self.heroku.token, DISABLE_TELEMETRY = "true", HEROKU_SKIP_NEW_VERSION_CHECK = "true",
     AWS_ENDPOINT_URL = self.s3.url, AWS_ACCESS_KEY_ID = self.s3.access_key, AWS_SECRET_ACCESS_KEY = self.s3.secret_key,
-    AWS_DEFAULT_REGION = self.s3.region or "us-east-1", AWS_EC2_METADATA_DISABLED = "true",
+    AWS_DEFAULT_REGION = self.s3.region or "us-east-1", AWS_CA_BUNDLE = self.s3.ca_file,
+    AWS_EC2_METADATA_DISABLED = "true",
     NO_PROXY = "127.0.0.1,localhost,::1", no_proxy = "127.0.0.1,localhost,::1",
     HOME = home, XDG_CONFIG_HOME = home .. "/.config", XDG_DATA_HOME = home .. "/.local/share",
     XDG_CACHE_HOME = home .. "/.cache", XDG_STATE_HOME = home .. "/.local/state",
@@ -157,8 +159,8 @@ end
 ---@param group table a task.group's
 ---@param opts? { source: table?, target: table?, heroku: table?, s3: table?, vultr: table?, postgres: string?,
 ---  env: table?, faults: table[]?, seed: integer? } source {scale, sql, postgres, host}; target {postgres, host};
----  heroku see heroku.start; s3 {url, access_key, secret_key} is a real one; postgres: a server's bin folder; faults as
----  for world:fault; seed of those with a chance
+---  heroku see heroku.start; s3 {url, access_key, secret_key, ca_file} is a real one; postgres: a server's bin
+---  folder; faults as for world:fault; seed of those with a chance
 ---@return pgorch.sandbox.World world <close>
 function sandbox.start(group, opts)
   pcall(folder.sweep)
@@ -186,10 +188,11 @@ end
 function sandbox.environment(world)
   local all = env.all()
   -- A proxy would be asked for loopback, and a profile or a config file of the user's could name a real account.
-  for _, name in ipairs { "AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
-    "HEROKU_HEADERS", "HEROKU_POSTGRESQL_HOST", "DATABASE_URL", "PGSERVICE", "PGSERVICEFILE", "PGPASSFILE", "PGHOST",
-      "PGPORT",
-    "PGUSER", "PGPASSWORD", "PGDATABASE", "PGOPTIONS" } do all[name] = nil end
+  for _, name in ipairs { "AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE", "HEROKU_HEADERS", "HEROKU_POSTGRESQL_HOST", "DATABASE_URL", "PGSERVICE",
+    "PGSERVICEFILE", "PGPASSFILE", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGOPTIONS" } do
+    all[name] = nil
+  end
   for name, value in pairs(world.env) do all[name] = value end
   -- COMMAND finds the pgorch that started it, and no other.
   all.PATH = native.executable():match "^(.*)/" .. (all.PATH and ":" .. all.PATH or "")

@@ -139,7 +139,7 @@ local function download(server, transfer)
     transfer.processed_bytes = fs.sink(transfer.file, fs.source(backup), { create = true }).bytes
     return
   end
-  fetch.url(transfer.from_url, transfer.file, { parallel = server.parallel,
+  fetch.url(transfer.from_url, transfer.file, { parallel = server.parallel, ca_pem = (server.world.s3 or {}).ca_pem,
     said = function(message) say(transfer, message) end,
     got = function(bytes) transfer.processed_bytes = transfer.processed_bytes + bytes end })
 end

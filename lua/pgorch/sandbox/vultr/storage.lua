@@ -15,6 +15,10 @@ local function tier()
   return { OBJSTORETIERID = 4, sales_name = "Standard", ratelimit_ops_secs = 400, ratelimit_ops_bytes = 629145600 }
 end
 
+--- The real API gives a host name, and https goes without saying. For a store on loopback pgorch would take http, so
+--- one with TLS is given with its scheme.
+local function hostname(url) return (url:gsub("^http://", ""):gsub("^(https?://[^/]*)/.*$", "%1"):gsub("/$", "")) end
+
 --- A subscription whose keys belong to an account of the S3 endpoint.
 ---@param state table
 ---@param o { label: string, status: string, account: table?, access_key: string, secret_key: string }
@@ -24,7 +28,7 @@ function storage.subscription(state, o)
     id = crypto.uuid(), date_created = answer.time(clock.time()), cluster_id = 9, region = "ewr",
     location = "New Jersey",
     label = o.label, status = o.status, tier = tier(),
-    s3_hostname = (state.s3.url:gsub("^https?://", ""):gsub("/.*$", "")), s3_access_key = o.access_key,
+    s3_hostname = hostname(state.s3.url), s3_access_key = o.access_key,
     s3_secret_key = o.secret_key,
   } }
 end
