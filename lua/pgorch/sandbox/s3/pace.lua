@@ -15,8 +15,8 @@ local function trickle(from, to, rate)
   local piece = math.max(1, math.floor(rate / STEPS))
   local ok, why = pcall(function()
     for text in function() return from:read(piece) end do
-      to:write(text)
       task.sleep(#text / rate)
+      to:write(text)
     end
   end)
   if ok then return to:finish() end
