@@ -11,24 +11,34 @@ local M = {}
 
 local ECHO_URL = "https://checkip.amazonaws.com/"
 
-local function number(address)
-  local a, b, c, d = address:match("^(%d+)%.(%d+)%.(%d+)%.(%d+)$")
-  if not a then return nil end
-  return (tonumber(a) << 24) | (tonumber(b) << 16) | (tonumber(c) << 8) | tonumber(d)
+-- The 16-bit groups of an address, nil when it is none. An IPv4 address has two.
+local function groups_of(text)
+  local a, b, c, d = text:match("^(%d+)%.(%d+)%.(%d+)%.(%d+)$")
+  if a then return { tonumber(a) << 8 | tonumber(b), tonumber(c) << 8 | tonumber(d) } end
+  local head, tail = text:match("^(.-)::(.*)$")
+  local first, last = {}, {}
+  for group in (head or text):gmatch("%x+") do first[#first + 1] = tonumber(group, 16) end
+  for group in (tail or ""):gmatch("%x+") do last[#last + 1] = tonumber(group, 16) end
+  while head and #first + #last < 8 do first[#first + 1] = 0 end
+  table.move(last, 1, #last, #first + 1, first)
+  return text:find("^[%x:]+$") and #first == 8 and first or nil
 end
 
----Whether `cidr` ("198.51.100.0/24", or an address alone) covers an IPv4 address; other families compare as text.
+---Whether `cidr` ("198.51.100.0/24", "2001:db8::/32", or an address alone) covers an address of the same family.
 ---@param cidr string
 ---@param address string
 ---@return boolean
 function M.covers(cidr, address)
   local net, bits = cidr:match("^([^/]+)/(%d+)$")
-  net, bits = net or cidr, math.tointeger(tonumber(bits or "32"))
-  local n, a = number(net), number(address)
-  if not n or not a then return net == address end
-  if bits == 0 then return true end
-  local mask = (0xffffffff << (32 - bits)) & 0xffffffff
-  return n & mask == a & mask
+  local network, wanted = groups_of(net or cidr), groups_of(address)
+  if not network or not wanted or #network ~= #wanted then return (net or cidr) == address end
+  local left = math.tointeger(tonumber(bits)) or #wanted * 16
+  for i, group in ipairs(network) do
+    local mask = left >= 16 and 0xffff or left <= 0 and 0 or (0xffff << (16 - left)) & 0xffff
+    if group & mask ~= wanted[i] & mask then return false end
+    left = left - 16
+  end
+  return true
 end
 
 ---The address that the source sees us come from.

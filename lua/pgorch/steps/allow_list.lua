@@ -7,9 +7,17 @@ local fail       = require "pgorch.error"
 local task       = require "pgorch.task"
 local poll       = require "pgorch.poll"
 
+local LOOKS = 36    -- of poll.seconds each: three minutes
+
+local function give_up(cidr, why)
+  fail.raise("PGO-ALLOW-LIST", ("the database does not answer, though %s is on its allow list"):format(cidr), {
+    cause = why, cure = "Is that the address this machine comes from? If not, name it with --from-ip.",
+  })
+end
+
 -- A new entry takes seconds to minutes to reach the database's firewall.
-local function wait_until_reachable(ctx)
-  local deadline = task.now() + 180
+local function wait_until_reachable(ctx, cidr)
+  local deadline = task.now() + LOOKS * poll.seconds "allow_list"
   while true do
     local ok, answer = pcall(function()
       local conn <close> = ctx.source:connect()
@@ -17,7 +25,8 @@ local function wait_until_reachable(ctx)
     end)
     if ok then return end
     local network = fail.is(answer, "PGO-PG-CONNECT") or fail.is(answer, "PGO-NET") or fail.is(answer, "PGO-TIMEOUT")
-    if not network or task.now() > deadline then error(answer, 0) end
+    if not network then error(answer, 0) end
+    if task.now() > deadline then give_up(cidr, answer) end
     ctx:progress { text = "waiting for the allow list to spread" }
     task.sleep(poll.seconds "allow_list")
   end
@@ -35,12 +44,16 @@ local function run(ctx)
   if state.answer == "listed" then
     -- Ours to remove only if a run put it there: another one that still needs it, or this one before it was killed.
     local ours = others > 0 or ctx.recall ~= nil
-    if not ours then ctx:release(shared_name(ctx, state.cidr)) end
-    return { state = "listed", cidr = ours and state.cidr or nil }
+    if not ours then
+      ctx:release(shared_name(ctx, state.cidr))
+      return { state = "listed" }
+    end
+    wait_until_reachable(ctx, state.cidr)   -- it may have been put there a moment ago
+    return { state = "listed", cidr = state.cidr }
   end
   ctx:remember { cidr = state.cidr }
   ctx.source.allow_list.add(state.cidr)
-  wait_until_reachable(ctx)
+  wait_until_reachable(ctx, state.cidr)
   return { state = "added", cidr = state.cidr }
 end
 
@@ -55,6 +68,11 @@ local function undo(ctx, result)
   end
 end
 
+-- Somebody may have taken our entry out while the run was stopped.
+local function check(ctx)
+  return allow_list.state(ctx, ctx.source).answer ~= "closed"
+end
+
 local function plan(ctx)
   local state = allow_list.state(ctx, ctx.source)
   if state.answer ~= "closed" then return "allow list: " .. state.answer end
@@ -63,7 +81,7 @@ end
 
 return recipe.step {
   id = "allow_list", title = "Be let in by the allow list", effect = "write", run = run, plan = plan,
-  undo = undo, undo_when = "always",
+  check = check, undo = undo, undo_when = "always",
   stands = function(result) return result.cidr and result.cidr .. " is on the source's allow list" or false end,
   by_hand = function(_, result) return result.cidr and "remove " .. result.cidr .. " from the allow list" end,
 }

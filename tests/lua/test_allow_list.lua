@@ -1,0 +1,100 @@
+-- Which entry of an allow list covers an address, which address is ours, and what the step does when an entry that it
+-- made has to spread first, or never helps.
+
+local allow_list = require "pgorch.allow_list"
+local fail       = require "pgorch.error"
+local poll       = require "pgorch.poll"
+local step       = require "pgorch.steps.allow_list"
+
+describe("an entry of an allow list", function()
+  it("covers the addresses of its network, of its family alone", function()
+    for _, case in ipairs {
+      { "198.51.100.7", "198.51.100.7", true }, { "198.51.100.7/32", "198.51.100.8", false },
+      { "198.51.100.0/24", "198.51.100.200", true }, { "198.51.100.0/25", "198.51.100.200", false },
+      { "10.0.0.0/7", "11.255.0.1", true }, { "10.0.0.0/8", "11.0.0.1", false }, { "0.0.0.0/0", "203.0.113.9", true },
+      { "0.0.0.0/0", "::1", false }, { "::/0", "203.0.113.9", false }, { "::/0", "2001:db8::7", true },
+      { "::1", "::1", true }, { "::1/128", "0:0:0:0:0:0:0:1", true }, { "2001:db8::/32", "2001:db8:1::9", true },
+      { "2001:db8::/32", "2001:db9::9", false }, { "2001:DB8:8000::/33", "2001:db8:ffff::", true },
+      { "2001:db8:8000::/33", "2001:db8:7fff::", false }, { "fe80::1:2/127", "fe80::1:3", true },
+    } do
+      local cidr, address, wanted = table.unpack(case)
+      if allow_list.covers(cidr, address) ~= wanted then
+        error(("%s covers %s: expected %s"):format(cidr, address, tostring(wanted)), 0)
+      end
+    end
+  end)
+
+  it("is looked for under the address that the server sees", function()
+    local function address(host) return allow_list.address({ params = {} }, { host = host }) end
+    expect(address "127.0.0.1").is "127.0.0.1"
+    expect(address "localhost").is "127.0.0.1"
+    expect(address "::1").is "::1"
+    expect(allow_list.address({ params = { from_ip = "198.51.100.9" } }, { host = "::1" })).is "198.51.100.9"
+  end)
+end)
+
+-- The step's run, without its waits.
+local function run(ctx)
+  local seconds = poll.seconds
+  local _ <close> = setmetatable({}, { __close = function() poll.seconds = seconds end })
+  poll.seconds = function() return 0.001 end
+  return step.run(ctx)
+end
+
+-- What a run of the step meets: `list` is the provider's, the connection works once it was tried `needs` times.
+local function play(list, needs, o)
+  o = o or {}
+  local tried, held = 0, {}
+  local ctx = { params = { from_ip = "203.0.113.9" }, recall = o.recall,
+    remember = function() end, progress = function() end,
+    hold = function(_, name) held[name] = true return o.others or 0 end,
+    release = function(_, name) held[name] = nil return 0 end,
+    source = { provider = "vultr", id = "one", empty_allow_list = "open",
+      allow_list = { get = function() return list end, add = function(cidr) list[#list + 1] = cidr end },
+      connect = function()
+        tried = tried + 1
+        if tried < needs then fail.raise("PGO-PG-CONNECT", "no answer within 10 s") end
+        return setmetatable({ server_version = 150000 }, { __close = function() end })
+      end } }
+  return ctx, function() return tried, next(held) end
+end
+
+describe("the step allow_list", function()
+  it("adds our entry and waits until it has spread", function()
+    local list = { "198.51.100.7/32" }
+    local ctx, seen = play(list, 3)
+    expect(run(ctx)).same { state = "added", cidr = "203.0.113.9/32" }
+    expect(list).same { "198.51.100.7/32", "203.0.113.9/32" }
+    expect((seen())).is(3)
+  end)
+
+  it("waits for an entry that it, or another run, has just made, and leaves one alone that is the owner's", function()
+    local listed = { "203.0.113.9/32" }
+    local ctx, seen = play(listed, 2, { others = 1 })
+    expect(run(ctx)).same { state = "listed", cidr = "203.0.113.9/32" }
+    expect((seen())).is(2)
+    ctx, seen = play(listed, 2, { recall = { cidr = "203.0.113.9/32" } })
+    expect(run(ctx).cidr).is "203.0.113.9/32"
+    expect((seen())).is(2)
+    ctx, seen = play(listed, 2)
+    expect(run(ctx)).same { state = "listed" }
+    local tried, held = seen()
+    expect(tried).is(0)
+    expect(held).is_nil()
+  end)
+
+  it("says what to do when the entry does not help", function()
+    local ctx = play({ "198.51.100.7/32" }, math.huge)
+    local err = expect(function() run(ctx) end):raises "PGO-ALLOW-LIST"
+    expect(err.message).has "203.0.113.9/32"
+    expect(err.cure).has "--from-ip"
+  end)
+
+  it("does not hold any more when somebody took our entry out", function()
+    local ctx = play({ "198.51.100.7/32" }, 1)
+    expect(step.check(ctx, { state = "added", cidr = "203.0.113.9/32" })).is(false)
+    ctx = play({ "203.0.113.0/24" }, 1)
+    expect(step.check(ctx, { state = "listed" })).is(true)
+    expect(step.check(play({}, 1), { state = "open" })).is(true)
+  end)
+end)
