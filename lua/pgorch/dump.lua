@@ -43,10 +43,23 @@ local function follow_messages(messages, state, log)
   if rest ~= "" then note(state, rest) end
 end
 
+-- What libpq says when the network or the server has gone: the same dump may succeed later.
+local LOST = { "server closed the connection unexpectedly", "could not receive data from server",
+  "could not send data to server", "SSL connection has been closed unexpectedly", "SSL SYSCALL error",
+  "Connection refused", "Connection reset by peer", "timeout expired", "terminating connection due to" }
+
+local function is_lost(said)
+  for _, words in ipairs(LOST) do
+    if said:find(words, 1, true) then return true end
+  end
+  return false
+end
+
 local function dump_failed(ended, state)
   local how = ended.signal and "signal " .. tostring(ended.signal) or "status " .. tostring(ended.code)
-  return fail.new("PGO-DUMP", "pg_dump ended with " .. how, { detail = table.concat(state, "\n"),
-    status = ended.code })
+  local said = table.concat(state, "\n")
+  return fail.new("PGO-DUMP", "pg_dump ended with " .. how, { detail = said, status = ended.code,
+    retryable = is_lost(said) })
 end
 
 -- A consumer that gives up closes the stream before it has cleaned up behind itself: its error says why, the closed

@@ -112,6 +112,26 @@ describe("trouble that passes", function()
     end)
   end)
 
+  it("at the source keeps the state: its connections are cut in the middle of a step", function()
+    moves.world({}, function(_, lanes)
+      local move, gate = moves.new(lanes[1]), lanes[1].entry.server.gate
+      for i, each in ipairs { { "size", 6000 }, { "preflight", 30000 }, { "dump_to_store", 150000 },
+        { "checksum_source", 9000 }, { "verify", 9000 }, { "nothing_was_written", 6000 } } do
+        local cut
+        local ended = move[i == 1 and "run" or "resume"](move, nil, { on_line = function(line)
+          if cut or moves.begun(line) ~= each[1] then return end
+          cut = true
+          gate:cut_after(each[2])
+        end })
+        expect(cut).is(true)
+        moves.expect_exit(ended, 6)
+      end
+      gate:cut_after(nil)
+      moves.expect_exit(move:resume(), 0)
+      expect_good_end(move)
+    end)
+  end, { limit = 200 })
+
   it("at the object storage is waited out: busy, cut, lost", function()
     moves.world({}, function(world, lanes)
       local move = moves.new(lanes[1])

@@ -174,10 +174,24 @@ describe("run vultr", function()
     vultr_run.expect_moved(world)
   end), { limit = 250 })
 
+  -- In a VPC, by the public host, and with Vultr's other spelling of states and regions.
   it("opens a closed allow list for itself alone, and closes it again",
+    vultr_run.with_world({ vultr = { trusted_ips = { "198.51.100.7/32" }, vpc = true, spelling = string.lower } },
+      function(world)
+        vultr_run.expect_exit(vultr_run.run(world, {}), 0)
+        vultr_run.expect_moved(world)
+        expect(world.vultr.state.databases[1].object.trusted_ips).same { "198.51.100.7/32" }
+        expect(world.source.gate:counts().let_in > 0).is(true)
+      end), { limit = 250 })
+
+  it("gives up, and its entry back, when the address it was told does not let it in",
     vultr_run.with_world({ vultr = { trusted_ips = { "198.51.100.7/32" } } }, function(world)
-      vultr_run.expect_exit(vultr_run.run(world, {}), 0)
-      vultr_run.expect_moved(world)
+      local done = vultr_run.run(world, { "--from-ip", "203.0.113.77" })
+      vultr_run.expect_exit(done, 4)
+      expect(done.all).has "PGO-ALLOW-LIST"
+      expect(done.all).has "--from-ip"
       expect(world.vultr.state.databases[1].object.trusted_ips).same { "198.51.100.7/32" }
-    end), { limit = 250 })
+      expect(world.source.gate:counts().let_in).is(0)
+      vultr_run.expect_app_as_before(world)
+    end), { limit = 120 })
 end)
