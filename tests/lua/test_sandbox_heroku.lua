@@ -1,83 +1,19 @@
 -- The Heroku stand-in: shapes, refusals, delays counted in looks, and a restore that really moves data.
 
+local api     = require "support.heroku_api"
 local faults  = require "pgorch.sandbox.faults"
 local fs      = require "pgorch.fs"
 local http    = require "pgorch.http"
 local json    = require "pgorch.json"
 local pg      = require "pgorch.pg"
-local process = require "pgorch.process"
 local sandbox = require "pgorch.sandbox"
-local task    = require "pgorch.task"
 
-local V3 = "application/vnd.heroku+json; version=3"
-
---- One request. Returns status, decoded body, headers.
-local function ask(world, method, path, body, headers)
-  local all = { Authorization = "Bearer " .. world.heroku.token, Accept = V3, ["Content-Type"] = body
-    and "application/json" }
-  for name, value in pairs(headers or {}) do all[name] = value end
-  local reply = http.request { method = method, url = world.heroku.url .. path, headers = all, check = false,
-    body = body and json.encode(body) or nil }
-  local ok, value = pcall(json.decode, reply.body)
-  return reply.status, ok and value or reply.body, reply.headers
-end
-
-local function in_world(heroku, fn)
-  sandbox.run({ source = { scale = 0.01 }, heroku = heroku }, fn)
-end
-
-local function provision(world, plan, name)
-  local status, addon = ask(world, "POST", "/apps/demo-app/addons", { plan = { name = "heroku-postgresql:" .. plan },
-    name = name, attachment = { name = "TARGET" }, config = {} })
-  expect(status).is(201)
-  expect(addon.state).is "provisioning"
-  for _ = 1, 10 do
-    local _
-    _, addon = ask(world, "GET", "/apps/demo-app/addons/" .. addon.name)
-    if addon.state == "provisioned" then break end
-  end
-  expect(addon.state).is "provisioned"
-  return addon
-end
-
-local function wait(world, transfer)
-  for _ = 1, 600 do
-    local _, seen = ask(world, "GET", "/client/v11/apps/demo-app/transfers/" .. transfer.uuid .. "?verbose=true")
-    if seen.finished_at and seen.finished_at ~= json.null then return seen end
-    task.sleep(0.05)
-  end
-  error "the transfer does not finish"
-end
-
---- Serves a file as an object store serves a signed GET URL: no HEAD, ranges.
-local function serve(path)
-  local asked = {}
-  return asked, http.serve({ host = "127.0.0.1", port = 0 }, function(req)
-    asked[#asked + 1] = req.method .. " " .. (req.headers.range or "")
-    if req.method ~= "GET" then return { status = 403, headers = {}, body = "" } end
-    local size = fs.stat(path).size
-    local from, to = (req.headers.range or ""):match "bytes=(%d+)-(%d+)"
-    from, to = math.tointeger(tonumber(from)), math.min(math.tointeger(tonumber(to)), size - 1)
-    return { status = 206, headers = { ["Content-Range"] = ("bytes %d-%d/%d"):format(from, to, size) },
-      body = fs.source(path, { offset = from, length = to - from + 1 }), length = to - from + 1 }
-  end)
-end
-
-local function dump(world, path)
-  local source = world.source
-  process.run { world.server.client .. "/pg_dump", "-Fc", "-b", "--no-acl", "--no-owner", "-f", path, "-h", source.host,
-    "-p",
-    tostring(source.port), "-U", source.user, "-d", source.dbname,
-    env = { PGPASSWORD = source.password, PGSSLMODE = "require" } }
-end
+local ask, in_world, provision, wait, serve, dump = api.ask, api.in_world, api.provision, api.wait, api.serve, api.dump
 
 describe("the Heroku stand-in", function()
   it("refuses what Heroku refuses", function()
     in_world({}, function(world)
-      local function status_and_id(...)
-        local status, body = ask(world, ...)
-        return ("%d %s"):format(status, body.id)
-      end
+      local function status_and_id(...) return api.refusal(world, ...) end
       expect(status_and_id("GET", "/account", nil, { Authorization = "Bearer wrong" })).is "401 unauthorized"
       expect(status_and_id("GET", "/account", nil, { Accept = "application/json" })).is "404 not_found"
       expect(status_and_id("GET", "/apps/nowhere")).is "404 not_found"

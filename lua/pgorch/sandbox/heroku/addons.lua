@@ -119,7 +119,8 @@ local function add(server, app, asked)
   end
   local extensions = check_config(server, asked.config)
   return { id = crypto.uuid(), name = wanted_name(server, asked.name), state = "provisioning", app = app,
-    plan = plan, looks = 0, takes = server.provision_polls, not_before = 0, waits = 0, credentials = {},
+    plan = plan, looks = 0, takes = server.provision_polls, not_before = 0, waits = 0,
+    ready_after = server.missing_polls + server.wait_polls, credentials = {},
     extensions = extensions, schedules = {}, created_at = clock.iso(), updated_at = clock.iso(),
     provider_id = tostring(13277431 + #server.state.addons) }
 end

@@ -128,7 +128,7 @@ local function info(server, request)
   local shown = { addon_id = addon.id, name = addon.name, plan = addon.plan.slug,
     created_at = addon.created_at:gsub("Z$", ".642+00:00"), database_user = database.user,
     database_name = database.dbname, resource_url = database.url, num_bytes = facts.bytes,
-    ["waiting?"] = addon.waits <= server.missing_polls + server.wait_polls }
+    ["waiting?"] = addon.waits < addon.ready_after }
   if addon.plan.essential then
     shown.info = shape_rows(essential_rows(addon, facts))
     return reply.json(200, shown)
@@ -144,7 +144,7 @@ end
 local function play(server, addon)
   local fault = faults.at(server.world, "worker.ready")
   if not fault then return end
-  addon.waits = addon.waits - (fault.looks or 0)
+  addon.ready_after = math.max(addon.ready_after, addon.waits) + (fault.looks or 0)
   addon.is_stuck, addon.broken = addon.is_stuck or fault.stuck, addon.broken or fault.error
 end
 
@@ -154,9 +154,8 @@ local function wait_status(server, request)
   play(server, addon)
   if addon.broken then return reply.json(200, { ["error?"] = true, ["waiting?"] = true, message = addon.broken }) end
   addon.waits = addon.waits + 1
-  if addon.waits <= server.missing_polls and not addon.was_seen then data.missing(server) end
-  addon.was_seen = true
-  if addon.is_stuck or addon.waits <= server.missing_polls + server.wait_polls then
+  if addon.waits <= server.missing_polls then data.missing(server) end
+  if addon.is_stuck or addon.waits <= addon.ready_after then
     return reply.json(200, { ["waiting?"] = true, message = "preparing" })
   end
   return reply.json(200, { ["waiting?"] = false, message = "available" })

@@ -15,13 +15,13 @@ local transfers = {}
 
 local TIMES = { "created_at", "started_at", "canceled_at", "updated_at", "finished_at", "deleted_at", "purged_at" }
 
---- The worker beats once in a while, and writes its last figures a moment after the end: the first answer that says
---- finished still shows what the answer before it would have shown.
+--- The worker writes how far it is once a second, and its last figures a moment after the end: the first answer that
+--- says finished still shows those of the beat before.
 local function settle(transfer)
   if not transfer.finished_at then
-    local beats = transfer.started_at and not transfer.is_silent and clock.time() - transfer.began >= 1
-    if beats then transfer.updated_at = stamp() end
-    transfer.shown_bytes = transfer.processed_bytes
+    local now = clock.time()
+    if not transfer.started_at or transfer.is_silent or now < transfer.beat + 1 then return end
+    transfer.beat, transfer.updated_at, transfer.shown_bytes = now, stamp(now), transfer.processed_bytes
   elseif not transfer.finish_seen then
     transfer.finish_seen = true
   else

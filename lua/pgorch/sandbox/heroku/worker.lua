@@ -17,7 +17,6 @@ local worker = {}
 
 local function say(transfer, message)
   table.insert(transfer.logs, { created_at = stamp(), message = message })
-  if not transfer.is_silent then transfer.updated_at = stamp() end
 end
 
 -- Running the client programs ------------------------------------------------------------------------------------
@@ -147,7 +146,7 @@ end
 local function work(server, transfer)
   local fault = faults.at(server.world, "worker.start")
   if fault and fault.delay then task.sleep(fault.delay) end
-  transfer.started_at, transfer.began = stamp(), clock.time()
+  transfer.started_at, transfer.beat = stamp(), clock.time()
   fault = faults.at(server.world, "worker.restore") or {}
   transfer.is_silent = fault.silent
   if fault.delay then task.sleep(fault.delay) end
