@@ -6,6 +6,7 @@ local env    = require "pgorch.env"
 local fail   = require "pgorch.error"
 local http   = require "pgorch.http"
 local json   = require "pgorch.json"
+local log    = require "pgorch.log"
 local secret = require "pgorch.secret"
 local poll   = require "pgorch.poll"
 local plans  = require "pgorch.heroku.plans"
@@ -14,6 +15,7 @@ local heroku = {}
 
 ---@class pgorch.heroku.Client
 ---@field hosts {platform: string, data: string, loopback: boolean}
+---@field warned table<string, boolean>     warnings of Heroku's that were passed on
 local Client = {}
 Client.__index = Client
 
@@ -61,7 +63,7 @@ function heroku.client(o)
     fail.raise("PGO-HEROKU-TOKEN", "there is no Heroku token: HEROKU_API_KEY is not set")
   end
   if not secret.is(token) then token = secret.new(token) end
-  return setmetatable({ token = token, hosts = heroku.hosts() }, Client)
+  return setmetatable({ token = token, hosts = heroku.hosts(), warned = {} }, Client)
 end
 
 local function decode(reply)
@@ -94,6 +96,14 @@ local function raise_status(method, path, reply, body)
   })
 end
 
+-- Heroku announces what will end soon in a header; once is enough.
+local function surface(self, headers)
+  local said = headers and (headers["x-heroku-warning"] or headers["warning-message"])
+  if not said or self.warned[said] then return end
+  self.warned[said] = true
+  log.warn("Heroku: " .. said)
+end
+
 ---One request. Raises for a status outside 2xx, unless `missing` is true and the status is 404: then nil.
 ---@param method string
 ---@param path string
@@ -111,6 +121,7 @@ function Client:request(method, path, body, o)
     body = body and json.encode_secret(body) or nil, check = false, follow = 0,
     retry = method == "GET" and "polite" or nil,
   }
+  surface(self, reply.headers)
   local value = not o.raw and decode(reply) or nil
   if reply.status == 404 and o.missing then return nil, 404, reply.headers end
   if reply.status < 200 or reply.status > 299 then raise_status(method, path, reply, value or decode(reply)) end

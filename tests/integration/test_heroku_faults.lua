@@ -49,6 +49,17 @@ describe("run vultr, with trouble at Heroku", function()
     { at = "worker.provision", looks = 5 }, { at = "worker.ready", looks = 3 }, { at = "worker.start", delay = 2 } },
     moves_on), { limit = 250 })
 
+  it("empties the database only once a cancelled restore has really stopped", vultr_run.with_world({}, function(world)
+    world:fault { at = "worker.restore", delay = 100 }
+    world:fault { at = "worker.cancel", delay = 1 }
+    local run = vultr_run.kill_when(world, function(_, requests) return requests:find("/restores", 1, true) end, 0.3)
+    local done = vultr_run.pgorch(world, { "rollback", run })
+    vultr_run.expect_exit(done, 0)
+    expect(done.all).has "target reset"
+    expect(world.heroku:app(vultr_run.APP).transfers[1].canceled_at).is_true()
+    vultr_run.expect_app_as_before(world)
+  end), { limit = 250 })
+
   it("works when Heroku drops what is in the archive instead of emptying the database", vultr_run.with_world({
     heroku = { restore_mode = "clean" } }, function(world)
     do -- on the target it is the superuser's: nobody else can drop it there

@@ -225,3 +225,67 @@ describe("transfers", function()
     end)
   end)
 end)
+
+describe("a database", function()
+  local function with_info(info, fn)
+    with_api({ ["GET /client/v11/databases/d"] = { 200, info } }, function(client)
+      fn(client:app("a"):database { id = "d", name = "db" })
+    end)
+  end
+
+  it("on an Essential plan tells its limits beside what is used", function()
+    with_info({ plan = "essential-1", num_bytes = 26856795, info = {
+      { name = "Connections", values = { "1/20" } }, { name = "Tables", values = { "83/4000 (In compliance)" } },
+      { name = "Data Size", values = { "25.6 MB / 10 GB (0.25%) (In compliance)" } } } }, function(database)
+      expect(database:info().plan).is "essential-1"
+      expect(database:limits()).same { bytes = 10 << 30, connections = 20, tables = 4000 }
+    end)
+  end)
+
+  it("on a dedicated plan tells numbers, an object for the plan, and its capacity only there", function()
+    with_info({ plan = { id = 170, name = "standard-0", attrs_unparsed = { capacity_bytes = "68719476736" } }, info = {
+      { name = "Connections", values = { "12/120" } }, { name = "Tables", values = { 48 } },
+      { name = "Followers", values = json.array {}, resolve_db_name = true },
+      { name = "Data Size", values = { "5.72 GB" } } } }, function(database)
+      expect(database:info().plan).is "standard-0"
+      expect(database:info().rows.tables).is "48"
+      expect(database:limits()).same { bytes = 68719476736, connections = 120 }
+    end)
+  end)
+
+  it("that never comes is not waited for for ever", function()
+    local waiting = { 200, { ["waiting?"] = true, message = "preparing" } }
+    with_api({ ["GET /client/v11/databases/d/wait_status"] = waiting,
+      ["GET /apps/a/addons/db"] = { 200, { name = "db", state = "provisioning" } } }, function(client)
+      local database = client:app("a"):database { id = "d", name = "db" }
+      local err = expect(function() database:wait { limit = 0 } end).raises "PGO-HEROKU-ADDON"
+      expect(err.retryable).is(true)
+      expect(err.message).has "preparing"
+      expect(function() database:wait_for_addon { limit = 0 } end).raises "PGO-HEROKU-ADDON"
+    end)
+  end)
+end)
+
+describe("a cancelled transfer", function()
+  it("is followed until it has finished: it writes until then", function()
+    local looks, at = 0, clock.iso()
+    with_api({ ["GET /client/v11/apps/a/transfers/u"] = function()
+      looks = looks + 1
+      return 200, { uuid = "u", num = 1, started_at = at, canceled_at = at, finished_at = looks > 1 and at or nil }
+    end }, function(client)
+      expect(transfers.follow(client, { app = "a", uuid = "u" }).state).is "canceled"
+      expect(looks).is(3)              -- the last one is for the log
+    end)
+  end)
+end)
+
+describe("a warning of Heroku's", function()
+  it("is passed on once", function()
+    with_api({ ["GET /account"] = function() return 200, {}, { ["X-Heroku-Warning"] = "this API ends soon" } end },
+      function(client)
+        client:account()
+        client:account()
+        expect(client.warned["this API ends soon"]).is(true)
+      end)
+  end)
+end)

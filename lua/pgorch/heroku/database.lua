@@ -10,6 +10,8 @@ local transfers = require "pgorch.heroku.transfers"
 
 local M = {}
 
+local LIMIT = 3600               -- seconds: the largest plans take some minutes
+
 ---@class pgorch.heroku.Database
 ---@field client pgorch.heroku.Client
 ---@field app pgorch.heroku.App    the app that it is attached to
@@ -29,9 +31,17 @@ local function data_path(self, rest)
   return "/client/v11/databases/" .. self.id .. (rest or "")
 end
 
+-- A database that does not come is not waited for for ever; the run is kept, and waits again when it is resumed.
+local function stuck(self, since, o, state)
+  if task.now() - since < (o and o.limit or LIMIT) then return end
+  fail.raise("PGO-HEROKU-ADDON", ("%s has been %s for %d minutes"):format(self.name, state,
+    math.floor((task.now() - since) / 60)), { retryable = true })
+end
+
 ---Waits until the add-on is provisioned.
----@param o? {progress?: fun(text: string)}
+---@param o? {progress?: fun(text: string), limit?: number}   limit in seconds, an hour without
 function Database:wait_for_addon(o)
+  local since = task.now()
   while true do
     local addon = self.app:addon(self.name)
     if not addon or addon.state == "deprovisioned" or addon.state == "deprovisioning" then
@@ -40,14 +50,15 @@ function Database:wait_for_addon(o)
     end
     if addon.state == "provisioned" then return addon end
     if o and o.progress then o.progress(addon.state) end
+    stuck(self, since, o, addon.state)
     task.sleep(poll.seconds "addon")
   end
 end
 
 ---Waits until the Data API no longer says that the database is being prepared.
----@param o? {progress?: fun(text: string)}
+---@param o? {progress?: fun(text: string), limit?: number}
 function Database:wait(o)
-  local missing = 0
+  local missing, since = 0, task.now()
   while true do
     local status, code = self.client:request("GET", data_path(self, "/wait_status"), nil,
       { data = true, missing = true })
@@ -61,12 +72,14 @@ function Database:wait(o)
       if not status["waiting?"] then return status.message end
     end
     if o and o.progress then o.progress(status and status.message or "waiting to be provisioned") end
+    stuck(self, since, o, status and status.message or "unknown to the Data API")
     task.sleep(poll.seconds "wait_status")
   end
 end
 
 ---What the Data API says: info rows by name, in lower case ("data size" -> "25.6 MB / 10 GB (0.25%) (In compliance)").
----@return {plan: string, bytes: integer|nil, rows: table<string, string>}
+---`plan` is a name for Essential plans, an object for dedicated ones, whose attributes are in `attributes`.
+---@return {plan: string, bytes: integer|nil, rows: table<string, string>, attributes: table<string, string>}
 function Database:info()
   local raw = self.client:request("GET", data_path(self), nil, { data = true })
   local rows = {}
@@ -75,20 +88,27 @@ function Database:info()
     for i, value in ipairs(row.values or {}) do values[i] = tostring(value) end
     rows[row.name:lower()] = table.concat(values, ", ")
   end
-  return { plan = type(raw.plan) == "table" and raw.plan.name or raw.plan, bytes = raw.num_bytes, rows = rows }
+  local plan = type(raw.plan) == "table" and raw.plan or { name = raw.plan }
+  return { plan = plan.name, bytes = raw.num_bytes, rows = rows, attributes = plan.attrs_unparsed or {} }
 end
 
 local UNIT = { MB = 2 ^ 20, GB = 2 ^ 30, TB = 2 ^ 40 }
 
----Limits of the plan as the database itself reports them; nil where it does not say.
+local function integer(text)
+  return math.tointeger(tonumber(text))
+end
+
+---Limits of the plan as the database itself reports them; nil where it does not say. Dedicated plans give no limit
+---beside the size, but in the plan's attributes.
 ---@return {bytes: integer|nil, connections: integer|nil, tables: integer|nil}
 function Database:limits()
-  local rows = self:info().rows
+  local info = self:info()
+  local rows = info.rows
   local size, unit = (rows["data size"] or ""):match("/%s*([%d.]+)%s*(%u%u)")
   return {
-    bytes = size and UNIT[unit] and math.floor(tonumber(size) * UNIT[unit]) or nil,
-    connections = math.tointeger(tonumber((rows["connections"] or ""):match("/%s*(%d+)"))),
-    tables = math.tointeger(tonumber((rows["tables"] or ""):match("/%s*(%d+)"))),
+    bytes = size and UNIT[unit] and math.floor(tonumber(size) * UNIT[unit]) or integer(info.attributes.capacity_bytes),
+    connections = integer((rows["connections"] or ""):match("/%s*(%d+)")),
+    tables = integer((rows["tables"] or ""):match("/%s*(%d+)")),
   }
 end
 

@@ -119,15 +119,24 @@ local function look(client, app, uuid, trouble)
   end
 end
 
+-- One that was cancelled still writes until it has finished; one that never started may never finish.
+local CANCELED_LOOKS = 20
+
+local function has_ended(t, canceled)
+  if t.finished_at then return true end
+  if t.canceled_at then canceled.looks = canceled.looks + 1 end
+  return canceled.looks > CANCELED_LOOKS
+end
+
 ---Follows a transfer to its end and returns it with its verbose log.
 ---@param o {app: string, uuid: string, progress?: fun(t: table), pending_limit?: number, still_limit?: number}
 ---@return pgorch.heroku.Transfer
 function transfers.follow(client, o)
-  local trouble, moved, last = { count = 0 }, task.now(), nil
+  local trouble, canceled, moved, last = { count = 0 }, { looks = 0 }, task.now(), nil
   while true do
     local t = look(client, o.app, o.uuid, trouble)
     if t then
-      if t.finished_at or t.canceled_at then break end
+      if has_ended(t, canceled) then break end
       local now = table.concat({ t.state, tostring(t.updated_at), tostring(t.processed) }, "|")
       if now ~= last then last, moved = now, task.now() end
       if o.progress then o.progress(t) end

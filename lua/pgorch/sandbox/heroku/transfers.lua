@@ -4,11 +4,13 @@
 local clock  = require "pgorch.clock"
 local crypto = require "pgorch.crypto"
 local data   = require "pgorch.sandbox.heroku.data"
+local faults = require "pgorch.sandbox.faults"
 local files  = require "pgorch.sandbox.heroku.files"
 local fs     = require "pgorch.fs"
 local json   = require "pgorch.json"
 local reply  = require "pgorch.sandbox.heroku.reply"
 local stamp  = require "pgorch.sandbox.heroku.stamp"
+local task   = require "pgorch.task"
 local worker = require "pgorch.sandbox.heroku.worker"
 
 local transfers = {}
@@ -121,11 +123,16 @@ local function one(server, request)
   return reply.json(200, shape(find(server, request), request.query.verbose == "true"))
 end
 
+--- The worker is told at once, and may take its time (a fault) to stop.
 local function cancel(server, request)
   local transfer = find(server, request)
   if not transfer.finished_at then
     transfer.canceled_at = transfer.canceled_at or stamp()
-    transfer.stop()
+    local fault = faults.at(server.world, "worker.cancel")
+    server.world.group:spawn(function()
+      if fault and fault.delay then task.sleep(fault.delay) end
+      transfer.stop()
+    end)
   end
   return reply.json(200, { canceled_at = transfer.canceled_at or json.null })
 end
