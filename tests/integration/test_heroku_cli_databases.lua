@@ -53,7 +53,7 @@ end
 local function gives_an_archive(world, done)
   local file = world.dir .. "/downloaded.dump"
   fs.write(file, http.request { url = done.all:match "http://%S+" }.body)
-  local listed = process.run { world.server.bin .. "/pg_restore", "-l", file }
+  local listed = process.run { world.server.client .. "/pg_restore", "-l", file }
   expect(listed.stdout).has "TABLE DATA shop customers"
 end
 

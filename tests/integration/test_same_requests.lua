@@ -145,7 +145,7 @@ end
 -- A dump of the source in a place that Heroku itself gives: POST /sources.
 local function upload(world)
   local file, blob = world.dir .. "/source.dump", ask(world, "/sources", {}).source_blob
-  process.run { world.server.bin .. "/pg_dump", "-Fc", "--no-acl", "--no-owner", "-f", file, "-d", world.source.url }
+  process.run { world.server.client .. "/pg_dump", "-Fc", "--no-acl", "--no-owner", "-f", file, "-d", world.source.url }
   http.request { method = "PUT", url = blob.put_url, body = fs.read(file, 1 << 26) }
   return blob.get_url
 end
