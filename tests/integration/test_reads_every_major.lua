@@ -96,11 +96,12 @@ local function wait_for_no_sessions(from)
   error("a session does not end", 0)
 end
 
--- Each is written by a session that ends, and the detector is asked at once.
+-- Each is written by a session that ends, and the detector is asked at once about all since the mark.
 local function expect_detected(from, made)
   local conn <close> = from:connect()
+  local before = detector.mark(conn)
+  conn:close()
   local function after(sql)
-    local before = detector.mark(conn)
     do
       local writer <close> = pg.connect(made.url, { application_name = "shop" })
       writer:exec(sql)
@@ -111,8 +112,9 @@ local function expect_detected(from, made)
   end
   expect(after "select 1").is "quiet "
   expect(after "insert into news.items values (1, 'late')").is 'written "news"."items"'
-  expect(after "select nextval('shop.invoice_number')").is 'written "shop"."invoice_number"'
-  expect(after "alter table news.items add more integer").is "written the schema"
+  expect(after "select nextval('shop.invoice_number')").is 'written "news"."items" "shop"."invoice_number"'
+  expect(after "alter table news.items add more integer")
+    .is 'written "news"."items" "shop"."invoice_number" the schema'
 end
 
 local function expect_closed_and_opened(from, made)

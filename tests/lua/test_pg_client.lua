@@ -1,6 +1,10 @@
 -- Which pg_dump is used: source <= client <= target, and a clear word when there is none.
 
+local env       = require "pgorch.env"
+local host      = require "pgorch.native.host"
+local majors    = require "support.majors"
 local pg_client = require "pgorch.pg_client"
+local process   = require "pgorch.process"
 
 local function installed(...)
   local list = {}
@@ -30,6 +34,31 @@ describe("pg_client.choose", function()
   it("refuses one whose archive the target's pg_restore could not read", function()
     expect(function() pg_client.choose(15, 16, installed(17)) end):raises "PGO-PG-VERSION"
     expect(expect(function() pg_client.choose(15, 16, {}) end):raises "PGO-PG-VERSION".detail).has "no pg_dump"
+  end)
+end)
+
+describe("pg_client.installed", function()
+  -- In another process: what is found depends on the environment.
+  local function in_environment(code, variables)
+    return process.run { host.executable(), "eval", 'local client = require "pgorch.pg_client"; ' .. code,
+      env = variables }.stdout
+  end
+
+  it("finds the real pg_dump 14 and 15, one in PATH and one where the distribution has it", function()
+    local client = majors.client_14() or skip "there is no pg_dump 14 for this architecture"
+    local list = [[for _, each in ipairs(client.installed()) do print(each.major, each.pg_dump) end]]
+    local path = { PATH = client .. ":" .. env.get "PATH" }
+    expect(in_environment(list, path)).matches("^14\t" .. client:gsub("%p", "%%%0") .. "/pg_dump\n15\t/")
+    local choice = [[for _, pair in ipairs { { 13, 14 }, { 13 }, { 14, 15 }, { 15, 18 } } do
+      print(client.choose(pair[1], pair[2]).version) end]]
+    expect(in_environment(choice, path)).matches "^14%.%d+\n14%.%d+\n14%.%d+\n15%.%d+\n$"
+    expect(in_environment(choice:gsub("{ 13, 14 }, ", ""), {})).matches "^15%.%d+\n15%.%d+\n15%.%d+\n$"
+  end)
+
+  it("takes the one that PGORCH_PG_DUMP names before others of its major", function()
+    local client = majors.client_14() or skip "there is no pg_dump 14 for this architecture"
+    local print_14 = "print(client.choose(14, 14).pg_dump)"
+    expect(in_environment(print_14, { PGORCH_PG_DUMP = client .. "/pg_dump" })).is(client .. "/pg_dump\n")
   end)
 end)
 

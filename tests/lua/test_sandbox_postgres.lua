@@ -8,6 +8,7 @@ local folder      = require "pgorch.sandbox.folder"
 local fs          = require "pgorch.fs"
 local pg          = require "pgorch.pg"
 local process     = require "pgorch.process"
+local majors      = require "support.majors"
 local source      = require "pgorch.sandbox.source"
 local target      = require "pgorch.sandbox.target"
 local template    = require "pgorch.sandbox.postgres.template"
@@ -93,6 +94,18 @@ describe("a server of the sandbox", function()
   it("is asked for in vain with a folder that holds none", function()
     local err = expect(function() binaries.find "/nonexistent" end).raises "PGO-SANDBOX"
     expect(err.message).has "postgres"
+  end)
+
+  it("that comes without client programs has the machine's", function()
+    local missing = majors.missing(18)
+    if missing then skip(missing) end
+    local server = binaries.find(majors.bin(18))
+    expect(server.major).is(18)
+    expect(server.bin).is(majors.bin(18))
+    for _, name in ipairs { "psql", "pg_dump", "pg_restore" } do
+      expect(fs.exists(server.bin .. "/" .. name)).is(false)
+      expect(fs.exists(server.client .. "/" .. name)).is(true)
+    end
   end)
 end)
 
