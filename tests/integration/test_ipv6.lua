@@ -2,6 +2,7 @@
 -- a user, a password and a database with every awkward character.
 
 local crypto    = require "pgorch.crypto"
+local fs        = require "pgorch.fs"
 local http      = require "pgorch.http"
 local loopback  = require "pgorch.sandbox.loopback"
 local pg        = require "pgorch.pg"
@@ -54,6 +55,8 @@ describe("run vultr at [::1]", function()
       local old = world.heroku:app(vultr_run.APP).config.OLD_DATABASE_URL
       expect(crypto.sha256(old)).is(crypto.sha256(url))
       expect(#vultr_run.objects(world)).is(0)
+      -- It knew that it comes from ::1, which is on the allow list already.
+      expect(fs.read(world.dir .. "/requests.jsonl", 1 << 24)).lacks '"method":"PUT","path":"/v2/databases'
     end)()
   end, { limit = 150 })
 end)

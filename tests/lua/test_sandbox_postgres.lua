@@ -8,6 +8,8 @@ local folder      = require "pgorch.sandbox.folder"
 local fs          = require "pgorch.fs"
 local pg          = require "pgorch.pg"
 local process     = require "pgorch.process"
+local http_server = require "pgorch.http_server"
+local loopback    = require "pgorch.sandbox.loopback"
 local majors      = require "support.majors"
 local source      = require "pgorch.sandbox.source"
 local target      = require "pgorch.sandbox.target"
@@ -94,6 +96,28 @@ describe("a server of the sandbox", function()
   it("is asked for in vain with a folder that holds none", function()
     local err = expect(function() binaries.find "/nonexistent" end).raises "PGO-SANDBOX"
     expect(err.message).has "postgres"
+  end)
+
+  it("is started again at another port when somebody has its port on ::1 alone", function()
+    if not loopback.has_ipv6() then skip "this machine has no ::1" end
+    local free_port = loopback.free_port
+    local _ <close> = setmetatable({}, { __close = function() loopback.free_port = free_port end })
+    in_world(function(world)
+      local taken <close> = http_server.serve({ host = "::1", port = free_port() }, function()
+        return { status = 503 }
+      end)
+      local asked = 0
+      loopback.free_port = function()
+        asked = asked + 1
+        return asked == 1 and taken.port or free_port()
+      end
+      local made = target.start(world, { host = "::1" })
+      local _ <close> = made.cluster
+      expect(asked).above(1)
+      expect(made.cluster.port ~= taken.port).is(true)
+      local conn <close> = pg.connect(made:create({ essential = true, connections = 20 }).url)
+      expect(conn:value "select host(inet_server_addr())").is "::1"
+    end)
   end)
 
   it("that comes without client programs has the machine's", function()
