@@ -30,7 +30,7 @@ end
 -- The provider's API and the app speak of it.
 local function publish(world)
   local entry = world.vultr.state.databases[1]
-  entry.object.user, entry.object.password, entry.object.dbname, entry.dbs = NAME, PASSWORD, NAME, { NAME }
+  entry.object.user, entry.object.password, entry.object.dbname, entry.server.dbs = NAME, PASSWORD, NAME, { NAME }
   local url = ("postgres://%s:%s@[::1]:%s/%s?sslmode=require"):format(http.escape(NAME), http.escape(PASSWORD),
     entry.object.port, http.escape(NAME))
   world.heroku:app(vultr_run.APP).config.DATABASE_URL = url
