@@ -60,6 +60,14 @@ describe("run vultr, with trouble at Heroku", function()
     vultr_run.expect_app_as_before(world)
   end), { limit = 250 })
 
+  it("waits for the app's release process; puts the app back if it fails", vultr_run.with_world({}, function(world)
+    table.insert(world.heroku:app(vultr_run.APP).formation, { id = "r", type = "release", quantity = 0, size = "Basic",
+      command = "bin/migrate" })
+    world:fault { at = "worker.release" }
+    ends_with(1, "PGO-CUT-OVER")(world, vultr_run.run(world, {}))
+    moves_on(world, vultr_run.run(world, {}))
+  end), { limit = 250 })
+
   it("works when Heroku drops what is in the archive instead of emptying the database", vultr_run.with_world({
     heroku = { restore_mode = "clean" } }, function(world)
     do -- on the target it is the superuser's: nobody else can drop it there

@@ -104,6 +104,25 @@ function App:set_config(vars)
   self.client:request("PATCH", self.path .. "/config-vars", vars)
 end
 
+local RELEASE_LIMIT = 900        -- seconds: as long as Heroku's CLI waits
+
+---Waits until the newest change of config is in effect. Only an app with a release process takes its time for that: its
+---dynos run with the config of before until the process has ended well, and for good when it fails.
+function App:wait_for_release()
+  local has_process, deadline = false, task.now() + RELEASE_LIMIT
+  for _, each in ipairs(self:formation()) do has_process = has_process or each.type == "release" end
+  if not has_process then return end
+  local newest = self.client:request("GET", self.path .. "/releases", nil,
+    { headers = { Range = "version ..; order=desc,max=1" } })[1]
+  while newest.status == "pending" and task.now() < deadline do
+    task.sleep(poll.seconds "release")
+    newest = self.client:request("GET", ("%s/releases/%s"):format(self.path, newest.id))
+  end
+  if newest.status == "succeeded" then return end
+  fail.raise("PGO-CUT-OVER", ("release v%d (%s) of %s is %s: the app runs with the config of before")
+    :format(newest.version, newest.description, self.name, newest.status))
+end
+
 ---@return table[] add-ons of the app
 function App:addons()
   return self.client:list(self.path .. "/addons", { headers = { ["Accept-Expansion"] = "plan" } })

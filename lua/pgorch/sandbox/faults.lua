@@ -125,6 +125,7 @@ faults.names = {
   ["worker.provision"] = "an add-on at Heroku: it crawls by `looks` more of them or `delay` seconds; it ends as "
     .. "deprovisioned without either",
   ["worker.ready"] = "wait_status of a database: `looks` more of them, `stuck` for ever, or `error` with that message",
+  ["worker.release"] = "the release process of an app: any fault makes it fail",
   ["worker.cancel"] = "a transfer that is cancelled: it stops only after `delay`",
   ["worker.start"] = "a transfer before it starts: `delay` keeps it pending",
   ["worker.restore"] = "a transfer at work: `delay` makes it slow, `silent` stops its heartbeat, `answer` makes it "

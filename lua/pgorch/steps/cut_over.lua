@@ -54,6 +54,7 @@ local function run(ctx)
   ctx:remember { names = names, was = was }
   if #names == 0 then database:promote "DATABASE" end
   for _, name in ipairs(names) do replace(app, database, name) end
+  app:wait_for_release()
   for _, name in ipairs(others) do
     ctx:warn(("%s holds the source's address; no attachment can set it: change it by hand"):format(name))
   end

@@ -3,6 +3,7 @@
 local addons = require "pgorch.sandbox.heroku.addons"
 local clock  = require "pgorch.clock"
 local crypto = require "pgorch.crypto"
+local faults = require "pgorch.sandbox.faults"
 local json   = require "pgorch.json"
 local page   = require "pgorch.sandbox.heroku.page"
 local reply  = require "pgorch.sandbox.heroku.reply"
@@ -140,9 +141,17 @@ local function set_config(server, request)
   return reply.json(200, server.state:config(app))
 end
 
+--- A release process ends at the second look at its release: well, or as a fault says.
+local function look(server, each)
+  if each.status ~= "pending" then return end
+  each.looks = (each.looks or 0) + 1
+  if each.looks > 1 then each.status = faults.at(server.world, "worker.release") and "failed" or "succeeded" end
+end
+
 local function shape_release(server, app)
   return function(each)
-    return { id = each.id, version = each.version, description = each.description, status = "succeeded",
+    look(server, each)
+    return { id = each.id, version = each.version, description = each.description, status = each.status,
       current = each.version == #app.releases, created_at = each.created_at, updated_at = each.created_at,
       slug = json.null, app = { id = app.id, name = app.name }, addon_plan_names = json.array {},
       user = { id = server.state.account.id, email = server.state.account.email }, output_stream_url = json.null }

@@ -86,10 +86,14 @@ function State:attachments_where(test)
   return found
 end
 
---- A change of an app's config or slug makes a release, as at Heroku.
+--- A change of an app's config or slug makes a release, as at Heroku. With a release process it takes its time.
 function State.release(_, app, description)
-  local number = #app.releases + 1
-  app.releases[number] = { id = crypto.uuid(), version = number, description = description, created_at = clock.iso() }
+  local number, status = #app.releases + 1, "succeeded"
+  for _, process in ipairs(app.formation) do
+    if process.type == "release" then status = "pending" end
+  end
+  app.releases[number] = { id = crypto.uuid(), version = number, description = description, status = status,
+    created_at = clock.iso() }
   app.updated_at, app.released_at = clock.iso(), clock.iso()
 end
 
