@@ -4,6 +4,7 @@
 local env     = require "pgorch.env"
 local fs      = require "pgorch.fs"
 local json    = require "pgorch.json"
+local pg      = require "pgorch.pg"
 local process = require "pgorch.process"
 local sandbox = require "pgorch.sandbox"
 
@@ -72,6 +73,7 @@ local function learn_ids(world)
   for _, app in ipairs(state.apps) do
     known[app.id] = "<app>"
     for _, transfer in ipairs(app.transfers) do known[transfer.uuid] = "<transfer>" end
+    for _, release in ipairs(app.releases) do known[release.id] = "<release>" end
   end
   for _, addon in ipairs(state.addons) do
     known[addon.id] = "<addon>"
@@ -116,6 +118,32 @@ function M.requests(world, mark)
     if line ~= lines[#lines] then lines[#lines + 1] = line end
   end
   return lines
+end
+
+-- What the rows about databases share --------------------------------------------------------------------------------
+
+M.APP = "judged-app"
+
+---How each pg:* command begins.
+---@param name string attachment, config var or add-on
+function M.resolve(name)
+  return ('POST /actions/addon-attachments/resolve {"addon_attachment":"%s","app":"judged-app"} '
+    .. "[sdk inclusion=addon:plan,config_vars]"):format(name)
+end
+
+function M.resolve_addon(name)
+  return ('POST /actions/addons/resolve {"addon":"%s","app":"judged-app"} [sdk expansion=addon_service,plan]')
+    :format(name)
+end
+
+---A config var of the judged app.
+function M.url_of(world, var)
+  return world.heroku.state:config(world.heroku:app(M.APP))[var]
+end
+
+function M.value(url, sql)
+  local conn <close> = pg.connect(url, { settings = { TimeZone = "UTC" } })
+  return conn:value(sql)
 end
 
 -- Rows ---------------------------------------------------------------------------------------------------------------
