@@ -194,6 +194,15 @@ describe("transfers", function()
     expect(transfers.state(raw { finished_at = at, canceled_at = at, succeeded = false })).is "canceled"
   end)
 
+  it("takes its times in either form, and none where there is none yet", function()
+    local function duration(started, finished)
+      return transfers.duration(transfers.read(raw { started_at = started, finished_at = finished }))
+    end
+    expect(duration("2026-11-20 18:00:59 +0000", "2026-11-20 18:01:02 +0000")).is(3)
+    expect(duration("2026-11-20T18:00:59Z", "2026-11-20T18:01:02.000+00:00")).is(3)
+    expect(duration("2026-11-20 18:00:59 +0000", nil)).is_nil()
+  end)
+
   it("drops host and signature from what it read, and finds the newest by path", function()
     expect(transfers.read(raw()).from_path).is "/bucket/pgorch/r/1.dump"
     with_api({ ["GET /client/v11/apps/a/transfers"] = { 200, { raw { num = 4, uuid = "v" }, raw(),
