@@ -250,6 +250,7 @@ local function is_versioned(self)
   return self.versioned
 end
 
+-- Without a Content-Length Swift 2.30 waits a minute for the body of such a DELETE, and then our time is over too.
 local function delete_versions(self, key)
   local doomed = {}
   pages(self, { versions = "", prefix = key, ["encoding-type"] = "url" }, "ListVersionsResult",
@@ -264,7 +265,8 @@ local function delete_versions(self, key)
         ["version-id-marker"] = page:text_of "NextVersionIdMarker" }
     end)
   for _, version in ipairs(doomed) do
-    self:request { method = "DELETE", key = key, query = { versionId = version } }
+    self:request { method = "DELETE", key = key, query = { versionId = version },
+      headers = { ["content-length"] = "0" } }
   end
 end
 
