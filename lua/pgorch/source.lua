@@ -23,6 +23,7 @@ local M = {}
 ---@field password any          secret
 ---@field dbname string|nil
 ---@field ca_pem string|nil
+---@field connect_timeout number|nil   seconds, from a URL that has it; else 10
 ---@field major integer|nil     what the provider says; the server is asked as well
 ---@field allow_list {get: fun():string[], add: fun(cidr:string), remove: fun(cidr:string):string|nil}|nil
 ---@field empty_allow_list "open"|"closed"
@@ -53,7 +54,8 @@ end
 function M.from_url(url, o)
   if not url then fail.raise("PGO-PARAM", "the source is not given: SOURCE_DATABASE_URL is not set") end
   local parts = pg.dsn(url)
-  return M.new { provider = "postgres", label = parts.dbname, host = parts.host, port = parts.port or 5432,
+  return M.new { provider = "postgres", label = parts.dbname, connect_timeout = tonumber(parts.connect_timeout),
+                 host = parts.host, port = parts.port or 5432,
                  user = parts.user, password = parts.password, dbname = parts.dbname, sslmode = parts.sslmode,
                  ca_pem = o and o.ca_pem or authority(parts) }
 end
@@ -89,7 +91,7 @@ local SETTINGS = { statement_timeout = "0", idle_in_transaction_session_timeout 
 function Source:connect(o)
   o = o or {}
   local dsn = self:dsn(o.dbname)
-  dsn.connect_timeout, dsn.application_name = o.timeout or 10, "pgorch"
+  dsn.connect_timeout, dsn.application_name = o.timeout or self.connect_timeout or 10, "pgorch"
   dsn.settings = {}
   for name, value in pairs(SETTINGS) do dsn.settings[name] = value end
   for name, value in pairs(o.settings or {}) do dsn.settings[name] = value end

@@ -114,6 +114,9 @@ describe("pgorch dump -o FILE", function()
     local source = world.source
     expect(refused("PGO-PG-AUTH", source.cluster:url(source.user, "wrong", source.dbname))).lacks "traceback"
     refused("PGO-PG-CONNECT", "postgres://u:p@127.0.0.1:1/d")
+    source.gate:allow { "198.51.100.7/32" } -- an allow list without this machine: nobody answers
+    expect(refused("PGO-PG-CONNECT", source.url .. "&connect_timeout=1")).has "allow list"
+    source.gate:allow_everybody()
     refused("SOURCE_DATABASE_URL is not set", "")
     refused("one of them", nil, "--to", "s3://a/b")
     refused("did you mean --output", nil, "--outptu", "x")

@@ -3,6 +3,7 @@
 
 local fail     = require "pgorch.error"
 local gate     = require "pgorch.sandbox.gate"
+local http_server = require "pgorch.http_server"
 local pg       = require "pgorch.pg"
 local sandbox  = require "pgorch.sandbox.init"
 local task     = require "pgorch.task"
@@ -20,6 +21,12 @@ local function raised(id, fn)
   local ok, err = pcall(fn)
   if ok or not fail.is(err, id) then error(("expected %s, got %s"):format(id, ok and "none" or tostring(err)), 0) end
   return err
+end
+
+local function has_ipv6()
+  local ok, listener = pcall(http_server.serve, { host = "::1" }, function() return { status = 503 } end)
+  if ok then listener:close() end
+  return ok
 end
 
 -- One world for all cases.
@@ -44,6 +51,19 @@ describe("a gate", function()
         expect(door:counts().down - before.down > 300000).is(true)
         expect(door:counts().open).is(1)
       end)
+
+      -- By ::1 too, which is another address to the list.
+      if has_ipv6() then with_gate(world, function(door)
+        local six = { host = "::1", sslmode = "require", connect_timeout = 2 }
+        local parts = dsn(world, door, six)
+        parts.ca_pem = nil
+        pg.connect(parts):close()
+        door:allow { "127.0.0.1/32" }
+        raised("PGO-PG-CONNECT", function() pg.connect(parts) end)
+        door:allow { "::/64" }
+        pg.connect(parts):close()
+        raised("PGO-PG-CONNECT", function() connect(world, door, { connect_timeout = 0.5 }) end)
+      end) end
 
       -- Dropped: connected, never answered, and the server never hears of it.
       with_gate(world, function(door)

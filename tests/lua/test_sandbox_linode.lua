@@ -317,6 +317,7 @@ describe("a database of the Linode stand-in", function()
       local conn <close> = connect()
       expect(conn:value "select n from public.t").is(1) -- as the owner would
       expect(conn:value "select current_user").is "akmadmin"
+      pg.connect(world.linode:database_url(world.linode.state.databases[1])):close() -- as an app has it
 
       -- An empty list lets nobody in; who is inside stays.
       expect(call("PUT", DEMO, { allow_list = json.array {} }).status).is(200)

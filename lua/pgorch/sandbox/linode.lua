@@ -187,9 +187,7 @@ Api.__index = Api
 
 function Api:close()
   self.listener:close()
-  for _, entry in ipairs(self.state.databases) do
-    if entry.server then entry.server:close() end
-  end
+  for _, entry in ipairs(self.made) do entry.server:close() end
 end
 
 Api.__close = Api.close
@@ -202,6 +200,7 @@ function Api:add_database(o)
   o.id = o.id or self.last_id
   local entry = instances.real(self.world, self.admin, o)
   table.insert(self.state.databases, entry)
+  table.insert(self.made, entry)
   return entry
 end
 
@@ -259,7 +258,7 @@ function linode.start(world, opts)
   else
     state.signer = s3
   end
-  local api = setmetatable({ world = world, state = state, token = token, admin = make_admin(world) }, Api)
+  local api = setmetatable({ world = world, state = state, token = token, admin = make_admin(world), made = {} }, Api)
   add_databases(api, opts)
   local handler = faults.wrap(world, linode.operation, function(req) return handle(state, req) end, fault_answer)
   api.listener = http_server.serve({ host = "127.0.0.1", port = opts.port or 0 },
