@@ -3,6 +3,7 @@
 
 local env     = require "pgorch.env"
 local fail    = require "pgorch.error"
+local fault_places = require "pgorch.sandbox.faults.places"
 local faults  = require "pgorch.sandbox.faults"
 local fields  = require "pgorch.sandbox.faults.fields"
 local fs      = require "pgorch.fs"
@@ -39,6 +40,7 @@ end
 local function fault_of(text)
   local at, fault = fields.parse(text)
   local ok, why = pcall(faults.check, at, fault)
+  if ok and at then ok, why = pcall(fault_places.check, at) end
   if not ok then
     fail.raise("PGO-USAGE", ("--fault %s: %s"):format(text, why.message), { detail = "see `pgorch sandbox --faults`" })
   end
@@ -162,7 +164,7 @@ end
 
 local function list_faults()
   term.out "WHERE: a request, or something that a stand-in does\n"
-  each_sorted(faults.names, function(name, what) return ("  %-30s %s\n"):format(name, what) end)
+  each_sorted(fault_places.all(), function(name, what) return ("  %-30s %s\n"):format(name, what) end)
   term.out "\nWHAT: FIELD=VALUE, or just the FIELD where it says yes or no\n"
   each_sorted(fields.known, function(name, row) return ("  %-12s %-8s %s\n"):format(name, row[1], row[2]) end)
   return 0

@@ -5,6 +5,7 @@
 local access      = require "pgorch.sandbox.heroku.access"
 local crypto      = require "pgorch.crypto"
 local data        = require "pgorch.sandbox.heroku.data"
+local fault_places = require "pgorch.sandbox.faults.places"
 local faults      = require "pgorch.sandbox.faults"
 local fs          = require "pgorch.fs"
 local http        = require "pgorch.http"
@@ -28,9 +29,10 @@ local function split(path)
   return parts
 end
 
-local ROUTES = {}
+local CALLS, ROUTES = {}, {}
 for _, module in ipairs(MODULES) do
   for _, row in ipairs(require("pgorch.sandbox.heroku." .. module).routes) do
+    CALLS[#CALLS + 1] = row
     ROUTES[#ROUTES + 1] = { method = row[1], parts = split(row[2]), name = row[3], handler = row[4], open = row.open,
       free = row.free, raw = row.raw }
   end
@@ -63,6 +65,10 @@ local function is_data(path)
   return path:match "^/client/v11/" ~= nil or path:match "^/postgres/v0/" ~= nil
     or path:match "^/data/postgres/v1/" ~= nil
 end
+
+--- All operations, by the names of their faults.
+---@return table<string, string>
+function heroku.operations() return fault_places.of_calls("heroku", CALLS) end
 
 --- The name under which a request's faults are asked for.
 ---@param req table

@@ -4,6 +4,7 @@
 local certificate = require "pgorch.sandbox.certificate"
 local binaries    = require "pgorch.sandbox.postgres.binaries"
 local env         = require "pgorch.env"
+local fault_places = require "pgorch.sandbox.faults.places"
 local faults      = require "pgorch.sandbox.faults"
 local folder      = require "pgorch.sandbox.folder"
 local fs          = require "pgorch.fs"
@@ -44,6 +45,7 @@ function World:fault(fault)
   for name, value in pairs(fault) do
     if name ~= "at" then asked[name] = value end
   end
+  if fault.at then fault_places.check(fault.at) end
   return faults.put(self, fault.at, asked)
 end
 

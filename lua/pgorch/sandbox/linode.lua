@@ -6,6 +6,7 @@ local answer = require "pgorch.sandbox.linode.answer"
 local buckets = require "pgorch.sandbox.linode.buckets"
 local crypto = require "pgorch.crypto"
 local databases = require "pgorch.sandbox.linode.databases"
+local fault_places = require "pgorch.sandbox.faults.places"
 local faults = require "pgorch.sandbox.faults"
 local http_server = require "pgorch.http_server"
 local instances = require "pgorch.sandbox.linode.instances"
@@ -91,13 +92,9 @@ local CALLS = {
   { "PUT", BUCKET .. "/object%-acl", "set_object_acl", objects.set_acl },
 }
 
---- The names of all operations.
----@return string[]
-function linode.operations()
-  local found = {}
-  for i, call in ipairs(CALLS) do found[i] = "linode." .. call[3] end
-  return found
-end
+--- All operations, by the names of their faults.
+---@return table<string, string>
+function linode.operations() return fault_places.of_calls("linode", CALLS) end
 
 --- The call of a request, whatever its version; without one, whether its path is known.
 ---@return table|nil call

@@ -9,6 +9,7 @@ local clock = require "pgorch.clock"
 local contents = require "pgorch.sandbox.s3.contents"
 local crypto = require "pgorch.crypto"
 local errors = require "pgorch.sandbox.s3.errors"
+local fault_places = require "pgorch.sandbox.faults.places"
 local faults = require "pgorch.sandbox.faults"
 local fs = require "pgorch.fs"
 local http_server = require "pgorch.http_server"
@@ -28,13 +29,9 @@ for _, module in ipairs { buckets, contents, objects, multipart, policy.handlers
   for name, handler in pairs(module) do HANDLERS[name] = handler end
 end
 
---- The names under which faults of all operations are asked for.
----@return string[]
-function s3.operations()
-  local found = route.operations()
-  for i, name in ipairs(found) do found[i] = "s3." .. name end
-  return found
-end
+--- All operations, by the names of their faults.
+---@return table<string, string>
+function s3.operations() return fault_places.of_calls("s3", route.calls()) end
 
 local function perform(server, request)
   access.authenticate(server, request)

@@ -7,6 +7,7 @@ local clock = require "pgorch.clock"
 local contents = require "pgorch.sandbox.vultr.contents"
 local crypto = require "pgorch.crypto"
 local databases = require "pgorch.sandbox.vultr.databases"
+local fault_places = require "pgorch.sandbox.faults.places"
 local faults = require "pgorch.sandbox.faults"
 local http_server = require "pgorch.http_server"
 local instances = require "pgorch.sandbox.vultr.instances"
@@ -67,13 +68,9 @@ local CALLS = {
   { "DELETE", "/v2/object%-storage/([^/]+)/bucket/([^/]+)", "delete_bucket", storage.delete_bucket },
 }
 
---- The names of all operations.
----@return string[]
-function vultr.operations()
-  local found = {}
-  for i, call in ipairs(CALLS) do found[i] = "vultr." .. call[3] end
-  return found
-end
+--- All operations, by the names of their faults.
+---@return table<string, string>
+function vultr.operations() return fault_places.of_calls("vultr", CALLS) end
 
 ---@return table|nil call
 ---@return string[] captures parts of the path

@@ -45,18 +45,19 @@ local PLAIN = {
     POST = "post_form" },
 }
 
---- The names of all operations.
----@return string[]
-function route.operations()
+local PATH = { service = "/", bucket = "/BUCKET", object = "/BUCKET/KEY" }
+
+--- What each operation is asked by: rows of method, path, name.
+---@return table[]
+function route.calls()
   local found = {}
-  for _, entries in pairs(SUBRESOURCES) do
-    for _, entry in ipairs(entries) do
-      for _, name in pairs(entry[2]) do found[#found + 1] = name end
-    end
+  local function add(kind, subresource, methods)
+    for method, name in pairs(methods) do found[#found + 1] = { method, PATH[kind] .. subresource, name } end
   end
-  for _, methods in pairs(PLAIN) do
-    for _, name in pairs(methods) do found[#found + 1] = name end
+  for kind, entries in pairs(SUBRESOURCES) do
+    for _, entry in ipairs(entries) do add(kind, "?" .. entry[1], entry[2]) end
   end
+  for kind, methods in pairs(PLAIN) do add(kind, "", methods) end
   return found
 end
 
