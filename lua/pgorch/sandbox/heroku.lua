@@ -122,8 +122,10 @@ local function mark(req, answer)
   if req.headers["if-none-match"] == tag then answer.status, answer.body = 304, "" end
 end
 
---- Adds what every answer carries. The client's own request ids come back in front of ours.
+--- Adds what every answer carries. The client's own request ids come back in front of ours. Files are the object
+--- store's: it knows neither.
 local function complete(server, req, answer)
+  if req.path:find "^/files/" then return answer end
   local headers = answer.headers
   local sent = req.headers["request-id"]
   headers["Request-Id"] = (sent and sent ~= "" and sent .. "," or "") .. crypto.uuid()
