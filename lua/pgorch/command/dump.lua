@@ -29,7 +29,7 @@ command.usage = [[pgorch dump [-o FILE | --to s3://BUCKET/KEY] [FLAG...]
       --no-color, -q, -v  plain output, less of it, more of it
 
   SOURCE_DATABASE_URL     the database, postgres://USER:PASSWORD@HOST:PORT/DATABASE
-  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL  for --to
+  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL, AWS_CA_BUNDLE  for --to
 
 The archive holds no owners, grants, publications, subscriptions, labels or tablespaces, as Heroku needs it.]]
 

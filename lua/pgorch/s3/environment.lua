@@ -1,5 +1,6 @@
 -- An S3 client from the variables that every S3 tool reads: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION or
--- AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL. Profiles and config files are not read.
+-- AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; AWS_CA_BUNDLE is read by trust.lua, for every client.
+-- Profiles and config files are not read.
 
 local env  = require "pgorch.env"
 local fail = require "pgorch.error"
