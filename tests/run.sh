@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 folder=$1
 log=$folder/tests.log
 
-(cd "$folder" && ctest --verbose --timeout 600) >"$log" 2>&1
+# Programs run side by side; each line carries its program's number, by which the log is put in order.
+(cd "$folder" && ctest --verbose --timeout 600 -j "$(nproc)") 2>&1 | sort -s -n -t : -k 1,1 >"$log"
 tests/lint.sh >>"$log" 2>&1
 
 awk '
