@@ -272,13 +272,13 @@ static void join(flow *it, pgo_relay_link *link, uv_tcp_t *from, uv_tcp_t *to) {
 
 void pgo_relay_link_accept(pgo_relay *relay, uv_stream_t *listener) {
     pgo_relay_link *link = calloc(1, sizeof *link);
-    if (!link) {
-        return; /* the client waits in the kernel's queue */
+    if (!link || uv_tcp_init(&relay->loop->uv, &link->client) != 0) {
+        free(link);
+        return; /* no memory: libuv keeps this client, and takes no other at this listener */
     }
     link->relay = relay;
     join(&link->flows[UP], link, &link->client, &link->server);
     join(&link->flows[DOWN], link, &link->server, &link->client);
-    uv_tcp_init(&relay->loop->uv, &link->client);
     link->client.data = link;
     link->open_handles = 1;
     link->next = relay->links;

@@ -43,7 +43,7 @@ local APPS = {
   { "maintenance:off --app judged-app", says = "done", asks = { 'PATCH /apps/judged-app {"maintenance":false}' },
     check = function(world) expect(world.heroku:app "judged-app".maintenance).is(false) end },
   { "config:set FOO=bar --app judged-app", says = { "FOO: bar", "done, v2" },
-    asks = { 'PATCH /apps/judged-app/config-vars {"FOO":"bar"}', LAST_RELEASE } },
+    asks = { 'PATCH /apps/judged-app/config-vars {"FOO":"***"}', LAST_RELEASE } },
   { "config:get FOO --app judged-app", says = "bar", asks = { "GET /apps/judged-app/config-vars" } },
   { "config:unset FOO --app judged-app", says = "done, v3",
     asks = { 'PATCH /apps/judged-app/config-vars {"FOO":null}', LAST_RELEASE },

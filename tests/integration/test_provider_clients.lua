@@ -5,7 +5,7 @@ local env     = require "pgorch.env"
 local fs      = require "pgorch.fs"
 local json    = require "pgorch.json"
 local process = require "pgorch.process"
-local sandbox = require "pgorch.sandbox.init"
+local sandbox = require "pgorch.sandbox"
 
 local CLIENTS = "build/deps/provider-clients/node_modules"
 

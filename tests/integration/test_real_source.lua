@@ -4,6 +4,7 @@
 local host     = require "pgorch.native.host"
 local postgres = require "support.postgres"
 local process  = require "pgorch.process"
+local source   = require "pgorch.sandbox.source"
 
 local PASSWORD = "we ird@/:%"
 
@@ -26,11 +27,19 @@ describe("pgorch sandbox with a source of one's own", function()
   end, { limit = 150 })
 
   it("says when the variable is not set or no URL", function()
-    for name, value in pairs { PGORCH_TEST_UNSET = false, PGORCH_TEST_ODD = "not a URL" } do
+    for name, value in pairs { PGORCH_TEST_UNSET = false, PGORCH_TEST_ODD = "not a URL",
+      PGORCH_TEST_HALF = "postgres://127.0.0.1/d" } do
       local done = process.run { host.executable(), "sandbox", "--source-url-env", name, "--", "true", check = false,
         env = { [name] = value or nil } }
       expect(done.code).is(2)
       expect(done.stderr).has(name)
     end
+  end)
+
+  it("takes every spelling of a URL that libpq takes", function()
+    local made = source.from_url "postgresql://o%27neil:p%40ss@[::1]:5433/my%20db?sslmode=require"
+    expect({ made.user, made.password, made.host, made.port, made.dbname })
+      .same { "o'neil", "p@ss", "::1", 5433, "my db" }
+    expect(source.from_url("postgres://u:p@h/d").port).is(5432)
   end)
 end)

@@ -5,7 +5,7 @@ local fail     = require "pgorch.error"
 local gate     = require "pgorch.sandbox.gate"
 local http_server = require "pgorch.http_server"
 local pg       = require "pgorch.pg"
-local sandbox  = require "pgorch.sandbox.init"
+local sandbox  = require "pgorch.sandbox"
 local task     = require "pgorch.task"
 
 local function dsn(world, door, more)

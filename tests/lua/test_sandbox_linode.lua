@@ -12,7 +12,7 @@ local linode  = require "pgorch.sandbox.linode"
 local pg      = require "pgorch.pg"
 local s3      = require "pgorch.sandbox.s3"
 local s3_client = require "pgorch.s3"
-local sandbox = require "pgorch.sandbox.init"
+local sandbox = require "pgorch.sandbox"
 local secret  = require "pgorch.secret"
 local task    = require "pgorch.task"
 

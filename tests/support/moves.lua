@@ -9,7 +9,7 @@ local instances = require "pgorch.sandbox.vultr.instances"
 local json    = require "pgorch.json"
 local pg      = require "pgorch.pg"
 local process = require "pgorch.process"
-local sandbox = require "pgorch.sandbox.init"
+local sandbox = require "pgorch.sandbox"
 local task    = require "pgorch.task"
 
 local moves = {}

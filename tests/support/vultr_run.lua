@@ -5,7 +5,7 @@ local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
 local pg      = require "pgorch.pg"
 local process = require "pgorch.process"
-local sandbox = require "pgorch.sandbox.init"
+local sandbox = require "pgorch.sandbox"
 local task    = require "pgorch.task"
 
 local M = { APP = "demo-app" }

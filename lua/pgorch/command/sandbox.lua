@@ -3,10 +3,10 @@
 
 local env     = require "pgorch.env"
 local fail    = require "pgorch.error"
-local fault_places = require "pgorch.sandbox.faults.places"
 local faults  = require "pgorch.sandbox.faults"
 local fields  = require "pgorch.sandbox.faults.fields"
 local fs      = require "pgorch.fs"
+local places  = require "pgorch.sandbox.faults.places"
 local process = require "pgorch.process"
 local sandbox = require "pgorch.sandbox"
 local source  = require "pgorch.sandbox.source"
@@ -38,14 +38,16 @@ local function needed(name)
 end
 
 local function fault_of(text)
-  local at, fault = fields.parse(text)
-  local ok, why = pcall(faults.check, at, fault)
-  if ok and at then ok, why = pcall(fault_places.check, at) end
-  if not ok then
-    fail.raise("PGO-USAGE", ("--fault %s: %s"):format(text, why.message), { detail = "see `pgorch sandbox --faults`" })
-  end
-  fault.at = at
-  return fault
+  local ok, result = pcall(function()
+    local at, fault = fields.parse(text)
+    faults.check(at, fault)
+    if at then places.check(at) end
+    fault.at = at
+    return fault
+  end)
+  if ok then return result end
+  fail.raise("PGO-USAGE", ("--fault %s: %s"):format(text, result.message or result),
+    { detail = "see `pgorch sandbox --faults`" })
 end
 
 -- Each option changes one field: two options of the same part do not undo each other.
@@ -135,8 +137,9 @@ end
 
 local function show(world)
   local file = world.dir .. "/env"
-  fs.write(file, exports(world))
-  term.out(exports(world))
+  local text = exports(world)
+  fs.write(file, text)
+  term.out(text)
   term.err(("The sandbox runs until Ctrl-C. What the stand-ins are asked: %s/requests.jsonl\n"):format(world.dir))
   term.err(("In another terminal:  . %s\n"):format(file))
   local ok, why = pcall(task.sleep, 365 * DAY)
@@ -164,14 +167,22 @@ end
 
 local function list_faults()
   term.out "WHERE: a request, or something that a stand-in does\n"
-  each_sorted(fault_places.all(), function(name, what) return ("  %-30s %s\n"):format(name, what) end)
+  each_sorted(places.all(), function(name, what) return ("  %-30s %s\n"):format(name, what) end)
   term.out "\nWHAT: FIELD=VALUE, or just the FIELD where it says yes or no\n"
   each_sorted(fields.known, function(name, row) return ("  %-12s %-8s %s\n"):format(name, row[1], row[2]) end)
   return 0
 end
 
+local function asks_for_list(arguments)
+  for _, word in ipairs(arguments) do
+    if word == "--" then return false end
+    if word == "--faults" then return true end
+  end
+  return false
+end
+
 function command.run(arguments)
-  if arguments[1] == "--faults" then return list_faults() end
+  if asks_for_list(arguments) then return list_faults() end
   local options, words = command.parse(arguments)
   return command.in_world(options, function(world)
     if #words == 0 then return show(world) end

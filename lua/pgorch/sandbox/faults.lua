@@ -106,6 +106,20 @@ function faults.at(world, name, req)
   end)
 end
 
+--- The requests of each operation, from a table of calls {METHOD, PATH, NAME}; a path's variable parts are shown as *.
+---@param standin string
+---@param calls table[] paths as Lua patterns, or with :names
+---@return table<string, string> STANDIN.NAME -> "METHOD /path/*, METHOD /other"
+function faults.operations(standin, calls)
+  local found = {}
+  for _, call in ipairs(calls) do
+    local path = call[2]:gsub("%([^)]*%)", "*"):gsub("/:[%w_]+", "/*"):gsub("%%(.)", "%1")
+    local name, request = ("%s.%s"):format(standin, call[3]), ("%s %s"):format(call[1], path)
+    found[name] = found[name] and ("%s, %s"):format(found[name], request) or request
+  end
+  return found
+end
+
 -- Asking -------------------------------------------------------------------------------------------------------
 
 --- A file name for a fault that says by itself which requests it is for.

@@ -5,7 +5,6 @@
 local access      = require "pgorch.sandbox.heroku.access"
 local crypto      = require "pgorch.crypto"
 local data        = require "pgorch.sandbox.heroku.data"
-local fault_places = require "pgorch.sandbox.faults.places"
 local faults      = require "pgorch.sandbox.faults"
 local fs          = require "pgorch.fs"
 local http        = require "pgorch.http"
@@ -68,7 +67,7 @@ end
 
 --- All operations, by the names of their faults.
 ---@return table<string, string>
-function heroku.operations() return fault_places.of_calls("heroku", CALLS) end
+function heroku.operations() return faults.operations("heroku", CALLS) end
 
 --- The name under which a request's faults are asked for.
 ---@param req table

@@ -4,7 +4,6 @@
 local certificate = require "pgorch.sandbox.certificate"
 local binaries    = require "pgorch.sandbox.postgres.binaries"
 local env         = require "pgorch.env"
-local fault_places = require "pgorch.sandbox.faults.places"
 local faults      = require "pgorch.sandbox.faults"
 local folder      = require "pgorch.sandbox.folder"
 local fs          = require "pgorch.fs"
@@ -13,6 +12,7 @@ local native      = require "pgorch.native.host"
 local heroku      = require "pgorch.sandbox.heroku"
 local json        = require "pgorch.json"
 local log         = require "pgorch.log"
+local places      = require "pgorch.sandbox.faults.places"
 local resource    = require "pgorch.resource"
 local source      = require "pgorch.sandbox.source"
 local target      = require "pgorch.sandbox.target"
@@ -45,7 +45,7 @@ function World:fault(fault)
   for name, value in pairs(fault) do
     if name ~= "at" then asked[name] = value end
   end
-  if fault.at then fault_places.check(fault.at) end
+  if fault.at then places.check(fault.at) end
   return faults.put(self, fault.at, asked)
 end
 
@@ -189,11 +189,13 @@ end
 ---@return table<string, string>
 function sandbox.environment(world)
   local all = env.all()
-  -- A proxy would be asked for loopback, and a profile or a config file of the user's could name a real account.
-  for _, name in ipairs { "AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE", "HEROKU_HEADERS", "HEROKU_POSTGRESQL_HOST", "DATABASE_URL", "PGSERVICE",
-    "PGSERVICEFILE", "PGPASSFILE", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGOPTIONS" } do
-    all[name] = nil
+  -- What libpq, the AWS and the Heroku CLI would read of the user's own: it could name a real account, or an authority
+  -- that is not the world's.
+  for name in pairs(all) do
+    if name:find "^PG" and not name:find "^PGORCH_" or name:find "^AWS_" or name:find "^HEROKU_"
+      or name == "DATABASE_URL" then
+      all[name] = nil
+    end
   end
   for name, value in pairs(world.env) do all[name] = value end
   -- COMMAND finds the pgorch that started it, and no other.

@@ -6,7 +6,6 @@ local answer = require "pgorch.sandbox.linode.answer"
 local buckets = require "pgorch.sandbox.linode.buckets"
 local crypto = require "pgorch.crypto"
 local databases = require "pgorch.sandbox.linode.databases"
-local fault_places = require "pgorch.sandbox.faults.places"
 local faults = require "pgorch.sandbox.faults"
 local http_server = require "pgorch.http_server"
 local instances = require "pgorch.sandbox.linode.instances"
@@ -94,7 +93,7 @@ local CALLS = {
 
 --- All operations, by the names of their faults.
 ---@return table<string, string>
-function linode.operations() return fault_places.of_calls("linode", CALLS) end
+function linode.operations() return faults.operations("linode", CALLS) end
 
 --- The call of a request, whatever its version; without one, whether its path is known.
 ---@return table|nil call

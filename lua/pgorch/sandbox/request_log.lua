@@ -20,11 +20,15 @@ local SHOWN = { "host", "accept", "accept-expansion", "accept-inclusion", "autho
   "content-md5", "content-type", "date", "expect", "if-none-match", "next-range", "range", "request-id", "retry-after",
   "user-agent", "x-amz-acl", "x-amz-content-sha256", "x-amz-date", "x-filter" }
 
---- JSON fields that are secrets whatever they hold.
-local SECRET_FIELD = {}
-for name in ([[password token access_token refresh_token secret secret_key s3_secret_key bearer
-  api_key]]):gmatch("%S+") do
-  SECRET_FIELD[name] = true
+--- Words that make a JSON field a secret whatever it holds: `database_password`, `s3_secret_key`, `access_token`.
+local SECRET_WORDS = { "password", "secret", "token", "bearer", "api_key", "private_key" }
+
+local function is_secret(field)
+  field = tostring(field):lower()
+  for _, word in ipairs(SECRET_WORDS) do
+    if field:find(word, 1, true) then return true end
+  end
+  return false
 end
 
 --- Text without passwords of URLs, signatures and tokens.
@@ -54,17 +58,26 @@ function request_log.mask_value(value, field)
     return setmetatable(copy, getmetatable(value))
   end
   if type(value) ~= "string" then return value end
-  if SECRET_FIELD[tostring(field):lower()] then return MASK end
+  if is_secret(field) then return MASK end
   if field == "backup_url" or field == "from_url" or field == "public_url" then
     value = value:gsub("%?.*$", "?" .. MASK)
   end
   return request_log.mask_text(value)
 end
 
-local function mask_json(text)
+--- Config vars may be anything, and most are secrets: their names are shown, and which are removed.
+local function mask_config(vars)
+  local names = {}
+  for name, value in pairs(vars) do names[name] = value == json.null and value or MASK end
+  return names
+end
+
+local function mask_json(text, path)
   if #text == 0 or #text > SMALL then return nil end
   local ok, value = pcall(json.decode, text, { nulls = true })
-  return ok and request_log.mask_value(value) or nil
+  if not ok then return nil end
+  if path:find "/config%-vars$" and type(value) == "table" then return mask_config(value) end
+  return request_log.mask_value(value)
 end
 
 local function is_json(headers)
@@ -82,7 +95,7 @@ local function body_of(req)
   if #text > 0 then again:write(text) end
   again:finish()
   req.body = again
-  return mask_json(text)
+  return mask_json(text, req.path)
 end
 
 local function shown_headers(headers)
@@ -101,13 +114,13 @@ local function entry_of(name, req, began, body)
   }
 end
 
-local function complete(entry, answer)
+local function complete(entry, path, answer)
   entry.status = answer.status
   entry.code = answer.code
   entry.dropped = answer.drop
   if type(answer.body) == "string" then
     entry.bytes = #answer.body
-    if is_json(answer.headers) then entry.answer = mask_json(answer.body) end
+    if is_json(answer.headers) then entry.answer = mask_json(answer.body, path) end
   else
     entry.bytes = answer.length or 0
   end
@@ -128,7 +141,11 @@ function request_log.wrap(name, handler, world)
     local entry = entry_of(name, req, began, body)
     local left = not ok and fail.is(answer, "PGO-NET") -- the client went away in mid-body: nobody to answer
     if left then ok, answer = true, { drop = true } end
-    if ok then complete(entry, answer) else entry.status, entry.error = 500, request_log.mask_text(tostring(answer)) end
+    if ok then
+      complete(entry, req.path, answer)
+    else
+      entry.status, entry.error = 500, request_log.mask_text(tostring(answer))
+    end
     entry.client_left = left or nil
     fs.append(path, json.encode(entry) .. "\n")
     if not ok then error(answer, 0) end

@@ -9,7 +9,6 @@ local clock = require "pgorch.clock"
 local contents = require "pgorch.sandbox.s3.contents"
 local crypto = require "pgorch.crypto"
 local errors = require "pgorch.sandbox.s3.errors"
-local fault_places = require "pgorch.sandbox.faults.places"
 local faults = require "pgorch.sandbox.faults"
 local fs = require "pgorch.fs"
 local http_server = require "pgorch.http_server"
@@ -31,7 +30,7 @@ end
 
 --- All operations, by the names of their faults.
 ---@return table<string, string>
-function s3.operations() return fault_places.of_calls("s3", route.calls()) end
+function s3.operations() return faults.operations("s3", route.calls()) end
 
 local function perform(server, request)
   access.authenticate(server, request)

@@ -8,6 +8,7 @@ local binaries  = require "pgorch.sandbox.postgres.binaries"
 local postgres  = require "pgorch.sandbox.postgres"
 local resource  = require "pgorch.native.resource"
 local template  = require "pgorch.sandbox.postgres.template"
+local url       = require "pgorch.sandbox.s3.url"
 
 local source = {}
 
@@ -60,20 +61,18 @@ function source.start(world, o)
   return made
 end
 
-local function unescape(text)
-  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
-end
-
---- A real database in the place of the cluster: what the stand-ins need to know of it.
----@param url string
+--- A real database in the place of the cluster: what the stand-ins need to know of it. They hand the password out, so
+--- that it is read from the URL here: parsed as libpq does it, it would be a secret.
+---@param text string
 ---@return table source as from start, without a cluster
-function source.from_url(url)
-  local user, password, host, port, dbname = url:match "^postgres%a*://([^:/@]+):([^/@]*)@([^:/?]+):?(%d*)/([^/?]+)"
-  if not user then
+function source.from_url(text)
+  local ok, parts = pcall(pg.dsn, text)
+  local password = text:match "^postgres%a*://[^:@/]+:([^@/]+)@"
+  if not (ok and password and parts.host and parts.dbname) then
     fail.raise("PGO-SANDBOX", "the source's URL is not postgres://USER:PASSWORD@HOST:PORT/DB")
   end
-  return { url = url, user = unescape(user), password = unescape(password), host = host,
-    port = math.tointeger(tonumber(port)) or 5432, dbname = unescape(dbname) }
+  return { url = text, user = parts.user, password = url.decode(password), host = parts.host, port = parts.port,
+    dbname = parts.dbname }
 end
 
 return source

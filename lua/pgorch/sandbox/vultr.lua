@@ -7,7 +7,6 @@ local clock = require "pgorch.clock"
 local contents = require "pgorch.sandbox.vultr.contents"
 local crypto = require "pgorch.crypto"
 local databases = require "pgorch.sandbox.vultr.databases"
-local fault_places = require "pgorch.sandbox.faults.places"
 local faults = require "pgorch.sandbox.faults"
 local http_server = require "pgorch.http_server"
 local instances = require "pgorch.sandbox.vultr.instances"
@@ -70,7 +69,7 @@ local CALLS = {
 
 --- All operations, by the names of their faults.
 ---@return table<string, string>
-function vultr.operations() return fault_places.of_calls("vultr", CALLS) end
+function vultr.operations() return faults.operations("vultr", CALLS) end
 
 ---@return table|nil call
 ---@return string[] captures parts of the path

@@ -18,20 +18,6 @@ local WORKERS = {
     .. "fail with `message`, `canceled` ends it as if Heroku had, `warnings` (harmless, lossy) adds complaints",
 }
 
---- The requests of each operation, from a table of calls {METHOD, PATH, NAME}; a path's variable parts are shown as *.
----@param standin string
----@param calls table[] paths as Lua patterns, or with :names
----@return table<string, string> STANDIN.NAME -> "METHOD /path/*, METHOD /other"
-function places.of_calls(standin, calls)
-  local found = {}
-  for _, call in ipairs(calls) do
-    local path = call[2]:gsub("%([^)]*%)", "*"):gsub("/:[%w_]+", "/*"):gsub("%%(.)", "%1")
-    local name, request = ("%s.%s"):format(standin, call[3]), ("%s %s"):format(call[1], path)
-    found[name] = found[name] and ("%s, %s"):format(found[name], request) or request
-  end
-  return found
-end
-
 --- All places, and what happens there. STANDIN.any matches each request that has no fault of its own name.
 ---@return table<string, string>
 function places.all()
