@@ -22,7 +22,7 @@ end
 function command.run(arguments)
   local options, more = world_command.parse(arguments)
   local state = fs.mkdtemp "/tmp/pgorch-demo-"
-  line "starting a local world: two PostgreSQL clusters; Heroku, Vultr and S3 stand-ins ..."
+  line "starting a local world: two PostgreSQL clusters; Heroku, Vultr, Linode and S3 stand-ins ..."
   local status = world_command.in_world(options, function(world)
     local words = { host.executable() }
     for _, word in ipairs(RUN) do words[#words + 1] = word end

@@ -13,7 +13,7 @@ local source  = require "pgorch.sandbox.source"
 local task    = require "pgorch.task"
 local term    = require "pgorch.term"
 
-local command = { summary = "a local world of real PostgreSQL servers and stand-ins of Heroku, Vultr and S3" }
+local command = { summary = "a local world of real PostgreSQL servers and stand-ins of Heroku, Vultr, Linode and S3" }
 
 command.usage = [[pgorch sandbox [OPTION...] [-- COMMAND...]
 
