@@ -2,6 +2,7 @@
 -- something ends the move with the app as it was, and whichever way Heroku makes room for a restore, it works.
 
 local fs        = require "pgorch.fs"
+local json      = require "pgorch.json"
 local vultr_run = require "support.vultr_run"
 
 -- A world of its own, with these faults asked for before the run.
@@ -28,6 +29,21 @@ local function moves_on(world, done)
   vultr_run.expect_moved(world)
 end
 
+-- When the stand-ins have been asked for that.
+local function asked(path)
+  return function(_, requests) return requests:find(path, 1, true) end
+end
+
+-- What was answered to each request for a path that ends so.
+local function statuses(requests, ending)
+  local list = {}
+  for line in requests:gmatch "[^\n]+" do
+    local request = json.decode(line)
+    if (request.path or ""):sub(-#ending) == ending then list[#list + 1] = request.status end
+  end
+  return list
+end
+
 describe("run vultr, with trouble at Heroku", function()
   it("goes on when a restore complains of what is harmless, and says so", run_with({
     { at = "worker.restore", warnings = "harmless" } }, function(world, done)
@@ -52,13 +68,26 @@ describe("run vultr, with trouble at Heroku", function()
   it("empties the database only once a cancelled restore has really stopped", vultr_run.with_world({}, function(world)
     world:fault { at = "worker.restore", delay = 100 }
     world:fault { at = "worker.cancel", delay = 1 }
-    local run = vultr_run.kill_when(world, function(_, requests) return requests:find("/restores", 1, true) end, 0.3)
+    local run = vultr_run.kill_when(world, asked "/restores", 0.3)
     local done = vultr_run.pgorch(world, { "rollback", run })
     vultr_run.expect_exit(done, 0)
     expect(done.all).has "target reset"
     expect(world.heroku:app(vultr_run.APP).transfers[1].canceled_at).is_true()
     vultr_run.expect_app_as_before(world)
   end), { limit = 250 })
+
+  it("waits for that too after a rollback that was killed as soon as it had cancelled", vultr_run.with_world({},
+    function(world)
+      world:fault { at = "worker.restore", delay = 100 }
+      world:fault { at = "worker.cancel", delay = 5 }
+      local run = vultr_run.kill_when(world, asked "/restores", 0.3)
+      vultr_run.kill_when(world, asked "/actions/cancel", 0, { "rollback", run })
+      vultr_run.expect_exit(vultr_run.pgorch(world, { "rollback", run }), 0)
+      local requests = fs.read(world.dir .. "/requests.jsonl", 1 << 26)
+      expect(statuses(requests, "/reset")).same { 200 }
+      expect(#statuses(requests, "/actions/cancel")).is(1)
+      vultr_run.expect_app_as_before(world)
+    end), { limit = 250 })
 
   it("waits for the app's release process; puts the app back if it fails", vultr_run.with_world({}, function(world)
     table.insert(world.heroku:app(vultr_run.APP).formation, { id = "r", type = "release", quantity = 0, size = "Basic",

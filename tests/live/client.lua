@@ -16,7 +16,7 @@ local ACCEPT = "application/vnd.heroku+json; version=3"
 local SECRET_FIELDS = { "resource_url", "from_url", "to_url", "database_password", "password", "backup_url",
   "log_input_url" }
 local LONGEST = 900                    -- seconds for one transfer
-local CANCELLED = 60                   -- after so many one that was cancelled need not say finished_at any more
+local CANCELLED = 60                   -- after so many one that was cancelled before it started need not end any more
 
 ---@class live.Reply
 ---@field status integer
@@ -107,14 +107,14 @@ end
 ---@return string state
 ---@return table fields   of the last look, nulls left out
 function Live:follow(uuid, each)
-  local began = task.now()
+  local began, canceled = task.now(), nil
   while true do
     local reply = self:transfers("GET", "/" .. uuid)
     if type(reply.value) == "table" and reply.status == 200 then
       local state, fields = state_of(reply.value)
       if each then each(fields, state) end
-      local given_up = fields.canceled_at and task.now() > began + CANCELLED
-      if fields.finished_at or given_up then return state, fields end
+      canceled = fields.canceled_at and not fields.started_at and (canceled or task.now()) or nil
+      if fields.finished_at or canceled and task.now() > canceled + CANCELLED then return state, fields end
     end
     if task.now() > began + LONGEST then fail.raise("PGO-RESTORE-STUCK", "a transfer does not end") end
     task.sleep(poll.seconds "transfer")

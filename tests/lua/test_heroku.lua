@@ -34,6 +34,13 @@ local function with_api(answers, fn)
   return fn(client, seen)
 end
 
+-- Until it is closed, nothing is waited for between two looks.
+local function without_waits()
+  local seconds = poll.seconds
+  poll.seconds = function() return 0 end
+  return setmetatable({}, { __close = function() poll.seconds = seconds end })
+end
+
 local function hosts(variables)
   return heroku.hosts(function(name) return variables[name] end)
 end
@@ -285,6 +292,41 @@ describe("a cancelled transfer", function()
       expect(transfers.follow(client, { app = "a", uuid = "u" }).state).is "canceled"
       expect(looks).is(3)              -- the last one is for the log
     end)
+  end)
+
+  -- Followed until it says `finished_at` at that look, without waits. Returns it and how often it was looked at.
+  local function follow(fields, finished)
+    local looks, at = 0, clock.iso()
+    local _ <close> = without_waits()
+    return with_api({ ["GET /client/v11/apps/a/transfers/u"] = function()
+      looks = looks + 1
+      return 200, { uuid = "u", num = 1, canceled_at = at, started_at = fields.started_at,
+                    finished_at = looks >= finished and at or nil }
+    end }, function(client) return transfers.follow(client, { app = "a", uuid = "u" }), looks end)
+  end
+
+  it("is given up after a minute's looks only if it never started", function()
+    local done, looks = follow({ started_at = clock.iso() }, 60)
+    expect(done.finished_at).is_true()
+    expect(looks).is(61)
+    done, looks = follow({}, math.huge)
+    expect(done.finished_at).is_nil()
+    expect(looks).is(22)
+  end)
+
+  it("has not ended as long as it may write", function()
+    local function unfinished(fields)
+      fields.uuid, fields.num = "u", 1
+      return with_api({ ["GET /client/v11/apps/a/transfers"] = { 200, { fields } } }, function(client)
+        return transfers.unfinished(client, "a") ~= nil
+      end)
+    end
+    local now, earlier = clock.iso(), clock.iso(clock.time() - 120)
+    expect(unfinished { started_at = earlier, canceled_at = earlier }).is(true)
+    expect(unfinished { started_at = earlier, canceled_at = earlier, finished_at = now }).is(false)
+    expect(unfinished { canceled_at = now }).is(true)
+    expect(unfinished { canceled_at = earlier }).is(false)
+    expect(unfinished {}).is(true)
   end)
 end)
 

@@ -86,10 +86,22 @@ function transfers.find_surely(client, app, key)
   return transfers.find(client, app, key)
 end
 
+-- One that was cancelled still writes until it has finished. One that was cancelled before it started may never finish:
+-- after a minute nobody waits for it any more.
+local NEVER_STARTED = 60
+
+local function never_starts(t)
+  return t.canceled_at and not t.started_at
+end
+
+local function has_ended(t)
+  return t.finished_at or never_starts(t) and clock.time() - clock.parse_iso(t.canceled_at) > NEVER_STARTED
+end
+
 ---A transfer of this app that has not ended, if there is one.
 function transfers.unfinished(client, app)
   for _, t in ipairs(transfers.list(client, app)) do
-    if t.state == "pending" or t.state == "running" then return t end
+    if not has_ended(t) then return t end
   end
 end
 
@@ -119,12 +131,11 @@ local function look(client, app, uuid, trouble)
   end
 end
 
--- One that was cancelled still writes until it has finished; one that never started may never finish.
+-- That minute, for one that is followed: in looks, as this machine's clock may be far from Heroku's.
 local CANCELED_LOOKS = 20
 
-local function has_ended(t, canceled)
-  if t.finished_at then return true end
-  if t.canceled_at then canceled.looks = canceled.looks + 1 end
+local function gave_up(t, canceled)
+  canceled.looks = never_starts(t) and canceled.looks + 1 or 0
   return canceled.looks > CANCELED_LOOKS
 end
 
@@ -136,7 +147,7 @@ function transfers.follow(client, o)
   while true do
     local t = look(client, o.app, o.uuid, trouble)
     if t then
-      if has_ended(t, canceled) then break end
+      if t.finished_at or gave_up(t, canceled) then break end
       local now = table.concat({ t.state, tostring(t.updated_at), tostring(t.processed) }, "|")
       if now ~= last then last, moved = now, task.now() end
       if o.progress then o.progress(t) end

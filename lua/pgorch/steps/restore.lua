@@ -106,21 +106,23 @@ local function run(ctx)
   return { uuid = done.uuid, num = done.num, seconds = seconds, lines = judged.lines, harmless = #judged.harmless }
 end
 
+-- One that was cancelled already, by its owner or by a rollback that was killed, still writes until it has finished.
+local function stop(database, uuid)
+  local now = transfers.get(database.client, database.billing_app, uuid)
+  if now.finished_at then return end
+  if not now.canceled_at then database:cancel(uuid) end
+  database:follow { uuid = uuid }
+end
+
 -- A restore that still runs would fill the database again after it was emptied. A database that is not ours is emptied
 -- only if a restore was really asked for.
 local function undo(ctx, result)
   local database = ctx.target:database()
-  local found = result.uuid and { uuid = result.uuid } or usable(database:find_restore(result.key or ""))
+  local found = result.uuid and { uuid = result.uuid } or database:find_restore(result.key or "")
   if not found and not ctx.target:is_ours() then return end
   ctx.target:refuse_if_in_use()
   ctx.target:claim(ctx, { if_reachable = true })
-  if found then
-    local now = transfers.get(database.client, database.billing_app, found.uuid)
-    if now.state == "pending" or now.state == "running" then
-      database:cancel(found.uuid)
-      database:follow { uuid = found.uuid }
-    end
-  end
+  if found then stop(database, found.uuid) end
   database:reset()
   ctx:put_back "target reset"
 end
