@@ -41,22 +41,43 @@ local function run(ctx)
   return step.run(ctx)
 end
 
+-- A provider's allow list over `list`.
+local function entries(list)
+  local function remove(cidr)
+    for i, each in ipairs(list) do
+      if each == cidr then return table.remove(list, i) and "removed" end
+    end
+    return "absent"
+  end
+  return { get = function() return list end, add = function(cidr) list[#list + 1] = cidr end, remove = remove }
+end
+
 -- What a run of the step meets: `list` is the provider's, the connection works once it was tried `needs` times.
 local function play(list, needs, o)
   o = o or {}
   local tried, held = 0, {}
   local ctx = { params = { from_ip = "203.0.113.9" }, recall = o.recall,
-    remember = function() end, progress = function() end,
+    remember = function(self, value) self.remembered = value end, progress = function() end, put_back = function() end,
     hold = function(_, name) held[name] = true return o.others or 0 end,
     release = function(_, name) held[name] = nil return 0 end,
-    source = { provider = "vultr", id = "one", empty_allow_list = "open",
-      allow_list = { get = function() return list end, add = function(cidr) list[#list + 1] = cidr end },
+    source = { provider = "vultr", id = "one", empty_allow_list = "open", allow_list = entries(list),
       connect = function()
         tried = tried + 1
         if tried < needs then fail.raise("PGO-PG-CONNECT", "no answer within 10 s") end
         return setmetatable({ server_version = 150000 }, { __close = function() end })
       end } }
   return ctx, function() return tried, next(held) end
+end
+
+-- Breaks off as soon as that has happened, as kill -9 would: what comes next does not.
+local function kill_after(ctx, what)
+  local owner = what == "connect" and ctx.source or ctx.source.allow_list
+  local act = owner[what]
+  owner[what] = act and function(...)
+    act(...)
+    owner[what] = act
+    error("killed", 0)
+  end
 end
 
 describe("the step allow_list", function()
@@ -81,6 +102,45 @@ describe("the step allow_list", function()
     local tried, held = seen()
     expect(tried).is(0)
     expect(held).is_nil()
+  end)
+
+  it("takes the entry of before out when it comes from another address, wherever it is killed", function()
+    local OWNERS, BEFORE, OURS = "198.51.100.7/32", "192.0.2.1/32", "203.0.113.9/32"
+    for _, at in ipairs { "none", "remove", "add", "connect" } do
+      local list = { OWNERS, BEFORE }
+      local ctx, seen = play(list, 1, { recall = { cidr = BEFORE } })
+      ctx:hold("allow-list:vultr:one:" .. BEFORE)
+      kill_after(ctx, at)
+      local ok, result = pcall(run, ctx)
+      expect(ok).is(at == "none")
+      if not ok then                     -- resumed, with what was remembered
+        ctx.recall = ctx.remembered or ctx.recall
+        result = run(ctx)
+      end
+      expect(result.cidr).is(OURS)
+      expect(list).same { OWNERS, OURS }
+      step.undo(ctx, result)
+      expect(list).same { OWNERS }
+      local _, held = seen()
+      expect(held).is_nil()
+    end
+  end)
+
+  it("takes it out too where the other address is let in already, and leaves that entry to its owner", function()
+    for _, owners in ipairs { "203.0.113.9/32", "203.0.113.0/24" } do
+      local list = { "192.0.2.1/32", owners }
+      local ctx = play(list, 1, { recall = { cidr = "192.0.2.1/32" } })
+      local result = run(ctx)
+      expect(result).same { state = "listed" }
+      step.undo(ctx, result)
+      expect(list).same { owners }
+    end
+  end)
+
+  it("remembers an entry that it shares before it waits for it", function()
+    local ctx = play({ "203.0.113.9/32" }, math.huge, { others = 1 })
+    expect(function() run(ctx) end):raises "PGO-ALLOW-LIST"
+    expect(ctx.remembered).same { cidr = "203.0.113.9/32" }
   end)
 
   it("says what to do when the entry does not help", function()

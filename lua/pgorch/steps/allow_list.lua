@@ -37,35 +37,43 @@ local function shared_name(ctx, cidr)
   return ("allow-list:%s:%s:%s"):format(ctx.source.provider, ctx.source.id, cidr)
 end
 
+local function take_out(ctx, cidr)
+  if ctx:release(shared_name(ctx, cidr)) > 0 then return end
+  local how = ctx.source.allow_list.remove(cidr)
+  if how == "absent" then return end -- it was refused, or somebody else took it out
+  if how == "kept" then
+    ctx:warn(cidr .. " stays on the allow list: without it the list would be empty, which means open to all")
+  else
+    ctx:put_back("allow list: " .. cidr .. " removed")
+  end
+end
+
+-- What an attempt of this run has put there. It is taken out first if this machine comes from another address by now.
+local function entry_of_before(ctx, cidr)
+  local former = ctx.recall and ctx.recall.cidr
+  if not former or former == cidr then return former end
+  take_out(ctx, former)
+  ctx:remember {}
+end
+
 local function run(ctx)
   local state = allow_list.state(ctx, ctx.source)
-  if not state.cidr then return { state = state.answer } end
-  local others = ctx:hold(shared_name(ctx, state.cidr)) or 0
-  if state.answer == "listed" then
-    -- Ours to remove only if a run put it there: another one that still needs it, or this one before it was killed.
-    local ours = others > 0 or ctx.recall ~= nil
-    if not ours then
-      ctx:release(shared_name(ctx, state.cidr))
-      return { state = "listed" }
-    end
-    wait_until_reachable(ctx, state.cidr)   -- it may have been put there a moment ago
-    return { state = "listed", cidr = state.cidr }
+  local cidr, former = state.cidr, entry_of_before(ctx, state.cidr)
+  if not cidr then return { state = state.answer } end
+  local others = ctx:hold(shared_name(ctx, cidr)) or 0
+  -- Ours to remove only if a run put it there: another one that still needs it, or this one before it was killed.
+  if state.answer == "listed" and others == 0 and former ~= cidr then
+    ctx:release(shared_name(ctx, cidr))
+    return { state = "listed" }
   end
-  ctx:remember { cidr = state.cidr }
-  ctx.source.allow_list.add(state.cidr)
-  wait_until_reachable(ctx, state.cidr)
-  return { state = "added", cidr = state.cidr }
+  ctx:remember { cidr = cidr }
+  if state.answer == "closed" then ctx.source.allow_list.add(cidr) end
+  wait_until_reachable(ctx, cidr)          -- it may have been put there a moment ago
+  return { state = state.answer == "closed" and "added" or "listed", cidr = cidr }
 end
 
 local function undo(ctx, result)
-  if not result.cidr or ctx:release(shared_name(ctx, result.cidr)) > 0 then return end
-  local how = ctx.source.allow_list.remove(result.cidr)
-  if how == "absent" then return end -- it was refused, or somebody else took it out
-  if how == "kept" then
-    ctx:warn(result.cidr .. " stays on the allow list: without it the list would be empty, which means open to all")
-  else
-    ctx:put_back("allow list: " .. result.cidr .. " removed")
-  end
+  if result.cidr then take_out(ctx, result.cidr) end
 end
 
 -- Somebody may have taken our entry out while the run was stopped.
