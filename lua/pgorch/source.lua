@@ -2,14 +2,14 @@
 -- Owns no connection: each call makes its own and closes it. Every connection verifies TLS with the provider's CA.
 -- Never drops or changes data; the only thing it writes is the database's default_transaction_read_only.
 
-local clock    = require "pgorch.clock"
-local env      = require "pgorch.env"
-local fail     = require "pgorch.error"
-local fs       = require "pgorch.fs"
-local pg       = require "pgorch.pg"
-local resource = require "pgorch.resource"
-local secret   = require "pgorch.secret"
-local poll     = require "pgorch.poll"
+local authority = require "pgorch.authority"
+local clock     = require "pgorch.clock"
+local env       = require "pgorch.env"
+local fail      = require "pgorch.error"
+local pg        = require "pgorch.pg"
+local resource  = require "pgorch.resource"
+local secret    = require "pgorch.secret"
+local poll      = require "pgorch.poll"
 
 local M = {}
 
@@ -40,24 +40,38 @@ function M.new(shape)
   return setmetatable(shape, Source)
 end
 
--- Read here, because pg_dump gets another environment than this process has: both verify with the same CA.
-local function authority(parts)
-  local path = parts.sslrootcert or env.get "PGSSLROOTCERT"
-  return path and path ~= "" and fs.read(path) or nil
+-- libpq verifies the chain in each of these too, once it has an authority.
+local ENCRYPTED_ONLY = { allow = true, prefer = true, require = true }
+
+-- The CA of a URL, and the sslmode that goes with it. PGSSLROOTCERT may be set for another server: it counts where the
+-- URL asks for verification, or says nothing. Read here, because pg_dump gets another environment than this process
+-- has: both verify with the same CA.
+local function trusted(parts)
+  local mode = parts.sslmode
+  if mode == "disable" then return nil, mode end
+  if parts.sslrootcert then
+    local pem = authority.read("the source's sslrootcert", parts.sslrootcert)
+    return pem, ENCRYPTED_ONLY[mode] and "verify-ca" or mode
+  end
+  local path = not ENCRYPTED_ONLY[mode] and env.get "PGSSLROOTCERT"
+  return path and authority.read("PGSSLROOTCERT", path) or nil, mode
 end
 
 ---A source given as postgres://user:password@host:port/dbname (a secret, from SOURCE_DATABASE_URL). Its certificate is
----verified with `ca_pem`, or with the file that the URL's sslrootcert or PGSSLROOTCERT names.
+---verified with `ca_pem`, or with the file that the URL's sslrootcert or PGSSLROOTCERT names, if its sslmode is not
+---against it.
 ---@param url any
 ---@param o? {ca_pem?: string}
 ---@return pgorch.Source
 function M.from_url(url, o)
   if not url then fail.raise("PGO-PARAM", "the source is not given: SOURCE_DATABASE_URL is not set") end
   local parts = pg.dsn(url)
+  local ca_pem, mode = o and o.ca_pem, parts.sslmode
+  if not ca_pem then ca_pem, mode = trusted(parts) end
   return M.new { provider = "postgres", label = parts.dbname, connect_timeout = tonumber(parts.connect_timeout),
                  host = parts.host, port = parts.port or 5432,
-                 user = parts.user, password = parts.password, dbname = parts.dbname, sslmode = parts.sslmode,
-                 ca_pem = o and o.ca_pem or authority(parts) }
+                 user = parts.user, password = parts.password, dbname = parts.dbname, sslmode = mode,
+                 ca_pem = ca_pem }
 end
 
 ---Epoch from an epoch or an ISO 8601 text; nil stays nil.
@@ -75,12 +89,19 @@ local function sslmode(self)
   return poll.is_loopback(self.host) and "prefer" or "require"
 end
 
+-- Where nothing is to be verified, libpq is told of a file that cannot be: it would verify with PGSSLROOTCERT's.
+local function no_authority(mode)
+  return not mode:find "^verify" and env.get "PGSSLROOTCERT" and "/dev/null/none" or nil
+end
+
 ---Parts for pg.connect and pg.env.
 ---@param dbname? string
 ---@return table
 function Source:dsn(dbname)
+  local mode = sslmode(self)
   return { host = self.host, port = self.port, user = self.user, password = self.password,
-           dbname = dbname or self.dbname or "postgres", sslmode = sslmode(self), ca_pem = self.ca_pem }
+           dbname = dbname or self.dbname or "postgres", sslmode = mode, ca_pem = self.ca_pem,
+           sslrootcert = no_authority(mode) }
 end
 
 -- What any session of ours needs: no time limit of the server's may cut a dump or a count short.

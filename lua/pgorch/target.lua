@@ -1,12 +1,12 @@
 -- The database that is moved into: a Heroku Postgres add-on, found again each time by its attachment on the app.
 -- Keeps no address and no password; after a resume it knows as much as before, because the app itself remembers.
 
-local fail   = require "pgorch.error"
-local fs     = require "pgorch.fs"
-local heroku = require "pgorch.heroku"
-local pg     = require "pgorch.pg"
-local poll   = require "pgorch.poll"
-local task   = require "pgorch.task"
+local authority = require "pgorch.authority"
+local fail      = require "pgorch.error"
+local heroku    = require "pgorch.heroku"
+local pg        = require "pgorch.pg"
+local poll      = require "pgorch.poll"
+local task      = require "pgorch.task"
 
 local M = {}
 
@@ -21,15 +21,6 @@ M.ATTACHMENT = "PGORCH_TARGET"
 local Target = {}
 Target.__index = Target
 
-local function read_authority(path)
-  if not path then return nil end
-  local ok, pem = pcall(fs.read, path)
-  if ok and pem:find("-----BEGIN CERTIFICATE-----", 1, true) then return pem end
-  if task.cancelled(pem) then error(pem, 0) end
-  fail.raise("PGO-PARAM", ("--target-ca %s is no file with a PEM certificate"):format(path),
-    { detail = not ok and tostring(pem) or nil })
-end
-
 ---The constructor for a recipe's `uses.target`.
 ---@param p {app: string, database?: string, heroku_api_key?: any, target_ca?: string}
 ---@return pgorch.Target
@@ -37,7 +28,7 @@ function M.heroku(p)
   local client = heroku.client { token = p.heroku_api_key }
   local named = p.database and (p.database:gsub("_URL$", "")) or nil
   return setmetatable({ client = client, app = client:app(p.app or ""), attachment = named or M.ATTACHMENT,
-                        named = named, ca_pem = read_authority(p.target_ca) }, Target)
+                        named = named, ca_pem = p.target_ca and authority.read("--target-ca", p.target_ca) }, Target)
 end
 
 ---Whether the database was made by pgorch, so that nobody else's data can be in it.

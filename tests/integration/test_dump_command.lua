@@ -119,6 +119,7 @@ describe("pgorch dump -o FILE", function()
     source.gate:allow_everybody()
     refused("SOURCE_DATABASE_URL is not set", "")
     refused("one of them", nil, "--to", "s3://a/b")
+    refused("--ca names /none.pem", nil, "--ca", "/none.pem")
     refused("did you mean --output", nil, "--outptu", "x")
     local status, said = dump(world, { "-o", dir .. "/no/such/a.dump" })
     expect(said).has "PGO-IO"
@@ -137,7 +138,7 @@ end)
 describe("pgorch dump --to s3://", function()
   it("uploads an archive that restores", in_world({ scale = 0.05 }, function(world, dir)
     local bucket = bucket_of(world)
-    local status, said = dump(world, { "--to", "s3://dumps/a/b.dump" })
+    local status, said = dump(world, { "--to", "s3://dumps/a/b.dump" }, { AWS_CA_BUNDLE = "/none.pem" }) -- not for http
     expect(said).has "s3://dumps/a/b.dump"
     expect(status).is(0)
     local data = bucket:get "a/b.dump"
@@ -161,6 +162,8 @@ describe("pgorch dump --to s3://", function()
     refused("AWS_SECRET_ACCESS_KEY is not set", "s3://dumps/a.dump", { AWS_SECRET_ACCESS_KEY = "" })
     refused("there is no bucket", "s3://nowhere/a.dump")
     refused("write s3://BUCKET/KEY", "s3://dumps")
+    refused("AWS_CA_BUNDLE names /none.pem", "s3://dumps/a.dump", { AWS_CA_BUNDLE = "/none.pem",
+      AWS_ENDPOINT_URL = "https://127.0.0.1:1" })
     refused("PGO-NET", "s3://dumps/a.dump", { AWS_ENDPOINT_URL = "http://127.0.0.1:1" })
   end))
 

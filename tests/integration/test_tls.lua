@@ -1,6 +1,7 @@
 -- TLS to databases: verify-full for our own connections and for pg_dump alike, on the source with the provider's CA and
 -- on the target with --target-ca. Every way in which a certificate can be wrong is refused, and the reason is told.
 
+local authority    = require "pgorch.authority"
 local certificates = require "support.certificates"
 local dump         = require "pgorch.dump"
 local fs           = require "pgorch.fs"
@@ -11,6 +12,7 @@ local pg_client    = require "pgorch.pg_client"
 local postgres     = require "support.postgres"
 local process      = require "pgorch.process"
 local source       = require "pgorch.source"
+local task         = require "pgorch.task"
 local vultr_run    = require "support.vultr_run"
 
 local GOOD = "DNS:localhost,IP:127.0.0.1,IP:::1"
@@ -47,6 +49,17 @@ local function expect_refused(it, reason)
   expect(err.detail).has(reason)
 end
 
+describe("a file of authorities", function()
+  it("is not called wrong when it is Ctrl-C that ends its reading", function()
+    local _, err
+    pcall(task.group, function(group)
+      group:cancel "stopped"
+      _, err = pcall(authority.read, "--ca", "/etc/passwd")
+    end)
+    expect(task.cancelled(err)).is_true()
+  end)
+end)
+
 local function with_server(fn)
   return function()
     fs.with_temporary("pgorch-ca-", function(dir)
@@ -80,26 +93,59 @@ describe("a source with a CA", function()
     end))
 end)
 
+-- The server's URL by its name, with that query.
+local function url_of(server, query)
+  return ("postgres://postgres:%s@localhost:%d/postgres?%s"):format(http.escape(server.password), server.port, query)
+end
+
+-- `pgorch dump` with PGSSLROOTCERT: the connection of its own, and pg_dump's.
+local function dump_with(server, query, ca_file)
+  return fs.with_temporary("pgorch-tls-", function(dir)
+    return process.run { host.executable(), "dump", "-o", dir .. "/dump", check = false,
+      env = { SOURCE_DATABASE_URL = url_of(server, query), PGSSLROOTCERT = ca_file } }
+  end)
+end
+
 describe("a source's URL", function()
   it("names its CA with sslrootcert, or PGSSLROOTCERT does, for pg_dump too",
     with_server(function(server, ours, theirs)
-      local function url(more)
-        local password = http.escape(server.password)
-        return ("postgres://postgres:%s@localhost:%d/postgres?%s"):format(password, server.port, more)
+      local function by(ca, more)
+        return source.from_url(url_of(server, ("sslrootcert=%s/ca.pem%s"):format(ca.dir, more or "")))
       end
-      expect_accepted(source.from_url(url("sslrootcert=" .. ours.dir .. "/ca.pem")))
-      expect_accepted(source.from_url(url "sslmode=verify-full", { ca_pem = ours.pem }))
-      expect_refused(source.from_url(url("sslrootcert=" .. theirs.dir .. "/ca.pem")), "certificate verify failed")
+      expect_accepted(by(ours))
+      expect_accepted(source.from_url(url_of(server, "sslmode=verify-full"), { ca_pem = ours.pem }))
+      expect_refused(by(theirs), "certificate verify failed")
+      expect_refused(by(theirs, "&sslmode=require"), "certificate verify failed")
       server:present(ours:issue { names = "DNS:elsewhere.example" })
-      expect_refused(source.from_url(url("sslrootcert=" .. ours.dir .. "/ca.pem")), "does not match host name")
-      expect_accepted(source.from_url(url("sslmode=verify-ca&sslrootcert=" .. ours.dir .. "/ca.pem")))
-      local function dump_with(authority)
-        return process.run { host.executable(), "dump", "-o", authority.dir .. "/dump", check = false,
-          env = { SOURCE_DATABASE_URL = url "sslmode=verify-ca", PGSSLROOTCERT = authority.dir .. "/ca.pem" } }
+      expect_refused(by(ours), "does not match host name")
+      local provided = source.from_url(url_of(server, "sslmode=require"), { ca_pem = ours.pem })
+      expect_refused(provided, "does not match host name")
+      for _, mode in ipairs { "verify-ca", "require", "prefer" } do expect_accepted(by(ours, "&sslmode=" .. mode)) end
+      for _, query in ipairs { "sslmode=verify-ca", "" } do
+        expect(dump_with(server, query, theirs.dir .. "/ca.pem").stderr).has "certificate verify failed"
       end
-      expect(dump_with(ours).code).is(0)
-      expect(dump_with(theirs).stderr).has "certificate verify failed"
+      expect(dump_with(server, "sslmode=verify-ca", ours.dir .. "/ca.pem").code).is(0)
     end))
+
+  it("that asks for no verification gets none, whatever PGSSLROOTCERT is set for",
+    with_server(function(server, _, theirs)
+      local file = theirs.dir .. "/ca.pem"
+      for _, query in ipairs { "sslmode=require", "sslmode=disable", "sslmode=disable&sslrootcert=" .. file } do
+        local done = dump_with(server, query, file)
+        if done.code ~= 0 then error(("%s: %s"):format(query, done.stderr), 0) end
+      end
+      local conn <close> = source.from_url(url_of(server, "sslmode=disable&sslrootcert=" .. file)):connect()
+      expect(conn.tls).is_nil()
+    end))
+
+  it("with a CA that is no file is refused before anything else", function()
+    for _, path in ipairs { "system", "/none.pem", "/etc/passwd" } do
+      local err = expect(function() source.from_url("postgres://u:p@127.0.0.1:1/d?sslrootcert=" .. path) end)
+        :raises "PGO-PARAM"
+      expect(err.message).has(path)
+      expect(err.cure).has "PEM"
+    end
+  end)
 end)
 
 describe("run vultr", function()

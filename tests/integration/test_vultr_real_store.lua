@@ -68,7 +68,7 @@ for name, store in pairs { ceph = ceph, swift = swift } do
           expect_refused(world, running, other, "PGO-TLS", other)
           expect_refused(world, running, false, "PGO-TLS", "name that authority's PEM file in AWS_CA_BUNDLE")
           expect_refused(world, running, "/none.pem", "PGO-PARAM",
-            "AWS_CA_BUNDLE names /none.pem, which cannot be read")
+            "AWS_CA_BUNDLE names /none.pem, which is no file")
           vultr_run.expect_exit(vultr_run.run(world, {}), 0)
           vultr_run.expect_moved(world)
           expect_empty_bucket(running)

@@ -2,6 +2,7 @@
 -- What a run's dump step does, as a command. A dump that did not end well leaves nothing behind.
 
 local arguments = require "pgorch.recipe.arguments"
+local authority = require "pgorch.authority"
 local crypto    = require "pgorch.crypto"
 local dump      = require "pgorch.dump"
 local env       = require "pgorch.env"
@@ -41,7 +42,7 @@ local FLAGS = {
   { name = "verbose", short = "v", type = "boolean" },
 }
 
-local TICK_SECONDS, CA_LIMIT = 0.5, 1 << 20
+local TICK_SECONDS = 0.5
 
 local function parse(argv)
   local state = arguments.parse(argv, arguments.flags({}, FLAGS))
@@ -106,7 +107,7 @@ end
 
 local function open_source(flags)
   local url = env.secret "SOURCE_DATABASE_URL"
-  return source.from_url(url, { ca_pem = flags.ca and fs.read(flags.ca, CA_LIMIT) })
+  return source.from_url(url, { ca_pem = flags.ca and authority.read("--ca", flags.ca) })
 end
 
 local function look_at(from)

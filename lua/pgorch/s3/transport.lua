@@ -58,9 +58,11 @@ function transport.new(options)
     if not options[name] then fail.raise("PGO-INVALID", ("s3.client needs `%s`"):format(name)) end
   end
   local base, host = split_endpoint(options.endpoint)
+  local ca_pem = options.ca_pem
+  if not ca_pem and base:find("^https:") then ca_pem = trust.bundle() end
   return setmetatable({
     base = base, host = host, region = options.region or "us-east-1", access_key = options.access_key,
-    secret_key = options.secret_key, ca_pem = options.ca_pem or trust.bundle(), offset = 0, observed = 0,
+    secret_key = options.secret_key, ca_pem = ca_pem, offset = 0, observed = 0,
     warned = false,
   }, Transport)
 end

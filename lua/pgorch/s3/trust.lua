@@ -1,25 +1,20 @@
 -- The certificate authorities that an object storage is trusted by: those in the file that AWS_CA_BUNDLE names, as in
 -- every S3 tool, in place of the system's. For storages with an authority of their own, and for proxies that break TLS.
 
-local env  = require "pgorch.env"
-local fail = require "pgorch.error"
-local fs   = require "pgorch.fs"
+local authority = require "pgorch.authority"
+local env       = require "pgorch.env"
+local fail      = require "pgorch.error"
 
 local trust = {}
 
 local VARIABLE = "AWS_CA_BUNDLE"
-local LIMIT = 4 << 20
+local CURE = "Name a file of certificates in PEM form, or unset it to trust the system's authorities."
 
 ---What AWS_CA_BUNDLE holds; nil when it is not set: then the system's authorities count.
 ---@return string|nil pem
 function trust.bundle()
   local path = env.get(VARIABLE)
-  if not path or path == "" then return nil end
-  local ok, text = pcall(fs.read, path, LIMIT)
-  if ok and text:find("-----BEGIN CERTIFICATE-----", 1, true) then return text end
-  fail.raise("PGO-PARAM", ("%s names %s, which %s"):format(VARIABLE, path,
-    ok and "holds no certificate" or "cannot be read"), { cause = not ok and text or nil,
-    cure = "Name a file of certificates in PEM form, or unset it to trust the system's authorities." })
+  return path and authority.read(VARIABLE, path, CURE)
 end
 
 ---A TLS failure, with what the user can do about it here.
@@ -28,7 +23,7 @@ end
 function trust.explained(err)
   if not fail.is(err, "PGO-TLS") then return err end
   local set = env.get(VARIABLE)
-  if set and set ~= "" then
+  if set then
     err.cure = ("%s=%s is what the storage is trusted by: it must hold the authority that signed its certificate.")
       :format(VARIABLE, set)
   else
