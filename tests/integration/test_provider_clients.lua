@@ -48,8 +48,9 @@ end
 local function in_world(fn)
   return function()
     if not fs.exists(CLIENTS) then return skip("vendor/provider-clients.sh has not been run") end
+    -- Changes end by looks alone: a slow machine must not see one end by time.
     sandbox.run({ source = { sql = "create table public.goods as select generate_series(1, 7) as n;" },
-      vultr = { configuring_polls = 1 } }, fn)
+      vultr = { configuring_polls = 1, configuring_seconds = 3600 }, linode = { updating_seconds = 3600 } }, fn)
   end
 end
 
