@@ -26,6 +26,7 @@ end
 
 --- What is wrong with one answer, nil when nothing is.
 local function complaint(name, real, stand_in)
+  if stand_in.status == "none" then return ("%s: no answer by the stand-in: %s"):format(name, stand_in.said) end
   local found, allowed = compared(real, stand_in), differences[name]
   if not allowed then return found ~= "" and ("%s (RGW | stand-in): %s"):format(name, found) or nil end
   if found == "" then return name .. ": is the same now; it need not be allowed any more" end

@@ -123,7 +123,8 @@ end
 ---@field secret_key string
 ---@field other { access_key: string, secret_key: string } another account
 
----Sends all of them; the answers are by the requests' names.
+---Sends all of them; the answers are by the requests' names. A request that was not sent, or got no answer, has the
+---status "none" and `said`: why.
 ---@param server support.S3Server
 ---@param requests table[]
 ---@return table<string, table<string, any>>
