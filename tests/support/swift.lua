@@ -164,9 +164,20 @@ local function start_storage(self, kind)
   end)
 end
 
+-- It speaks no HTTP.
+local ASK_VERSION = [[
+exec 3<>"/dev/tcp/127.0.0.1/$1"
+printf 'version\r\nquit\r\n' >&3
+cat <&3
+]]
+
 -- s3api wants it. What would be kept beyond its memory is thrown away.
 local function start_cache(self)
-  spawn(self, "memcached", "-l", "127.0.0.1", "-p", tostring(self.cache_port), "-m", "64")
+  local cache = spawn(self, "memcached", "-l", "127.0.0.1", "-p", tostring(self.cache_port), "-m", "64")
+  unpacked.wait_for(cache, "memcached", 10, function()
+    local done = unpacked.run(self.place, { "/bin/bash", "-c", ASK_VERSION, "bash", tostring(self.cache_port) })
+    return done.stdout:find "^VERSION "
+  end)
 end
 
 local function start_proxy(self)
