@@ -36,16 +36,20 @@ missing() { # PACKAGE...
     done
 }
 
+check_root() { # PACKAGE...
+    if [ -n "$as_root" ] && ! command -v sudo >/dev/null; then
+        echo "bootstrap: these packages are missing, and this is neither root nor is there a sudo: $*" >&2
+        exit 1
+    fi
+}
+
 update_once() {
     [ -n "${updated:-}" ] || $as_root apt-get update -qq
     updated=yes
 }
 
 install() { # PACKAGE...
-    if [ -n "$as_root" ] && ! command -v sudo >/dev/null; then
-        echo "bootstrap: these packages are missing, and this is neither root nor is there a sudo: $*" >&2
-        exit 1
-    fi
+    check_root "$@"
     echo "installing packages: $*" >&2
     update_once
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null
@@ -65,11 +69,16 @@ unpacked_folder() { # NAME
 unpack() { # FOLDER PACKAGE...
     folder=$1
     shift
+    check_root "$@"
     update_once
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     chmod 755 "$work"
-    (cd "$work" && apt-get download -qq "$@" 2>/dev/null)
+    # As root it always warns that it reads as root: what it says counts only when it fails.
+    (cd "$work" && apt-get download -qq "$@" 2>said) || {
+        cat "$work/said" >&2
+        exit 1
+    }
     mkdir -p "$folder"
     for package in "$work"/*.deb; do
         dpkg-deb -x "$package" "$folder"
