@@ -5,6 +5,7 @@ local clock   = require "pgorch.clock"
 local crypto  = require "pgorch.crypto"
 local fail    = require "pgorch.error"
 local faults  = require "pgorch.sandbox.faults"
+local filter  = require "pgorch.sandbox.linode.filter"
 local fs      = require "pgorch.fs"
 local http    = require "pgorch.http"
 local json    = require "pgorch.json"
@@ -89,6 +90,21 @@ describe("the Linode stand-in", function()
       expect(call("GET", path).json.status).is "active"
       expect(call("GET", path .. "/credentials").status).is(200)
     end))
+
+  it("orders by a field that some do not have, or have as text, or as null", function()
+    local values = { 3, json.null, 1, "b", false, 2, "a", json.null, 1 }
+    local items = { { place = 0 } }
+    for place, value in ipairs(values) do items[#items + 1] = { place = place, value = value } end
+    local function ordered(direction)
+      local places = {}
+      for i, item in ipairs(filter.apply(items, json.encode { ["+order_by"] = "value", ["+order"] = direction })) do
+        places[i] = item.place
+      end
+      return table.concat(places, " ")
+    end
+    expect(ordered "asc").is "3 9 6 1 7 4 0 2 5 8"
+    expect(ordered "desc").is "1 6 3 9 4 7 0 2 5 8"
+  end)
 
   it("pages by number, and filters", with_api({ more = 60 }, function(call)
     local first = call("GET", "/databases/postgresql/instances?page_size=25").json

@@ -54,13 +54,18 @@ function fits(item, wanted)
   return true
 end
 
+-- Values of one kind stand together; those that have no order are last, as they came.
+local KINDS = { number = 1, string = 2 }
+
 local function order(list, by, direction)
   if direction ~= nil and direction ~= "asc" and direction ~= "desc" then refuse "+order is asc or desc" end
   local place = {}
   for i, item in ipairs(list) do place[item] = i end
   table.sort(list, function(a, b)
     local x, y = a[by], b[by]
-    if x == y or not comparable(x, y) then return place[a] < place[b] end
+    local kind_x, kind_y = KINDS[type(x)] or 3, KINDS[type(y)] or 3
+    if kind_x ~= kind_y then return kind_x < kind_y end
+    if kind_x == 3 or x == y then return place[a] < place[b] end
     if direction == "desc" then return x > y end
     return x < y
   end)
