@@ -2,6 +2,7 @@
 -- the preflight, the comparison, the write detector, the read-only switch. pg_dump is not needed for any of it.
 
 local certificate = require "pgorch.sandbox.certificate"
+local checks      = require "pgorch.preflight.source"
 local binaries    = require "pgorch.sandbox.postgres.binaries"
 local detector    = require "pgorch.detector"
 local folder      = require "pgorch.sandbox.folder"
@@ -75,7 +76,7 @@ end
 -- The preflight's failures.
 local function failures_of(from)
   local found, failures = preflight.new(), {}
-  require("pgorch.preflight.source").check({ source = from, params = {} }, found)
+  checks.check({ source = from, params = {} }, found)
   for _, each in ipairs(found.list) do
     if each.level == "fail" then failures[#failures + 1] = ("%s %s"):format(each.id, each.what) end
   end
@@ -176,6 +177,20 @@ describe("a source of PostgreSQL", function()
       expect_ready(from, 13)
     end)
   end, { limit = 100 })
+
+  it("below 13 is refused before anything else is looked at", function()
+    for number, version in pairs { [120022] = "12.22", [100023] = "10.23", [90624] = "9.6.24" } do
+      local found = preflight.new()
+      local conn = setmetatable({ server_version = number }, { __close = function() end }) -- answers no query
+      checks.check({ source = { connect = function() return conn end }, params = {} }, found)
+      expect(found:count "fail").is(1)
+      local told = found.list[1]
+      expect(told.id).is "PGO-PG-VERSION"
+      expect(told.what).has(("PostgreSQL %s;"):format(version))
+      expect(told.cure).has "Upgrade the source"
+    end
+    expect(checks.is_too_old(preflight.new(), 130000)).is(false)
+  end)
 
   it("with every provider of collations is read", function()
     local missing = majors.missing(13, 15, 18)

@@ -21,6 +21,22 @@ local function names_of(rows, format)
   return table.concat(names, "\n")
 end
 
+-- The comparison after the restore reads pg_trigger.tgparentid, which came with 13.
+local OLDEST = 13
+
+---Whether the server is too old for the other checks, which is then a finding.
+---@param found pgorch.Findings
+---@param version_num integer   120022 is 12.22, 90624 is 9.6.24
+---@return boolean
+function M.is_too_old(found, version_num)
+  local major, rest = version_num // 10000, version_num % 10000
+  if major >= OLDEST then return false end
+  local version = major >= 10 and ("%d.%d"):format(major, rest) or ("%d.%d.%d"):format(major, rest // 100, rest % 100)
+  found:fail("PGO-PG-VERSION", ("the source is PostgreSQL %s; %d is the oldest that can be moved"):format(version,
+    OLDEST), { cure = ("Upgrade the source to PostgreSQL %d or newer first, at its provider."):format(OLDEST) })
+  return true
+end
+
 local function check_versions(ctx, found, facts)
   local wanted = tonumber(ctx.params.version)
   facts.client = found:try(pg_client.choose, facts.major, wanted)
@@ -142,6 +158,7 @@ end
 ---@return table facts
 function M.check(ctx, found)
   local conn <close> = ctx.source:connect()
+  if M.is_too_old(found, conn.server_version) then return {} end
   local facts = M.facts(conn)
   check_versions(ctx, found, facts)
   check_gone(ctx, found, facts, conn)
