@@ -147,6 +147,21 @@ describe("heroku.client", function()
   end)
 end)
 
+describe("an app with a release process", function()
+  local function wait(releases)
+    with_api({ ["GET /apps/a/formation"] = { 200, { { type = "release", quantity = 0 } } },
+      ["GET /apps/a/releases"] = { 200, json.array(releases) } },
+      function(client) client:app("a"):wait_for_release() end)
+  end
+
+  it("is waited for, unless it has no release", function()
+    wait {}
+    wait { { id = "r", version = 3, status = "succeeded", description = "Attach DATABASE" } }
+    expect(function() wait { { id = "r", version = 3, status = "failed", description = "Attach DATABASE" } } end)
+      :raises "PGO-CUT-OVER"
+  end)
+end)
+
 describe("create_database", function()
   local function addon(state) return { id = "1", name = "pgorch-a-1", state = state or "provisioning" } end
 

@@ -114,6 +114,7 @@ function App:wait_for_release()
   if not has_process then return end
   local newest = self.client:request("GET", self.path .. "/releases", nil,
     { headers = { Range = "version ..; order=desc,max=1" } })[1]
+  if not newest then return end
   while newest.status == "pending" and task.now() < deadline do
     task.sleep(poll.seconds "release")
     newest = self.client:request("GET", ("%s/releases/%s"):format(self.path, newest.id))
