@@ -18,9 +18,8 @@ typedef struct pgo_pg_options {
     const char *host; /* a name, an address, a socket directory; or a comma list of them */
     const char *port; /* one, or as many as hosts */
     const char *user, *password, *dbname;
-    const char *sslmode; /* default: verify-full when there is a ca_pem */
-    const char *ca_pem;  /* certificates that the server's must be signed by */
-    const char *ca_dir;  /* where ca_pem lies in a 0600 file while connecting; default $TMPDIR */
+    const char *sslmode;      /* default: verify-full when there is a ca_pem */
+    const char *ca_pem;       /* certificates that the server's must be signed by */
     const char *const *extra; /* further libpq settings: keyword, value, ..., NULL; may be NULL */
     double connect_timeout;   /* seconds, name lookup included; 0: 10 */
 } pgo_pg_options;
@@ -37,7 +36,8 @@ typedef struct pgo_pg_connect {
     pgo_buffer hosts, addresses, ports;
     size_t next, count;
     double timeout;
-    char *ca_path;
+    int ca_fd;
+    char ca_path[32]; /* of ca_fd, for libpq; "": there is no CA */
     pgo_err lookup_err;
 } pgo_pg_connect;
 
@@ -149,7 +149,7 @@ int pgo_pg_uri_parse(const char *uri,
 const char *pgo_pg_env_name(const char *keyword);
 /* Appends text as an SQL literal. */
 int pgo_pg_literal(pgo_buffer *out, const char *text, size_t length) PGO_MUSTCHECK;
-/* Writes a CA to a new 0600 file in dir (NULL: $TMPDIR); *path is the caller's to free. */
+/* Writes a CA to a new 0600 file in dir, for a client program; *path is the caller's to free. */
 int pgo_pg_ca_write(const char *dir, const char *pem, char **path, pgo_err *err) PGO_MUSTCHECK;
 
 #endif

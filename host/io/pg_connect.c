@@ -1,6 +1,6 @@
 /* Connecting: names to addresses by the uv pool, then libpq over every address, under our own limit
  * of time (libpq's connect_timeout is for its blocking calls only). libpq never gets to look up a
- * name: it would block. Owns the lookup, the timer and the CA's file until the attempt has ended.
+ * name: it would block. Owns the lookup, the timer and the CA's memory until the attempt has ended.
  */
 #include "io/pg_private.h"
 
@@ -37,10 +37,9 @@ static void settle(pgo_pg_connect *connect) {
         uv_cancel((uv_req_t *)&connect->lookup->request);
         connect->lookup = NULL;
     }
-    if (connect->ca_path) {
-        unlink(connect->ca_path);
-        free(connect->ca_path);
-        connect->ca_path = NULL;
+    if (*connect->ca_path) {
+        close(connect->ca_fd);
+        *connect->ca_path = '\0';
     }
     if (connect->conn) {
         connect->conn->step = NULL;
@@ -160,7 +159,8 @@ static void begin(pgo_pg_connect *connect) {
              : share > INT_MAX ? INT_MAX
                                : (int)share);
     const char *pem = connect->params->ca_pem;
-    if (pem && pgo_pg_ca_write(connect->params->ca_dir, pem, &connect->ca_path, &connect->op.err)) {
+    if (pem && pgo_pg_ca_open(pem, &connect->ca_fd, connect->ca_path, sizeof connect->ca_path,
+                              &connect->op.err)) {
         give_up(connect);
         return;
     }

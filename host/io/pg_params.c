@@ -168,9 +168,6 @@ int pgo_pg_params_new(pgo_pg_params **out, const pgo_pg_options *options, pgo_er
     if (options->ca_pem && *options->ca_pem && !(params->ca_pem = copy(options->ca_pem))) {
         goto out;
     }
-    if (options->ca_dir && *options->ca_dir && !(params->ca_dir = copy(options->ca_dir))) {
-        goto out;
-    }
     if (put_all(params, options) || describe(params, options)) {
         goto out;
     }
@@ -205,7 +202,6 @@ void pgo_pg_params_unref(pgo_pg_params *params) {
     free(params->host);
     free(params->port);
     free(params->ca_pem);
-    free(params->ca_dir);
     free(params->where);
     free(params);
 }

@@ -14,7 +14,7 @@ struct pgo_pg_params {
     char *host, *port;         /* comma lists; "" for libpq's default */
     char **keywords, **values; /* all else that goes to libpq; owned; NULL at the end */
     size_t count;
-    char *ca_pem, *ca_dir; /* NULL: none */
+    char *ca_pem; /* NULL: none */
     double timeout;
     char *where; /* "host:port/dbname as user" for messages */
 };
@@ -58,6 +58,9 @@ void pgo_pg_notice_receive(void *conn, const PGresult *result);
 /* A one-shot timer on the heap; NULL when it cannot be had. Stop frees it by the loop. */
 uv_timer_t *pgo_pg_timer(pgo_loop *loop, double seconds, uv_timer_cb fired, void *data);
 void pgo_pg_timer_stop(uv_timer_t **timer);
+
+/* Puts a CA where libpq can read it by a path, but not in a file; *fd is the caller's to close. */
+int pgo_pg_ca_open(const char *pem, int *fd, char *path, size_t size, pgo_err *err) PGO_MUSTCHECK;
 
 /* --- errors --- */
 /* libpq's text as one line, without the "ERROR:  " furniture; owned by the caller, NULL: no memory.

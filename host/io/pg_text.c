@@ -3,9 +3,12 @@
  */
 #include "io/pg_private.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static bool is_uri(const char *text) {
@@ -149,25 +152,51 @@ static int write_all(int fd, const char *text, size_t length) {
     return 0;
 }
 
+static int check_pem(const char *pem, pgo_err *err) {
+    if (strstr(pem, "-----BEGIN CERTIFICATE-----")) {
+        return 0;
+    }
+    return pgo_fail(err, PGO_E_INVALID, "ca_pem holds no certificate in PEM form");
+}
+
+static int write_pem(int fd, const char *pem) {
+    return write_all(fd, pem, strlen(pem)) ? -1 : write_all(fd, "\n", 1);
+}
+
+/* A file would stay behind when the process is killed while it connects. */
+int pgo_pg_ca_open(const char *pem, int *fd, char *path, size_t size, pgo_err *err) {
+    int status = check_pem(pem, err);
+    if (status) {
+        return status;
+    }
+    int memory = memfd_create("pgorch-ca", MFD_CLOEXEC);
+    if (memory < 0 || write_pem(memory, pem)) {
+        status = pgo_fail(err, PGO_E_IO, "cannot keep the CA in memory: %s", strerror(errno));
+        if (memory >= 0) {
+            close(memory);
+        }
+        return status;
+    }
+    *fd = memory;
+    snprintf(path, size, "/proc/self/fd/%d", memory);
+    return 0;
+}
+
 int pgo_pg_ca_write(const char *dir, const char *pem, char **path, pgo_err *err) {
     pgo_buffer name = {0};
-    int fd = -1, status = 0;
-    if (!dir || !*dir) {
-        dir = getenv("TMPDIR");
+    int fd = -1, status = check_pem(pem, err);
+    if (status) {
+        return status;
     }
-    if (pgo_buffer_printf(&name, "%s/pgorch-ca-XXXXXX", dir && *dir ? dir : "/tmp")) {
+    if (pgo_buffer_printf(&name, "%s/pgorch-ca-XXXXXX", dir)) {
         return pgo_fail(err, PGO_E_NOMEM, "out of memory");
-    }
-    if (!strstr(pem, "-----BEGIN CERTIFICATE-----")) {
-        status = pgo_fail(err, PGO_E_INVALID, "ca_pem holds no certificate in PEM form");
-        goto out;
     }
     fd = mkostemp(name.data, O_CLOEXEC); /* 0600 */
     if (fd < 0) {
         status = pgo_fail(err, PGO_E_IO, "cannot write the CA file %s", name.data);
         goto out;
     }
-    if (write_all(fd, pem, strlen(pem)) || write_all(fd, "\n", 1)) {
+    if (write_pem(fd, pem)) {
         status = pgo_fail(err, PGO_E_IO, "cannot write the CA file %s", name.data);
         unlink(name.data);
     }

@@ -69,7 +69,7 @@ static int push_conn(lua_State *L, pgo_op *op) {
     return 1;
 }
 
-/* connect{host, port, user, password, dbname, sslmode, ca_pem, dir, connect_timeout, extra} -> conn
+/* connect{host, port, user, password, dbname, sslmode, ca_pem, connect_timeout, extra} -> conn
  * [-0, +1, e] */
 static int pg_connect(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -82,7 +82,6 @@ static int pg_connect(lua_State *L) {
         .dbname = text_field(L, 1, "dbname"),
         .sslmode = text_field(L, 1, "sslmode"),
         .ca_pem = text_field(L, 1, "ca_pem"),
-        .ca_dir = text_field(L, 1, "dir"),
         .connect_timeout = pgo_opt_number(L, 1, "connect_timeout", 10),
     };
     options.extra = extra_field(L, 1);

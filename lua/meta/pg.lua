@@ -15,7 +15,6 @@ pg.null = nil
 ---@field dbname? string|pgorch.Secret
 ---@field sslmode? string|pgorch.Secret         verify-full when there is a ca_pem, else prefer
 ---@field ca_pem? string|pgorch.Secret          certificates in PEM form
----@field dir? string                           where the CA lies in a 0600 file while connecting ($TMPDIR)
 ---@field connect_timeout? number               seconds, name lookup included (10)
 ---@field extra? table<string, string|pgorch.Secret>  whatever else libpq knows
 

@@ -14,7 +14,7 @@ local ROLLBACK_SECONDS = 30
 -- What pg.connect takes by name; any other field goes to libpq as it is.
 local known = {
   host = true, port = true, user = true, password = true, dbname = true, sslmode = true, ca_pem = true,
-  dir = true, connect_timeout = true, settings = true, extra = true,
+  connect_timeout = true, settings = true, extra = true,
 }
 
 ---The parts of a database URI (or libpq's "host=... dbname=..."), percent-decoded; the password is a secret.
@@ -126,8 +126,8 @@ end
 
 ---Connects. `conninfo` is a URI (a secret, usually) or a table {host, port, user, password, dbname, sslmode, ca_pem};
 ---`opts` adds to it or replaces parts: connect_timeout (seconds, 10), application_name ("pgorch"), options,
----settings = {name = value} (SET after connecting), dir (where the CA lies while connecting), and whatever else
----libpq knows. With ca_pem the default sslmode is verify-full.
+---settings = {name = value} (SET after connecting), and whatever else libpq knows. With ca_pem the default
+---sslmode is verify-full.
 ---@param conninfo string|pgorch.Secret|table
 ---@param opts? table
 ---@return pgorch.Connection

@@ -106,6 +106,16 @@ local function dump_with(server, query, ca_file)
   end)
 end
 
+-- Until somebody on this machine is connected to that port.
+local function wait_for_connection(port)
+  local established = ("0100007F:%04X 01"):format(port)
+  for _ = 1, 3000 do
+    if fs.read("/proc/net/tcp", 1 << 22):find(established, 1, true) then return end
+    task.sleep(0.01)
+  end
+  error("nobody connects", 0)
+end
+
 describe("a source's URL", function()
   it("names its CA with sslrootcert, or PGSSLROOTCERT does, for pg_dump too",
     with_server(function(server, ours, theirs)
@@ -126,6 +136,20 @@ describe("a source's URL", function()
       end
       expect(dump_with(server, "sslmode=verify-ca", ours.dir .. "/ca.pem").code).is(0)
     end))
+
+  it("leaves no CA in a file when the process is killed while it connects", with_server(function(server, ours)
+    fs.with_temporary("pgorch-tls-", function(dir)
+      local url = ("postgres://u:p@127.0.0.1:%d/d?sslrootcert=%s/ca.pem"):format(server.port, ours.dir)
+      server.process:kill "STOP"
+      local _ <close> = setmetatable({}, { __close = function() server.process:kill "CONT" end })
+      local child <close> = process.spawn { host.executable(), "dump", "-o", dir .. "/dump",
+        env = { SOURCE_DATABASE_URL = url, TMPDIR = dir } }
+      wait_for_connection(server.port)
+      child:kill "KILL"
+      child:wait()
+      expect(table.concat(fs.list(dir), " ")).lacks "pgorch-ca"
+    end)
+  end))
 
   it("that asks for no verification gets none, whatever PGSSLROOTCERT is set for",
     with_server(function(server, _, theirs)

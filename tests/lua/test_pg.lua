@@ -2,6 +2,7 @@
 
 local fs = require "pgorch.fs"
 local pg = require "pgorch.pg"
+local process = require "pgorch.process"
 local secret = require "pgorch.secret"
 local stream = require "pgorch.stream"
 local task = require "pgorch.task"
@@ -117,26 +118,28 @@ describe("pg.connect fails", function()
   end)
 end)
 
+-- CAs in memory that this process has open.
+local function open_authorities()
+  local listed = process.run { "/bin/sh", "-c", "ls -l /proc/$PPID/fd" }
+  return select(2, listed.stdout:gsub("memfd:pgorch%-ca", ""))
+end
+
 describe("pg with TLS", function()
-  it("verifies the server by a CA given as text, and leaves no file", function()
-    fs.with_temporary("pgorch-ca-test-", function(dir)
-      local db <close> = pg.connect(server:table { host = "localhost", ca_pem = server.ca_pem, dir = dir })
-      expect(db.tls).matches "^TLSv1"
-      expect(db:value "select ssl from pg_stat_ssl where pid = pg_backend_pid()").is(true)
-      expect(#fs.list(dir)).is(0)
-    end)
+  it("verifies the server by a CA given as text, and keeps it no longer than that", function()
+    local db <close> = pg.connect(server:table { host = "localhost", ca_pem = server.ca_pem })
+    expect(db.tls).matches "^TLSv1"
+    expect(db:value "select ssl from pg_stat_ssl where pid = pg_backend_pid()").is(true)
+    expect(open_authorities()).is(0)
   end)
 
   it("refuses a server that another CA signed", function()
-    fs.with_temporary("pgorch-ca-test-", function(dir)
-      local other <close> = postgres.start { tls = true }
-      local err = expect(function()
-        pg.connect(server:table { host = "localhost", ca_pem = other.ca_pem, dir = dir })
-      end):raises "PGO-TLS"
-      expect(err.message).has "certificate"
-      expect(err.retryable).is(false)
-      expect(#fs.list(dir)).is(0)
-    end)
+    local other <close> = postgres.start { tls = true }
+    local err = expect(function()
+      pg.connect(server:table { host = "localhost", ca_pem = other.ca_pem })
+    end):raises "PGO-TLS"
+    expect(err.message).has "certificate"
+    expect(err.retryable).is(false)
+    expect(open_authorities()).is(0)
   end)
 
   it("reads large results whole: no bytes stay behind in the TLS layer", function()
@@ -149,7 +152,6 @@ describe("pg with TLS", function()
 
   it("gives the client programs the same connection", function()
     fs.with_temporary("pgorch-env-test-", function(dir)
-      local process = require "pgorch.process"
       local vars = pg.env(server:table { host = "localhost", ca_pem = server.ca_pem }, dir)
       expect(vars.PGSSLMODE).is "verify-full"
       expect(secret.is(vars.PGPASSWORD)).is(true)

@@ -154,12 +154,12 @@ static void a_ca_lies_in_a_file_of_its_own(void **state) {
     char *path = NULL;
     pgo_err err = PGO_ERR_INIT;
     struct stat info;
-    assert_int_equal(pgo_pg_ca_write(NULL, "-----BEGIN CERTIFICATE-----\n", &path, &err), 0);
+    assert_int_equal(pgo_pg_ca_write("/tmp", "-----BEGIN CERTIFICATE-----\n", &path, &err), 0);
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0600);
     unlink(path);
     free(path);
-    assert_int_equal(pgo_pg_ca_write(NULL, "nonsense", &path, &err), PGO_E_INVALID);
+    assert_int_equal(pgo_pg_ca_write("/tmp", "nonsense", &path, &err), PGO_E_INVALID);
     pgo_err_clear(&err);
 }
 
