@@ -37,6 +37,8 @@ local function holders(ctx)
   return names, others
 end
 
+-- Config vars and attachments are changed by requests of their own: Heroku makes two releases, and a release process
+-- runs once without the var. It is the second one that is waited for.
 local function replace(app, database, name)
   local value = plain_vars(app)[name]
   if value then app:set_config { ["OLD_" .. name] = value, [name] = json.null } end
