@@ -63,8 +63,9 @@ end
 -- The archive holds what the source holds.
 local function restores(world, path)
   local database = world.target:create { essential = true, connections = 20 }
-  process.run { world.server.client .. "/pg_restore", "--no-owner", "--no-acl", "--exit-on-error", "-d", database.url,
-    path, timeout = 100 }
+  local env = pg.env(database.url, world.dir)
+  process.run { world.server.client .. "/pg_restore", "--no-owner", "--no-acl", "--exit-on-error", "-d", env.PGDATABASE,
+    path, env = env, timeout = 100 }
   local source = counts(world.source.url)
   expect(next(source)).is_true()
   expect(counts(database.url)).same(source)

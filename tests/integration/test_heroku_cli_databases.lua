@@ -5,6 +5,7 @@ local cli     = require "support.heroku_cli"
 local fs      = require "pgorch.fs"
 local http    = require "pgorch.http"
 local json    = require "pgorch.json"
+local pg      = require "pgorch.pg"
 local process = require "pgorch.process"
 local sandbox = require "pgorch.sandbox"
 local task    = require "pgorch.task"
@@ -69,11 +70,12 @@ end
 -- The source's dump behind a presigned URL, made with the clients of the article.
 local function dump_and_upload(world)
   local file, at = world.dir .. "/article.dump", "s3://postgres-for-migration/data-for-migration.dump"
-  local function client(argv)
+  local function client(argv, variables)
     argv.env, argv.env_clear = sandbox.environment(world), true
+    for name, each in pairs(variables or {}) do argv.env[name] = each end
     return process.run(argv).stdout:gsub("%s+$", "")
   end
-  client { "pg_dump", "-Fc", "--no-acl", "--no-owner", "-f", file, "-d", world.source.url }
+  client({ "pg_dump", "-Fc", "--no-acl", "--no-owner", "-f", file }, pg.env(world.source.url, world.dir))
   local aws = { "/usr/bin/aws", "--endpoint-url", world.s3.url, "s3" }
   local function s3(...) return client(table.move({ ... }, 1, select("#", ...), 5, { table.unpack(aws) })) end
   s3("mb", "s3://postgres-for-migration")

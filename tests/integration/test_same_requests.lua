@@ -6,6 +6,7 @@ local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
 local http    = require "pgorch.http"
 local json    = require "pgorch.json"
+local pg      = require "pgorch.pg"
 local process = require "pgorch.process"
 local sandbox = require "pgorch.sandbox"
 
@@ -145,7 +146,8 @@ end
 -- A dump of the source in a place that Heroku itself gives: POST /sources.
 local function upload(world)
   local file, blob = world.dir .. "/source.dump", ask(world, "/sources", {}).source_blob
-  process.run { world.server.client .. "/pg_dump", "-Fc", "--no-acl", "--no-owner", "-f", file, "-d", world.source.url }
+  process.run { world.server.client .. "/pg_dump", "-Fc", "--no-acl", "--no-owner", "-f", file,
+    env = pg.env(world.source.url, world.dir) }
   http.request { method = "PUT", url = blob.put_url, body = fs.read(file, 1 << 26) }
   return blob.get_url
 end

@@ -130,10 +130,10 @@ describe("run vultr", function()
 
   it("stops for somebody who writes to the source after the dump", vultr_run.with_world({}, function(world)
     -- The acceptance test is the last thing before the question: a writer who gets around the read-only switch.
-    local writer = ("PGOPTIONS='-c default_transaction_read_only=off' psql '%s' -qc "):format(world.source.url)
-      .. "\"insert into public.schema_migrations values ('late')\""
-    local script = world.dir .. "/late.sh"
-    fs.write(script, writer .. "\n")
+    local script, login = world.dir .. "/late.sh", world.source
+    fs.write(script, ("export PGOPTIONS='-c default_transaction_read_only=off' PGPASSWORD='%s'\n"
+      .. "psql -h '%s' -p %d -U '%s' -d '%s' -qc \"insert into public.schema_migrations values ('late')\"\n")
+      :format((login.password:gsub("'", "'\\''")), login.host, login.port, login.user, login.dbname))
     local done = vultr_run.run(world, { "--accept", "sh " .. script })
     vultr_run.expect_exit(done, 5)
     expect(done.all).has "PGO-WRITTEN"

@@ -99,10 +99,9 @@ end
 ---@param name string
 ---@return { access_key: string, secret_key: string }
 function Rgw:add_user(name)
-  local access, secret = crypto.hex(crypto.random(10)):upper(), crypto.hex(crypto.random(20))
-  self:tool("radosgw-admin", "user", "create", "--uid", name, "--display-name", name, "--access-key", access,
-    "--secret-key", secret)
-  return { access_key = access, secret_key = secret }
+  local made = self:tool("radosgw-admin", "user", "create", "--uid", name, "--display-name", name)
+  local key = json.decode(made).keys[1]
+  return { access_key = key.access_key, secret_key = key.secret_key }
 end
 
 ---The users' quota of `name`, in bytes.
