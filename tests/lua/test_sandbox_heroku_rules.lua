@@ -49,6 +49,7 @@ describe("the Heroku stand-in's rules", function()
 
   it("are about how: the version that is asked for, a budget, request ids", function()
     in_world({ budget = 7, no_version = 406 }, function(world)
+      world.heroku.server.rate.refill = 0                -- it is counted here, however long that takes
       expect(refusal(world, "GET", "/account", nil, { Accept = "*/*" })).is "406 not_acceptable"
       world.heroku.server.no_version = 404
       expect(refusal(world, "GET", "/account", nil, { Accept = "*/*" })).is "404 not_found"
@@ -58,7 +59,18 @@ describe("the Heroku stand-in's rules", function()
       expect(headers["ratelimit-multiplier"]).is "1"
       expect(select(2, ask(world, "GET", "/account/rate-limits")).remaining).is(6)
       for _ = 1, 6 do ask(world, "GET", "/account") end
-      expect(refusal(world, "GET", "/account")).is "429 rate_limit"
+      -- The budget is used up: a 429, and so is one that is asked for elsewhere; neither lacks what every answer has.
+      world:fault { match = "GET /regions", answer = 429 }
+      for _, path in ipairs { "/account", "/regions" } do
+        local status, body, told = ask(world, "GET", path, nil, { ["Request-Id"] = "a-1" })
+        expect(status .. " " .. body.id).is "429 rate_limit"
+        expect(told["request-id"]).matches "^a%-1,%x+%-"
+        expect(told["ratelimit-remaining"]).is "0"
+      end
+      world:fault { match = "GET /client/**", answer = 503 }
+      local _, _, data = ask(world, "GET", "/client/v11/apps/demo-app/transfers")
+      expect(data["request-id"]).matches "^%x+%-"
+      expect(data["ratelimit-remaining"]).is_nil()
       expect((ask(world, "GET", "/account/rate-limits"))).is(200)
       expect((ask(world, "GET", "/client/v11/apps/demo-app/transfers"))).is(200)   -- the Data API has no such budget
       expect(select(3, ask(world, "GET", "/client/v11/apps/demo-app/transfers"))["ratelimit-remaining"]).is_nil()

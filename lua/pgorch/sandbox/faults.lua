@@ -155,8 +155,8 @@ end
 
 -- Playing ------------------------------------------------------------------------------------------------------
 
-local function render(fault, answer_of)
-  local answer = answer_of and answer_of(fault) or { status = fault.answer }
+local function render(fault, answer_of, req)
+  local answer = answer_of and answer_of(fault, req) or { status = fault.answer }
   answer.status, answer.headers = fault.answer, answer.headers or {}
   if type(fault.body) == "table" then
     answer.body, answer.headers["content-type"] = json.encode(fault.body), "application/json"
@@ -180,7 +180,7 @@ end
 local function instead(fault, answer_of, req)
   if fault.cut_request then swallow(req.body, fault.cut_request) end
   if fault.drop or fault.cut_request then return { drop = true } end
-  return fault.answer and render(fault, answer_of)
+  return fault.answer and render(fault, answer_of, req)
 end
 
 --- A handler that does what the faults ask for and is the given handler otherwise. `req.skew` tells it by how much
@@ -188,7 +188,7 @@ end
 ---@param world { dir: string }
 ---@param name_of fun(req: table): string
 ---@param handler fun(req: table): table
----@param answer_of? fun(fault: table): table the stand-in's usual error for fault.answer
+---@param answer_of? fun(fault: table, req: table): table the stand-in's usual error for fault.answer
 ---@return fun(req: table): table
 function faults.wrap(world, name_of, handler, answer_of)
   return function(req)

@@ -130,7 +130,6 @@ local function complete(server, req, answer)
   headers["Request-Id"] = (sent and sent ~= "" and sent .. "," or "") .. crypto.uuid()
   if not is_data(req.path) then
     headers["RateLimit-Remaining"], headers["RateLimit-Multiplier"] = tostring(math.floor(server.rate.left)), "1"
-    mark(req, answer)
   end
   return answer
 end
@@ -141,15 +140,20 @@ local function handle(server, req)
     if type(answer) ~= "table" or not answer.refusal then error(answer, 0) end
     answer = answer.refusal
   end
-  return complete(server, req, answer)
+  complete(server, req, answer)
+  if not is_data(req.path) then mark(req, answer) end
+  return answer
 end
 
 local IDS = { [401] = "unauthorized", [403] = "forbidden", [404] = "not_found", [409] = "conflict",
   [422] = "invalid_params", [423] = "confirmation_required", [429] = "rate_limit" }
 
-local function fault_answer(fault)
-  return reply.json(fault.answer, { id = fault.code or IDS[fault.answer] or "internal_server_error",
-    message = fault.message or "A fault that was asked for." })
+local function fault_answer(server, fault, req)
+  local answer = complete(server, req, reply.json(fault.answer, {
+    id = fault.code or IDS[fault.answer] or "internal_server_error",
+    message = fault.message or "A fault that was asked for." }))
+  if fault.answer == 429 and answer.headers["RateLimit-Remaining"] then answer.headers["RateLimit-Remaining"] = "0" end
+  return answer
 end
 
 -- Starting -----------------------------------------------------------------------------------------------------
@@ -223,7 +227,8 @@ function heroku.start(world, opts)
   fs.mkdir(server.dir)
   for _, name in ipairs(opts.teams or { "demo-team" }) do server.state:add_team(name) end
   add_apps(server, opts.apps or {})
-  local handler = faults.wrap(world, heroku.operation, function(req) return handle(server, req) end, fault_answer)
+  local handler = faults.wrap(world, heroku.operation, function(req) return handle(server, req) end,
+    function(fault, req) return fault_answer(server, fault, req) end)
   local listener = http.serve({ host = opts.host, port = opts.port or 0 }, request_log.wrap("heroku", handler, world))
   server.url = listener.url
   return setmetatable({ url = server.url, host = "127.0.0.1", port = listener.port, token = server.token,

@@ -13,10 +13,10 @@ local AUTHORIZED = 600                        -- seconds that a second factor ho
 access.NO_VERSION = "The requested API endpoint was not found. Are you using the right HTTP verb "
   .. "(i.e. `GET` vs. `POST`), and did you specify your intended version with the `Accept` header?"
 
---- A full budget.
+--- A full budget; `refill` requests come back each second.
 ---@param size? integer
 function access.budget(size)
-  return { size = size or BUDGET, left = size or BUDGET, since = clock.time() }
+  return { size = size or BUDGET, left = size or BUDGET, refill = REFILL, since = clock.time() }
 end
 
 --- Bearer, or Basic with the token as password: both hosts take both.
@@ -53,7 +53,7 @@ end
 ---@param is_free boolean|nil
 function access.spend(server, is_free)
   local rate, now = server.rate, clock.time()
-  rate.left = math.min(rate.size, rate.left + (now - rate.since) * REFILL)
+  rate.left = math.min(rate.size, rate.left + (now - rate.since) * rate.refill)
   rate.since = now
   if is_free then return end
   if rate.left < 1 then
