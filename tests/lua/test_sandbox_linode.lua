@@ -49,9 +49,9 @@ end
 
 local DEMO = "/databases/postgresql/instances/123"
 
-local function filtered(call, path, filter)
+local function filtered(call, path, wanted)
   local labels = {}
-  local answer = call("GET", path, nil, { headers = { ["x-filter"] = json.encode(filter) } })
+  local answer = call("GET", path, nil, { headers = { ["x-filter"] = json.encode(wanted) } })
   for i, each in ipairs(answer.json.data or {}) do labels[i] = each.label end
   return table.concat(labels, " "), answer
 end
