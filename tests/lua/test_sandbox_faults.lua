@@ -70,6 +70,46 @@ describe("a fault file", function()
   end))
 end)
 
+describe("a field of a fault", function()
+  local function checked(...)
+    for _, text in ipairs { ... } do faults.check(fields.parse(text)) end
+  end
+
+  local function refused(...)
+    for _, text in ipairs { ... } do
+      expect(expect(function() checked(text) end).raises("PGO-INVALID").message).has "does nothing at"
+    end
+  end
+
+  it("is refused at a stand-in that does not know it", function()
+    refused("heroku.app rate=5", "vultr.any lose", "linode.bucket damage=disk", "heroku.any looks=2",
+      "s3.put_part stuck", "heroku.restore error=x", "s3.any silent", "heroku.restore canceled",
+      "heroku.restore warnings=lossy", "vultr.account reason=x", "heroku.app html", "s3.any html", "heroku.app skew=9",
+      "s3.put_part message=x", "vultr.any code=x", "worker.restore drop", "worker.start hold=3",
+      "worker.restore code=x")
+    checked("s3.put_part rate=5", "s3.any lose skew=9", "worker.ready looks=2", "worker.restore answer=500 message=x",
+      "linode.any reason=x answer=400", "linode.any html answer=502", "vultr.any html answer=502",
+      "heroku.app answer=403 code=x message=y", "heroku.app delay=1")
+  end)
+
+  it("with a match may be any that a request can have, or its stand-in's", function()
+    checked("PUT /b/* rate=5", "GET /v2/** html answer=502", "GET /x code=x answer=400")
+    checked("PUT /b/* lose standin=s3", "GET /x rate=5 standin=acme")
+    refused("PUT /b/* rate=5 standin=heroku", "GET /x looks=5")
+  end)
+
+  it("that is not everybody's says in the listing whose it is", function()
+    for name, row in pairs(fields.known) do
+      if row[3] and row[3] ~= places.STAND_INS then
+        local whose = row[2]:match("^([^:]+):"):lower()
+        expect(name .. " " .. whose).is(name .. " " .. table.concat(row[3], ", "))
+      end
+    end
+  end)
+
+  it("is any at a stand-in that is not the sandbox's own", function() checked "acme.jobs rate=5 looks=1" end)
+end)
+
 describe("a fault for a method and a path", function()
   local function asked(world, method, path, query)
     local fault = faults.at(world, "heroku.unknown", { method = method, path = path, query = query })

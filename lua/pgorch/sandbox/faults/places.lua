@@ -5,7 +5,8 @@ local fail = require "pgorch.error"
 
 local places = {}
 
-local STAND_INS = { "heroku", "s3", "vultr", "linode" }
+--- Those that answer requests. Beside them there is `worker`: what Heroku does by itself.
+places.STAND_INS = { "heroku", "s3", "vultr", "linode" }
 
 local WORKERS = {
   ["worker.provision"] = "an add-on at Heroku: it crawls by `looks` more of them or `delay` seconds; it ends as "
@@ -22,7 +23,7 @@ local WORKERS = {
 ---@return table<string, string>
 function places.all()
   local found = {}
-  for _, standin in ipairs(STAND_INS) do
+  for _, standin in ipairs(places.STAND_INS) do
     for name, requests in pairs(require("pgorch.sandbox." .. standin).operations()) do found[name] = requests end
     found[standin .. ".any"] = "any request to it"
   end
@@ -30,9 +31,11 @@ function places.all()
   return found
 end
 
-local function is_ours(name)
-  local standin = name:match "^[^.]+"
-  for _, each in ipairs(STAND_INS) do
+--- Is it one of the sandbox's own?
+---@param standin string
+---@return boolean
+function places.is_ours(standin)
+  for _, each in ipairs(places.STAND_INS) do
     if standin == each then return true end
   end
   return standin == "worker"
@@ -42,7 +45,8 @@ end
 --- that only they know.
 ---@param name string
 function places.check(name)
-  if name:match "^[%w_-]+%.[%w_.-]+$" and (not is_ours(name) or places.all()[name]) then return end
+  local standin = name:match "^([%w_-]+)%.[%w_.-]+$"
+  if standin and (not places.is_ours(standin) or places.all()[name]) then return end
   fail.raise("PGO-INVALID", ("no stand-in asks for the fault %s"):format(name))
 end
 
