@@ -1,5 +1,6 @@
 -- pgorch sandbox as a user starts it: what COMMAND sees, its exit status, and that nothing outlives it, whoever dies.
 
+local faults  = require "pgorch.sandbox.faults"
 local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
 local process = require "pgorch.process"
@@ -68,6 +69,15 @@ local function while_it_runs(fn, o)
   local dir, pid = fs.read(out):match "^(%S+) (%d+)"
   expect(#servers(dir)).above(2)
   return fn(proc, dir, pid)
+end
+
+--- What 16 requests that anybody else would be refused get by a chance of one half and this seed.
+local function chances(seed)
+  local statuses, folder <close> = {}, temporary()
+  local world = { dir = folder.path, seed = seed }
+  faults.put(world, "heroku.regions", { answer = 418, chance = 0.5 })
+  for i = 1, 16 do statuses[i] = faults.at(world, "heroku.regions") and "418" or "401" end
+  return table.concat(statuses, " ")
 end
 
 describe("the options of pgorch sandbox", function()
@@ -186,10 +196,18 @@ describe("pgorch sandbox", function()
 
   it("plays the faults that the command line asks for, and refuses those that nobody knows", function()
     local done = process.run(sandbox([[
-      for i in 1 2 3; do curl -s -o /dev/null -w '%{http_code} ' "$HEROKU_HOST/apps/demo-app"; done
-      curl -s -o /dev/null -w '%{http_code}\n' "$AWS_ENDPOINT_URL/anything/at/all"]],
-      { options = { "--fault", "heroku.app answer=503 times=2", "--fault=GET /*/at/** answer=418" } }))
-    expect(done.stdout).is "503 503 401 418\n"
+      status() { curl -s -o /dev/null -w '%{http_code} ' "$1"; }
+      for i in 1 2 3 4; do status "$HEROKU_HOST/apps/demo-app"; done
+      for i in 1 2; do status "$AWS_ENDPOINT_URL/anything/at/all"; done
+      echo; for i in $(seq 16); do status "$HEROKU_HOST/regions"; done]],
+      { options = { "--seed", "2", "--fault", "heroku.app answer=503 times=2", "--fault=GET /*/at/** answer=418",
+        "--fault", "heroku.any answer=502", "--fault", "s3.any answer=507",
+        "--fault", "heroku.regions answer=418 chance=0.5" } }))
+    -- A fault of the operation goes before that of a match, and this before one of any request.
+    local first, by_chance = done.stdout:match "^(.*) \n(.*) $"
+    expect(first).is "503 503 502 401 418 507"
+    expect(by_chance).is(chances(2))
+    expect(by_chance).is_not(chances(1))
     for _, fault in ipairs { "heroku.ap answer=503", "heroku.app", "heroku.app anwser=503" } do
       local refused = process.run(sandbox("true", { options = { "--fault", fault } }))
       expect(refused.code).is(2)

@@ -7,6 +7,7 @@ local http = require "pgorch.http"
 local http_server = require "pgorch.http_server"
 local json = require "pgorch.json"
 local places = require "pgorch.sandbox.faults.places"
+local task = require "pgorch.task"
 
 describe("the places of faults", function()
   it("are every operation of every stand-in, told by its requests", function()
@@ -183,7 +184,52 @@ describe("a fault in words", function()
   end)
 end)
 
+--- A server of no stand-in, and fn(its URL, ask(fault), what it was asked, is the fault still to come?).
+local function with_server(fn)
+  fs.with_temporary("pgorch-faults-", function(dir)
+    local asked = {}
+    local handler = faults.wrap({ dir = dir }, function() return "acme.get" end, function(req)
+      asked[#asked + 1] = req.path
+      return { status = 200, body = req.path }
+    end)
+    local server <close> = http_server.serve({}, handler)
+    fn(server.url, function(fault) faults.put({ dir = dir }, "acme.get", fault) end, asked,
+      function() return fs.exists(dir .. "/faults/acme.get") end)
+  end)
+end
+
 describe("a stand-in with a fault", function()
+  it("answers with a body that is a text, or an object as JSON", function()
+    with_server(function(url, fault, asked)
+      fault { answer = 418, body = { id = "tea", sizes = { 1, 2 } } }
+      local reply = http.request { url = url .. "/x", check = false }
+      expect(reply.status).is(418)
+      expect(reply.headers["content-type"]).is "application/json"
+      expect(json.decode(reply.body)).same { id = "tea", sizes = { 1, 2 } }
+      fault { answer = 502, body = "<html>" }
+      expect(http.request({ url = url .. "/x", check = false, retry = false }).body).is "<html>"
+      expect(#asked).is(0)
+    end)
+  end)
+
+  it("delays a request, and others pass it", function()
+    with_server(function(url, fault, asked, is_waiting)
+      fault { delay = 1 }
+      local answered = {}
+      local function get(path)
+        local reply = http.request { url = url .. path, timeout = 30 }
+        answered[#answered + 1] = reply.body
+      end
+      task.group(function(group)
+        group:spawn(get, "/first")
+        while is_waiting() do task.sleep(0.01) end -- until the first request has it
+        get "/second"
+      end)
+      expect(answered).same { "/second", "/first" }
+      expect(asked[#asked]).is "/first"
+    end)
+  end)
+
   it("cuts the connection in the middle of a request, before anything is done", function()
     fs.with_temporary("pgorch-faults-", function(dir)
       local done = 0
