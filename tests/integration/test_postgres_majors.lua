@@ -107,6 +107,16 @@ describe("run vultr refuses", function()
       end), { limit = 100 })
   end
 
+  for _, from in ipairs { 14, 15 } do
+    it(("PostgreSQL %d to a target of 13"):format(from), between(from, 13, function(world)
+      local done = vultr_run.run(world, {})
+      vultr_run.expect_exit(done, 4)
+      expect(done.all).has(("the target is PostgreSQL 13, older than the source (%d)"):format(from))
+      vultr_run.expect_app_as_before(world)
+      expect(vultr_run.restores(world)).is(0)
+    end), { limit = 100 })
+  end
+
   it("a target that is older than the source, as asked for and as found", between(15, 14, function(world)
     local done = vultr_run.run(world, { "--version", "14" })
     vultr_run.expect_exit(done, 4)
