@@ -10,7 +10,7 @@ local http = require "pgorch.http"
 local s3 = require "pgorch.sandbox.s3"
 local sigv2 = require "pgorch.sandbox.s3.sigv2"
 local sigv4 = require "pgorch.sandbox.s3.sigv4"
-local url = require "pgorch.sandbox.s3.url"
+local url = require "pgorch.sandbox.url"
 local xml = require "pgorch.xml"
 
 local EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -12,6 +12,7 @@ local json        = require "pgorch.json"
 local reply       = require "pgorch.sandbox.heroku.reply"
 local request_log = require "pgorch.sandbox.request_log"
 local state       = require "pgorch.sandbox.heroku.state"
+local url         = require "pgorch.sandbox.url"
 
 local heroku = {}
 
@@ -37,17 +38,13 @@ for _, module in ipairs(MODULES) do
   end
 end
 
-local function decode(text)
-  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
-end
-
 --- The named parts of the path when it is this route's.
 local function match(route, method, parts)
   if route.method ~= method or #route.parts ~= #parts then return nil end
   local at = {}
   for i, expected in ipairs(route.parts) do
     local name = expected:match "^:(.+)$"
-    if name then at[name] = decode(parts[i]) elseif expected ~= parts[i] then return nil end
+    if name then at[name] = url.decode(parts[i]) elseif expected ~= parts[i] then return nil end
   end
   return at
 end
@@ -79,15 +76,6 @@ end
 
 -- Answering ----------------------------------------------------------------------------------------------------
 
-local function read_query(text)
-  local query = {}
-  for pair in (text or ""):gmatch "[^&]+" do
-    local name, value = pair:match "^([^=]*)=?(.*)$"
-    query[decode(name)] = decode(value)
-  end
-  return query
-end
-
 --- The JSON of a request; an empty body counts as an empty object.
 local function read_body(req)
   local text = req.body and req.body:read_all(BODY_LIMIT) or ""
@@ -99,8 +87,9 @@ end
 
 local function perform(server, req)
   local route, at = find_route(req)
-  local request = { method = req.method, path = req.path, headers = req.headers, query = read_query(req.query),
-    at = at, body = req.body }
+  local _, query = url.parameters(req.query)
+  local request = { method = req.method, path = req.path, headers = req.headers, query = query, at = at,
+    body = req.body }
   if not (route and route.raw) then request.json = read_body(req) end
   if route and route.open then return route.handler(server, request) end
   access.authenticate(server, req.headers)

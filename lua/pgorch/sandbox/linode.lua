@@ -17,7 +17,7 @@ local pg = require "pgorch.pg"
 local places = require "pgorch.sandbox.linode.places"
 local request_log = require "pgorch.sandbox.request_log"
 local settings = require "pgorch.sandbox.linode.settings"
-local url = require "pgorch.sandbox.s3.url"
+local url = require "pgorch.sandbox.url"
 
 local linode = {}
 

@@ -14,7 +14,7 @@ local json = require "pgorch.json"
 local request_log = require "pgorch.sandbox.request_log"
 local settings = require "pgorch.sandbox.vultr.settings"
 local storage = require "pgorch.sandbox.vultr.storage"
-local url = require "pgorch.sandbox.s3.url"
+local url = require "pgorch.sandbox.url"
 
 local vultr = {}
 

@@ -35,7 +35,7 @@ local function find(server, request)
   return is_good and link or refuse(403, "AccessDenied")
 end
 
---- First and last byte that a Range header asks for; nil without one.
+--- First and last byte that a Range header asks for; nil without one. Not S3's rules here, which are those of Ceph RGW.
 local function range_of(header, size)
   local from, to = (header or ""):match "^bytes=(%d+)%-(%d*)$"
   if not from then return nil end

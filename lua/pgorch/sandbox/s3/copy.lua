@@ -3,7 +3,7 @@
 
 local access = require "pgorch.sandbox.s3.access"
 local errors = require "pgorch.sandbox.s3.errors"
-local url = require "pgorch.sandbox.s3.url"
+local url = require "pgorch.sandbox.url"
 
 local copy = {}
 

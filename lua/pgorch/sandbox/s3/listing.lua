@@ -2,7 +2,7 @@
 -- ListObjects, for ListObjectVersions and for ListMultipartUploads.
 
 local errors = require "pgorch.sandbox.s3.errors"
-local url = require "pgorch.sandbox.s3.url"
+local url = require "pgorch.sandbox.url"
 
 local listing = {}
 

@@ -1,7 +1,7 @@
 -- What a request addresses: bucket and key, by path or by host name, and the operation. A subresource that is not
 -- listed here falls through to the plain operation of the method, as Ceph RGW 16 does it.
 
-local url = require "pgorch.sandbox.s3.url"
+local url = require "pgorch.sandbox.url"
 
 local route = {}
 

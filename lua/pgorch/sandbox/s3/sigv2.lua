@@ -4,7 +4,7 @@
 local clock = require "pgorch.clock"
 local crypto = require "pgorch.crypto"
 local errors = require "pgorch.sandbox.s3.errors"
-local url = require "pgorch.sandbox.s3.url"
+local url = require "pgorch.sandbox.url"
 
 local sigv2 = {}
 

@@ -1,6 +1,5 @@
--- Percent coding and query strings as S3 means them. Used by the router and by the signature checks, which
--- have to see every parameter exactly as the client wrote it. Never normalises a path: `//` and `..` are
--- legal inside a key.
+-- Percent coding and query strings, for all stand-ins. S3's signature checks have to see every parameter exactly as the
+-- client wrote it. Never normalises a path: `//` and `..` are legal inside a key.
 
 local url = {}
 
