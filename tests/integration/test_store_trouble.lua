@@ -5,6 +5,7 @@ local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
 local moves   = require "support.moves"
 local process = require "pgorch.process"
+local program = require "support.program"
 local store   = require "pgorch.store"
 local task    = require "pgorch.task"
 local test    = require "pgorch.test"
@@ -18,7 +19,7 @@ local function expect_untouched(move)
 end
 
 local function refuses(move, o)
-  local ended = move:run(nil, { plain = true, user = o.user })
+  local ended = move:run(nil, { plain = true, user = o.user, program = o.program })
   moves.expect_exit(ended, o.status or 1)
   for _, text in ipairs(o.says) do expect(ended.err).has(text) end
   expect(ended.err).lacks "stack traceback"
@@ -45,8 +46,9 @@ describe("the record of runs", function()
     moves.world({}, function(world, lanes)
       local dir = world.dir .. "/read-only"
       fs.mkdir(dir, { mode = 555 })
-      local user = host.user().uid == 0 and "nobody" or nil            -- for root nothing is read-only
-      refuses(moves.new(lanes[1], { dir = dir }), { user = user, says = { "PGO-STORE", dir } })
+      local is_root = host.user().uid == 0                             -- for root nothing is read-only
+      refuses(moves.new(lanes[1], { dir = dir }), { says = { "PGO-STORE", dir }, user = is_root and "nobody" or nil,
+        program = is_root and program.for_all(world.dir .. "/program") or nil })
     end)
   end)
 

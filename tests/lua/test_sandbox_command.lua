@@ -4,6 +4,7 @@ local faults  = require "pgorch.sandbox.faults"
 local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
 local process = require "pgorch.process"
+local program = require "support.program"
 local task    = require "pgorch.task"
 
 --- `pgorch sandbox` with a small source. Without a script it has no COMMAND.
@@ -45,16 +46,6 @@ local function temporary()
   return setmetatable({ path = fs.mkdtemp "/tmp/pgorch-test-" }, { __close = function(self)
     fs.remove_tree(self.path)
   end })
-end
-
---- The program and what it finds beside itself, in a folder that every user may read: a clone in /root is closed.
-local function program_for_all(folder)
-  fs.chmod(folder, 755)
-  local path, name = host.executable():match "^(.*/)([^/]+)$"
-  for _, each in ipairs { name, "libpgorch.so.0", "pgorch-exec" } do
-    process.run { "install", "-m", "755", "-t", folder, path .. each }
-  end
-  return folder .. "/" .. name
 end
 
 --- Starts a sandbox whose COMMAND says where it is and stays, and calls fn(its process, its folder, COMMAND's pid).
@@ -187,7 +178,7 @@ describe("pgorch sandbox", function()
     if uid ~= 0 then skip "only root can become another user" end
     local folder <close> = temporary()
     local done = process.run(sandbox([[id -u; psql "$SOURCE_DATABASE_URL" -XAtc 'select count(*) from shop.customers']],
-      { program = program_for_all(folder.path), user = "nobody", cwd = "/", env = { HOME = "/nonexistent" } }))
+      { program = program.for_all(folder.path), user = "nobody", cwd = "/", env = { HOME = "/nonexistent" } }))
     expect(done.stderr).is ""
     expect(done.code).is(0)
     expect(done.stdout).matches "^%d+\n360\n$"

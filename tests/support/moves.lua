@@ -151,12 +151,13 @@ end
 
 ---Runs pgorch to its end. `on_line(line, child)` sees each line that it writes; `watch(child)` runs beside it.
 ---@param words string[]
----@param o? {on_line?: fun(line: string, child: table), watch?: fun(child: table), plain?: boolean, user?: string}
+---@param o? {on_line?: fun(line: string, child: table), watch?: fun(child: table), plain?: boolean,
+---  user?: string, program?: string}
 ---@return Ended
 function Move:pgorch(words, o)
   o = o or {}
   if not o.plain then words = with(words, { "--json" }) end
-  local options = { host.executable(), env = self:environment(), env_clear = true, stdout = "stream",
+  local options = { o.program or host.executable(), env = self:environment(), env_clear = true, stdout = "stream",
     stderr = "stream", check = false, user = o.user }
   table.move(words, 1, #words, 2, options)
   local out, err, ended = {}, {}, nil
