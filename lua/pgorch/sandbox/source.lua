@@ -8,7 +8,7 @@ local binaries  = require "pgorch.sandbox.postgres.binaries"
 local postgres  = require "pgorch.sandbox.postgres"
 local resource  = require "pgorch.native.resource"
 local template  = require "pgorch.sandbox.postgres.template"
-local url       = require "pgorch.sandbox.s3.url"
+local url       = require "pgorch.sandbox.url"
 
 local source = {}
 
