@@ -4,6 +4,7 @@
 local ceph   = require "support.ceph"
 local crypto = require "pgorch.crypto"
 local http   = require "pgorch.http"
+local noise  = require "support.noise"
 local s3     = require "pgorch.s3"
 local secret = require "pgorch.secret"
 local stream = require "pgorch.stream"
@@ -20,18 +21,7 @@ end
 --- Uploads so many bytes that are unlike from place to place.
 local function upload(bucket, key, size, options)
   return task.group(function(group)
-    local from = stream.new()
-    group:spawn(function()
-      local line, left = crypto.random(65521), size
-      local ok = pcall(function()
-        while left > 0 do
-          from:write(left < #line and line:sub(1, left) or line)
-          left = left - math.min(left, #line)
-        end
-      end)
-      if ok then from:finish() end
-    end)
-    return bucket:upload(key, from, options)
+    return bucket:upload(key, noise.stream(group, size), options)
   end)
 end
 

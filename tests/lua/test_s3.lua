@@ -8,6 +8,7 @@ local http = require "pgorch.http"
 local json = require "pgorch.json"
 local log = require "pgorch.log"
 local native = require "pgorch.native.s3"
+local noise = require "support.noise"
 local s3 = require "pgorch.s3"
 local sandbox_s3 = require "pgorch.sandbox.s3"
 local secret = require "pgorch.secret"
@@ -30,24 +31,8 @@ local function faults_left()
   return #fs.list(world.dir .. "/faults")
 end
 
--- A stream of `size` bytes that are unlike from place to place, fed by a child of the group.
-local function source(group, size)
-  local s = stream.new()
-  group:spawn(function()
-    local line, left = crypto.random(65521), size
-    local ok = pcall(function()
-      while left > 0 do
-        s:write(left < #line and line:sub(1, left) or line)
-        left = left - math.min(left, #line)
-      end
-    end)
-    if ok then s:finish() end
-  end)
-  return s
-end
-
 local function upload(bucket, key, size, options)
-  return task.group(function(group) return bucket:upload(key, source(group, size), options) end)
+  return task.group(function(group) return bucket:upload(key, noise.stream(group, size), options) end)
 end
 
 local sink = log.sink
