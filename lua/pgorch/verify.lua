@@ -2,10 +2,11 @@
 -- sequences, materialized views, large objects. Reads only; each table is read in one pass on one connection.
 -- A table that could not be read is a difference, never a pass.
 
-local fail   = require "pgorch.error"
-local pg     = require "pgorch.pg"
-local task   = require "pgorch.task"
-local source = require "pgorch.source"
+local fail    = require "pgorch.error"
+local objects = require "pgorch.verify.objects"
+local pg      = require "pgorch.pg"
+local task    = require "pgorch.task"
+local source  = require "pgorch.source"
 
 local M = {}
 
@@ -113,20 +114,10 @@ function M.sequences(conn)
   return values
 end
 
----Objects by kind: kind -> {name -> note}.
-function M.objects(conn)
-  local kinds = {}
-  for _, row in ipairs(conn:query(source.sql "objects")) do
-    kinds[row.kind] = kinds[row.kind] or {}
-    kinds[row.kind][row.name] = row.note or ""
-  end
-  return kinds
-end
-
 ---All but the rows: objects, sequences, large objects. Settings are pinned on `conn` by the caller.
 ---@return {objects: table, sequences: table, large: {count: integer, digest: string}}
 function M.catalog(conn)
-  return { objects = M.objects(conn), sequences = M.sequences(conn), large = conn:row(source.sql "large_objects") }
+  return { objects = objects.read(conn), sequences = M.sequences(conn), large = conn:row(source.sql "large_objects") }
 end
 
 ---@class pgorch.Difference
@@ -138,25 +129,6 @@ end
 
 local function add(list, kind, name, a, b)
   list[#list + 1] = { kind = kind, name = name, source = tostring(a), target = tostring(b) }
-end
-
--- What Heroku has by itself and the source need not have.
-local TARGET_MAY_HAVE = { schema = { public = true, heroku_ext = true, _heroku = true } }
-
-local function compare_objects(a, b, list)
-  for kind, names in pairs(a) do
-    for name, note in pairs(names) do
-      local other = (b[kind] or {})[name]
-      if other == nil then add(list, kind, name, "there", "missing")
-      elseif other ~= note then add(list, kind, name, note, other) end
-    end
-  end
-  for kind, names in pairs(b) do
-    for name in pairs(names) do
-      local allowed = (TARGET_MAY_HAVE[kind] or {})[name]
-      if (a[kind] or {})[name] == nil and not allowed then add(list, kind, name, "missing", "there") end
-    end
-  end
 end
 
 local function compare_sums(a, b, list)
@@ -174,13 +146,14 @@ local function compare_sums(a, b, list)
   end
 end
 
----Everything in which two databases differ, in a stable order.
+---Everything in which two databases differ, in a stable order; and what of it means nothing.
 ---@param a {objects: table, sequences: table, large: table, sums: table}
 ---@param b {objects: table, sequences: table, large: table, sums: table}
 ---@return pgorch.Difference[]
+---@return {kind: string, name: string, why: string}[] ignored
 function M.compare(a, b)
   local list = {}
-  compare_objects(a.objects, b.objects, list)
+  local ignored = objects.compare(a.objects, b.objects, list)
   compare_sums(a.sums, b.sums, list)
   for key, value in pairs(a.sequences) do
     if b.sequences[key] ~= value then add(list, "sequence", key, value, b.sequences[key] or "missing") end
@@ -194,7 +167,7 @@ function M.compare(a, b)
     if x.kind ~= y.kind then return x.kind < y.kind end
     return x.name < y.name
   end)
-  return list
+  return list, ignored
 end
 
 ---Raises PGO-VERIFY with the first differences in its detail, unless there are none but warnings.

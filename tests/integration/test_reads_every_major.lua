@@ -129,12 +129,17 @@ local function expect_closed_and_opened(from, made)
   expect(from:read_only_setting()).is_nil()
 end
 
--- What 13 cannot hold, and the sample leaves out there.
-local ONLY_SINCE_14 = { ['"weird %names"."Every Type"'] = true }
+-- What 13 cannot hold, and the sample leaves out there; and what it writes in another way, until it is restored in a
+-- newer one from a dump of its own: AT TIME ZONE.
+local OTHERWISE_IN_13 = {
+  ['"weird %names"."Every Type"'] = true, ['"weird %names"."Every Type".c_multirange'] = true,
+  ["shop.sales_by_month"] = true,
+}
 
 local function expect_same_sample(all, reference, major)
   for _, difference in ipairs(verify.compare(reference, all)) do
-    if not (major == 13 and ONLY_SINCE_14[difference.name]) then
+    if not (difference.level == "warn" and difference.kind == "extension"
+      or major == 13 and OTHERWISE_IN_13[difference.name]) then
       error(("%s %s: PostgreSQL 15 %s, %d %s"):format(difference.kind, difference.name, difference.source, major,
         difference.target), 0)
     end

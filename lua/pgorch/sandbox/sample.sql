@@ -41,7 +41,9 @@ CREATE DOMAIN shop.email AS text CONSTRAINT email_has_at CHECK (VALUE ~ '^[^@[:s
 CREATE DOMAIN shop.percentage AS numeric(5, 2) DEFAULT 0 CHECK (VALUE BETWEEN 0 AND 100);
 CREATE TYPE shop.address AS (street text, "Postleitzahl" text, city text, country character(2));
 CREATE TYPE shop.price_range AS RANGE (subtype = numeric);
+CREATE DOMAIN shop.emails AS shop.email[] NOT NULL DEFAULT '{}' CONSTRAINT few CHECK (cardinality(VALUE) < 10);
 COMMENT ON TYPE shop.address IS 'composite';
+COMMENT ON CONSTRAINT email_has_at ON DOMAIN shop.email IS 'one @, no blanks';
 
 -- Functions: every name in them is qualified, because a restore runs with an empty search_path ---------------------
 CREATE FUNCTION shop.normalise(value text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
@@ -63,6 +65,19 @@ BEGIN
 END
 $$;
 CREATE AGGREGATE shop.longest(text) (SFUNC = pg_catalog.text_larger, STYPE = text);
+-- What is compared as domains, languages and operators have it, none of it needing a superuser.
+CREATE COLLATION shop.by_bytes (PROVIDER = libc, LOCALE = 'C');
+CREATE TEXT SEARCH DICTIONARY shop.plain (TEMPLATE = pg_catalog.simple, ACCEPT = false);
+CREATE TEXT SEARCH CONFIGURATION shop.goods (COPY = pg_catalog.english);
+ALTER TEXT SEARCH CONFIGURATION shop.goods ALTER MAPPING FOR asciiword, word WITH shop.plain, pg_catalog.english_stem;
+CREATE CONVERSION shop.from_latin FOR 'LATIN1' TO 'UTF8' FROM pg_catalog.iso8859_1_to_utf8;
+CREATE FUNCTION shop.same_city(a shop.address, b shop.address) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+$$ SELECT (a).city OPERATOR(pg_catalog.=) (b).city $$;
+CREATE OPERATOR shop.~~~ (LEFTARG = shop.address, RIGHTARG = shop.address, FUNCTION = shop.same_city,
+  COMMUTATOR = OPERATOR(shop.~~~), RESTRICT = pg_catalog.eqsel, JOIN = pg_catalog.eqjoinsel);
+CREATE FUNCTION shop.in_one_line(shop.address) RETURNS text LANGUAGE sql IMMUTABLE COST 7 AS
+$$ SELECT pg_catalog.concat_ws(', ', ($1).street, ($1).city) $$;
+CREATE CAST (shop.address AS text) WITH FUNCTION shop.in_one_line(shop.address) AS ASSIGNMENT;
 COMMENT ON FUNCTION shop.gross(numeric, numeric) IS 'net price plus tax; the 19 % is Germany''s';
 
 -- Sequences: identity, serial, one that no table owns, one that was never used --------------------------------------
@@ -334,6 +349,18 @@ CREATE TRIGGER "quiet one" BEFORE UPDATE OF note ON shop.orders FOR EACH ROW WHE
   EXECUTE FUNCTION audit.note_change();
 CREATE TRIGGER customers_audit AFTER UPDATE ON shop.customers FOR EACH ROW EXECUTE FUNCTION audit.note_change();
 ALTER TABLE shop.customers DISABLE TRIGGER customers_audit;
+CREATE FUNCTION shop.pay() RETURNS trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+  UPDATE shop.orders SET status = 'paid' WHERE id = old.id AND placed_at = old.placed_at;
+  RETURN old;
+END
+$$;
+CREATE TRIGGER paid INSTEAD OF DELETE ON shop.open_orders FOR EACH ROW EXECUTE FUNCTION shop.pay();
+CREATE CONSTRAINT TRIGGER still_there AFTER DELETE ON shop.departments DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION audit.note_change();
+ALTER VIEW shop.open_orders ALTER COLUMN gross SET DEFAULT 0;
+ALTER TABLE shop.order_items CLUSTER ON order_items_pkey;
 CREATE RULE nothing_to_delete AS ON DELETE TO "weird %names"."Empty" DO INSTEAD NOTHING;
 
 ALTER TABLE audit.documents ENABLE ROW LEVEL SECURITY;
@@ -349,6 +376,13 @@ COMMENT ON COLUMN shop.customers.search_name IS 'generated';
 COMMENT ON POLICY documents_titled ON audit.documents IS 'everyone reads what has a title';
 COMMENT ON TRIGGER products_audit ON shop.products IS 'who changed what';
 COMMENT ON INDEX shop.orders_open IS 'partial';
+COMMENT ON STATISTICS shop.orders_together IS 'a new order has a new customer';
+COMMENT ON RULE nothing_to_delete ON "weird %names"."Empty" IS 'it stays empty';
+COMMENT ON SEQUENCE shop.countdown IS 'down to nothing';
+COMMENT ON OPERATOR shop.~~~ (shop.address, shop.address) IS 'the same city';
+COMMENT ON CAST (shop.address AS text) IS 'one line';
+COMMENT ON PROCEDURE shop.restock(bigint, integer) IS 'what came back';
+COMMENT ON VIEW shop.open_orders IS 'new and on hold';
 COMMIT;
 
 -- So that the size is the same each time and no autovacuum starts while somebody looks. (The catalogue's tables

@@ -4,6 +4,7 @@
 local recipe   = require "pgorch.recipe"
 local fail     = require "pgorch.error"
 local detector = require "pgorch.detector"
+local objects  = require "pgorch.verify.objects"
 local verify   = require "pgorch.verify"
 
 local function snapshot(ctx)
@@ -23,7 +24,7 @@ local function run(ctx)
   conn:exec "begin isolation level repeatable read read only"
   if name then conn:exec(("set transaction snapshot '%s'"):format(name)) end
   local catalog = verify.catalog(conn)
-  return { sums = sums, objects = catalog.objects, sequences = catalog.sequences, large = catalog.large,
+  return { sums = sums, objects = objects.stored(catalog.objects), sequences = catalog.sequences, large = catalog.large,
            on_snapshot = name ~= nil }
 end
 

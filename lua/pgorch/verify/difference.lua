@@ -1,0 +1,140 @@
+-- Definitions that can be long: what of two is shown when they differ, and what of one is stored. A stored one is the
+-- text itself, or of a long text its digest, its first line and a few digits for each line: enough to say where another
+-- text leaves it. Passwords in a definition (a view over dblink, a function's body) are told apart and not told.
+
+local crypto = require "pgorch.crypto"
+
+local M = {}
+
+local STORED = 500     -- bytes of a text that are stored as they are
+local LINES  = 1000    -- lines whose digests are stored
+local SHOWN  = 160     -- bytes of a line that are shown, from a little before the place where it differs
+local BEFORE = 30
+
+---@class pgorch.LongText
+---@field sha256 string
+---@field first string    its first line
+---@field lines string    four hexadecimal digits of each line's digest
+
+local function digits(text) return crypto.sha256(text):sub(1, 4) end
+
+-- Four digits: enough to see that it is another, not enough to try guesses against.
+local function masked(before, password) return ("%s(password %s)"):format(before, digits(password)) end
+
+---The text with no password in it.
+---@param text string
+---@return string
+function M.mask(text)
+  if text:find "[Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]" then
+    text = text:gsub("([Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]%s*=%s*'*)([^%s']+)", masked)
+    text = text:gsub("([Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]%s+')([^']+)", masked)
+  end
+  if text:find("://", 1, true) then text = text:gsub("(://[^%s:/@']*:)([^%s/@']+)%f[@]", masked) end
+  return text
+end
+
+local function lines_of(text)
+  local lines = {}
+  for line in (text .. "\n"):gmatch "(.-)\n" do lines[#lines + 1] = line end
+  return lines
+end
+
+---What is kept of a text in a run's record.
+---@param text string
+---@return string|pgorch.LongText
+function M.stored(text)
+  if #text <= STORED then return text end
+  local lines = lines_of(text)
+  local marks = {}
+  for i = 1, math.min(#lines, LINES) do marks[i] = digits(lines[i]) end
+  return { sha256 = crypto.sha256(text), first = M.excerpt(lines[1], 1), lines = table.concat(marks) }
+end
+
+---@param a string|pgorch.LongText
+---@param b string|pgorch.LongText
+---@return boolean
+function M.same(a, b)
+  if type(a) == "string" and type(b) == "string" then return a == b end
+  local x, y = M.stored(type(a) == "string" and a or ""), M.stored(type(b) == "string" and b or "")
+  x, y = type(a) == "table" and a or x, type(b) == "table" and b or y
+  return type(x) == "table" and type(y) == "table" and x.sha256 == y.sha256
+end
+
+-- The place where a character begins, at or before `at`.
+local function character(text, at)
+  while at > 1 and text:byte(at) and text:byte(at) & 0xC0 == 0x80 do at = at - 1 end
+  return at
+end
+
+---A part of a line around `at`, with marks where it was cut.
+---@param line string
+---@param at integer
+---@return string
+function M.excerpt(line, at)
+  if #line <= SHOWN then return line end
+  local first = character(line, math.max(1, math.min(at - BEFORE, #line - SHOWN + 1)))
+  local stop = character(line, math.min(#line + 1, first + SHOWN)) - 1
+  return (first > 1 and "..." or "") .. line:sub(first, stop) .. (stop < #line and "..." or "")
+end
+
+local function first_difference(a, b)
+  for i = 1, math.min(#a, #b) do
+    if a:byte(i) ~= b:byte(i) then return i end
+  end
+  return math.min(#a, #b) + 1
+end
+
+-- The lines that only one of the two has, in front of what both end with. Few lines are shown whole, else the first.
+local function show_lines(a, b)
+  local from, more = 1, 0
+  while a[from] and a[from] == b[from] do from = from + 1 end
+  while #a - more > from - 1 and #b - more > from - 1 and a[#a - more] == b[#b - more] do more = more + 1 end
+  local function side(mine, theirs)
+    local last = #mine - more
+    if last < from then return #mine == 1 and mine[1] == "" and "nothing" or "without it" end
+    local line = mine[from]
+    local shown = M.excerpt(line, first_difference(line, theirs[from] or ""))
+    if #mine > 1 then shown = ("line %d: %s"):format(from, shown) end
+    if last > from then shown = ("%s (and %d more)"):format(shown, last - from) end
+    return shown
+  end
+  return side(a, b), side(b, a)
+end
+
+-- Of a stored long text only the place is known, and of the other side the line there.
+local function show_place(long, text)
+  local lines = lines_of(text)
+  for i = 1, #long.lines // 4 do
+    local line = lines[i]
+    if not line then return ("goes on at line %d"):format(i), ("ends at line %d"):format(i - 1) end
+    if digits(line) ~= long.lines:sub(4 * i - 3, 4 * i) then
+      return ("another line %d"):format(i), ("line %d: %s"):format(i, M.excerpt(line, 1))
+    end
+  end
+  return "sha256 " .. long.sha256:sub(1, 12), "sha256 " .. crypto.sha256(text):sub(1, 12)
+end
+
+---How two texts differ, one short line for each.
+---@param a string|pgorch.LongText
+---@param b string|pgorch.LongText
+---@return string source, string target
+function M.show(a, b)
+  if type(a) == "string" and type(b) == "string" then return show_lines(lines_of(a), lines_of(b)) end
+  if type(b) == "string" then return show_place(a, b) end
+  if type(a) == "string" then
+    local target, source = show_place(b, a)
+    return source, target
+  end
+  return "sha256 " .. a.sha256:sub(1, 12), "sha256 " .. b.sha256:sub(1, 12)
+end
+
+---The beginning of one text.
+---@param text string|pgorch.LongText
+---@return string
+function M.beginning(text)
+  if type(text) == "table" then return text.first end
+  local line = text:match "^[^\n]*"
+  return line == "" and "there" or M.excerpt(line, 1)
+end
+
+return M

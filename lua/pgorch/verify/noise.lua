@@ -1,0 +1,43 @@
+-- Differences between a source and a database at Heroku that mean nothing: the list, as data, each with its reason.
+-- What is ignored is returned and reported, never dropped silently. A missing table or index is never noise.
+
+local M = {}
+
+---@class pgorch.Noise
+---@field kind string     Lua pattern of the object's kind, or of several
+---@field name string     Lua pattern of its name
+---@field only? "source"|"target"   ignored only where it is on this side and not on the other
+---@field why string
+
+---@type pgorch.Noise[]
+M.LIST = {
+  { kind = "^schema$", name = "^public$", only = "target", why = "every new database has this schema" },
+  { kind = "^schema$", name = "^heroku_ext$", only = "target", why = "a schema of Heroku's own" },
+  { kind = "^schema$", name = "^_heroku$", only = "target", why = "a schema of Heroku's own" },
+  { kind = "", name = "^heroku_ext%.", only = "target", why = "in a schema of Heroku's own" },
+  { kind = "", name = "^_heroku%.", only = "target", why = "in a schema of Heroku's own" },
+  { kind = "^extension$", name = "^pg_stat_statements$", why = "Heroku has installed it in each database" },
+  { kind = "^extension$", name = "^plpgsql$", why = "every database has it" },
+  { kind = "^extension$", name = "^aiven_[%w_]+$", only = "source", why = "a helper of the provider's" },
+  { kind = "^schema$", name = "^_?aiven[%w_]*$", only = "source", why = "a helper of the provider's" },
+  { kind = "", name = "^_?aiven[%w_]*%.", only = "source", why = "a helper of the provider's" },
+  { kind = "^[%a ]*view$", name = "%.pg_stat_statements[%w_]*$", why = "figures of one server about itself" },
+  { kind = "^column$", name = "%.pg_stat_statements[%w_]*%.", why = "figures of one server about itself" },
+  { kind = "^comment$", name = "^extension ", why = "extensions belong to Heroku; only its owner may comment on one" },
+  { kind = "^comment$", name = "^schema public$", why = "the schema public belongs to Heroku" },
+}
+
+---Why this difference means nothing; nil where it means something.
+---@param kind string
+---@param name string
+---@param only "source"|"target"|nil   the side that has it, nil when both do
+---@return string|nil why
+function M.reason(kind, name, only)
+  for _, noise in ipairs(M.LIST) do
+    if (not noise.only or noise.only == only) and kind:find(noise.kind) and name:find(noise.name) then
+      return noise.why
+    end
+  end
+end
+
+return M

@@ -1,0 +1,165 @@
+-- The schema objects of a database with their definitions, and what differs between two databases. One query for each
+-- family of objects (sql/objects/), however many there are. Reads only. Owners and grants are not looked at: a dump for
+-- Heroku carries none.
+
+local difference = require "pgorch.verify.difference"
+local noise      = require "pgorch.verify.noise"
+local source     = require "pgorch.source"
+local view_text  = require "pgorch.verify.view_text"
+
+local M = {}
+
+local FAMILIES = { "schemas", "types", "relations", "columns", "constraints", "indexes", "sequences", "routines",
+                   "triggers", "rules", "statistics", "operators", "languages", "foreign", "comments" }
+
+---@alias pgorch.Objects table<string, table<string, string|pgorch.LongText>>  kind -> name -> definition
+
+local IS_VIEW = { view = true, ["materialized view"] = true }
+
+local function definition(row)
+  local text = row.text or ""
+  if IS_VIEW[row.kind] then text = view_text.normal(text) end
+  return difference.mask(text)
+end
+
+---Every object with its whole definition. The caller has set verify.SETTINGS on `conn`: names come out qualified.
+---@param conn table
+---@return pgorch.Objects
+function M.read(conn)
+  local kinds = {}
+  for _, family in ipairs(FAMILIES) do
+    for row in conn:rows(source.sql("objects/" .. family)) do
+      local names = kinds[row.kind] or {}
+      kinds[row.kind] = names
+      local text = definition(row)
+      names[row.name] = names[row.name] and names[row.name] .. "\n" .. text or text   -- two of one name: both count
+    end
+  end
+  return kinds
+end
+
+---The same in the form in which a run records it: long definitions as digests.
+---@param objects pgorch.Objects
+---@return pgorch.Objects
+function M.stored(objects)
+  local kinds = {}
+  for kind, names in pairs(objects) do
+    kinds[kind] = {}
+    for name, text in pairs(names) do
+      kinds[kind][name] = type(text) == "string" and difference.stored(text) or text
+    end
+  end
+  return kinds
+end
+
+---@param objects pgorch.Objects
+---@return integer
+function M.count(objects)
+  local n = 0
+  for _, names in pairs(objects) do
+    for _ in pairs(names) do n = n + 1 end
+  end
+  return n
+end
+
+local function sorted(map)
+  local keys = {}
+  for key in pairs(map) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+-- Kinds whose objects have objects of their own, named `relation.column` or `relation constraint`.
+local HOLDERS = { "table", "partitioned table", "foreign table", "view", "materialized view", "domain" }
+local PARTS   = { column = true, ["primary key"] = true, ["unique constraint"] = true, ["foreign key"] = true,
+                  check = true, exclusion = true, ["not null"] = true, ["constraint trigger"] = true, trigger = true,
+                  rule = true, policy = true, ["domain constraint"] = true }
+
+-- Names of relations that the other side lacks altogether: their parts are not told one by one.
+local function lacking(a, b)
+  local names = {}
+  for _, kind in ipairs(HOLDERS) do
+    for name in pairs(a[kind] or {}) do
+      local there = false
+      for _, other in ipairs(HOLDERS) do there = there or (b[other] or {})[name] ~= nil end
+      if not there then names[name] = 0 end
+    end
+  end
+  return names
+end
+
+-- An unquoted part of a name has neither dot nor blank; a quoted one has its quotes doubled.
+local function split(name)
+  local function part(from)
+    if name:sub(from, from) ~= '"' then return select(2, name:find("^[^. ]+", from)) end
+    local _, stop = name:find('^"[^"]*"', from)
+    while stop and name:sub(stop + 1, stop + 1) == '"' do _, stop = name:find('^"[^"]*"', stop + 1) end
+    return stop
+  end
+  local schema = part(1)
+  return schema and part(schema + 2)
+end
+
+---The relation of a part: `shop.orders` of `shop.orders.id` and of `shop.orders "a key"`.
+---@param name string
+---@return string|nil
+function M.holder(name)
+  local stop = split(name)
+  return stop and name:sub(1, stop) or nil
+end
+
+-- Another version of an extension is what the server offers; another schema breaks names.
+local function level_of(kind, a, b)
+  if kind == "extension" and type(a) == "string" and type(b) == "string"
+    and a:gsub(", version.*", "") == b:gsub(", version.*", "") then
+    return "warn"
+  end
+end
+
+-- What only `mine` has, as it is told of the side that has it.
+local function only_here(mine, theirs, report)
+  local missing = lacking(mine, theirs)
+  local found = {}
+  for _, kind in ipairs(sorted(mine)) do
+    for _, name in ipairs(sorted(mine[kind])) do
+      if (theirs[kind] or {})[name] == nil then
+        local holder = PARTS[kind] and M.holder(name)
+        if holder and missing[holder] then missing[holder] = missing[holder] + 1
+        else found[#found + 1] = { kind = kind, name = name, text = difference.beginning(mine[kind][name]) } end
+      end
+    end
+  end
+  for _, each in ipairs(found) do
+    local parts = missing[each.name]
+    if parts and parts > 0 then each.text = ("%s (with %d columns and the like)"):format(each.text, parts) end
+    report(each)
+  end
+end
+
+---Appends the differences to `list`, and returns those that mean nothing, each with the reason.
+---@param a pgorch.Objects  the source's
+---@param b pgorch.Objects  the target's
+---@param list pgorch.Difference[]
+---@return {kind: string, name: string, why: string}[] ignored
+function M.compare(a, b, list)
+  local ignored = {}
+  local function add(kind, name, only, mine, theirs, level)
+    local why = noise.reason(kind, name, only)
+    if why then ignored[#ignored + 1] = { kind = kind, name = name, why = why }
+    else list[#list + 1] = { kind = kind, name = name, source = mine, target = theirs, level = level } end
+  end
+  for _, kind in ipairs(sorted(a)) do
+    for _, name in ipairs(sorted(a[kind])) do
+      local mine, theirs = a[kind][name], (b[kind] or {})[name]
+      if theirs ~= nil and not difference.same(mine, theirs) then
+        local source_text, target_text = difference.show(mine, theirs)
+        add(kind, name, nil, source_text, target_text, level_of(kind, mine, theirs))
+      end
+    end
+  end
+  only_here(a, b, function(each) add(each.kind, each.name, "source", each.text, "missing") end)
+  only_here(b, a, function(each) add(each.kind, each.name, "target", "missing", each.text) end)
+  return ignored
+end
+
+return M
