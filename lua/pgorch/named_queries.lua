@@ -1,10 +1,10 @@
 -- Queries of the user's own, one per file, whose results must be the same on both sides: "Comparing query results".
--- The order of rows does not count; a query that fails on either side is a difference.
+-- The server counts and sums the rows as text under pinned settings, so that a result may be of any size; their order
+-- does not count. A query that fails on either side is a difference.
 
-local crypto = require "pgorch.crypto"
-local fs     = require "pgorch.fs"
-local json   = require "pgorch.json"
-local task   = require "pgorch.task"
+local content  = require "pgorch.verify.content"
+local fs       = require "pgorch.fs"
+local snapshot = require "pgorch.verify.snapshot"
 
 local M = {}
 
@@ -24,36 +24,80 @@ function M.find(pattern, folder)
   return found
 end
 
----@return string digest, integer rows
-local function digest(conn, sql)
-  local lines = {}
-  for i, row in ipairs(conn:query((sql:gsub(";%s*$", "")))) do
-    local cells = {}
-    for name, value in pairs(row) do cells[#cells + 1] = json.encode(name) .. ":" .. json.encode(value) end
-    table.sort(cells)
-    lines[i] = table.concat(cells, ",")
+-- The new line ends a comment that the query may end with. A second statement is a syntax error in these brackets.
+local SUM = "select count(*) as rows, coalesce(sum(" .. content.ROW_HASH:format "pgorch_row"
+  .. "), 0)::text as sum from (%s\n) as pgorch_row"
+local ROWS = "select pgorch_row::text as line, count(*) as count from (%s\n) as pgorch_row group by 1"
+
+local SHOWN, READ_AT_MOST = 3, 100000
+
+local function statement(sql)
+  return (sql:gsub(";%s*$", ""))
+end
+
+local function why_it_failed(why)
+  if why:find('syntax error at or near ";"', 1, true) then why = "more than one statement: write one in a file" end
+  return "failed: " .. why
+end
+
+-- Names are found as the application finds them on the source; our own sessions have no search_path.
+local function search_path(conn)
+  return conn:value "select reset_val from pg_settings where name = 'search_path'"
+end
+
+-- fn(...) with that path; nil and the reason when a query in it failed.
+local function within(conn, path, fn, ...)
+  conn:exec("select set_config('search_path', $1, false)", path)
+  local result, why = snapshot.attempt(conn, fn, ...)
+  conn:exec "select set_config('search_path', '', false)"
+  return result, why
+end
+
+local function attempt(conn, path, sql)
+  local row, why = within(conn, path, conn.row, conn, SUM:format(statement(sql)))
+  if not row then return nil, why_it_failed(why) end
+  return row, ("%d rows, %s"):format(row.rows, row.sum)
+end
+
+local function lines(conn, path, sql)
+  return within(conn, path, function()
+    local counts = {}
+    for row in conn:rows(ROWS:format(statement(sql))) do counts[row.line] = row.count end
+    return counts
+  end)
+end
+
+local function first_missing(from, counts)
+  local missing = {}
+  for line, count in pairs(from) do
+    if count > (counts[line] or 0) then missing[#missing + 1] = line end
   end
-  table.sort(lines)
-  return crypto.sha256(table.concat(lines, "\n")), #lines
+  table.sort(missing)
+  return #missing > 0 and table.concat(missing, " ", 1, math.min(SHOWN, #missing)) or "-"
 end
 
-local function attempt(conn, sql)
-  local ok, sum, rows = pcall(digest, conn, sql)
-  if ok then return sum, ("%d rows, %s"):format(rows, sum:sub(1, 12)) end
-  if task.cancelled(sum) then error(sum, 0) end
-  return nil, "failed: " .. tostring(sum.message or sum)
+-- Rows that only one side has, the first few by their bytes.
+local function show_rows(list, query, a, b, path)
+  local mine, theirs = lines(a, path, query.sql), lines(b, path, query.sql)
+  if not (mine and theirs) then return end
+  list[#list + 1] = { kind = "query rows", name = query.name, source = first_missing(mine, theirs),
+                      target = first_missing(theirs, mine), of = query.name }
 end
 
----@param a table connection to the source
----@param b table connection to the target
+---@param queries {name: string, sql: string}[]
+---@param a pgorch.Connection to the source, in a read-only transaction
+---@param b pgorch.Connection to the target, in one too
+---@param o? {rows?: boolean}   show the first rows that differ: not in a record, for they may be personal
 ---@return pgorch.Difference[]
-function M.compare(queries, a, b)
-  local list = {}
+function M.compare(queries, a, b, o)
+  local list, path = {}, search_path(a)
   for _, query in ipairs(queries) do
-    local mine, mine_said = attempt(a, query.sql)
-    local theirs, theirs_said = attempt(b, query.sql)
-    if not mine or mine ~= theirs then
+    local mine, mine_said = attempt(a, path, query.sql)
+    local theirs, theirs_said = attempt(b, path, query.sql)
+    if not (mine and theirs) or mine.rows ~= theirs.rows or mine.sum ~= theirs.sum then
       list[#list + 1] = { kind = "query", name = query.name, source = mine_said, target = theirs_said }
+      local few = mine and theirs and math.max(mine.rows, theirs.rows) <= READ_AT_MOST
+      if few and o and o.rows then show_rows(list, query, a, b, path) end
     end
   end
   return list

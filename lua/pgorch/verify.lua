@@ -1,123 +1,61 @@
--- What a database holds, in a form that two servers can be compared by: objects, exact counts, content checksums,
--- sequences, materialized views, large objects. Reads only; each table is read in one pass on one connection.
--- A table that could not be read is a difference, never a pass.
+-- What a database holds, in a form that two servers can be compared by, and everything in which two of them differ:
+-- objects, exact counts, content checksums, sequences, materialized views, large objects. Reads only, in one snapshot.
+-- What could not be read is a difference, never a pass; what cannot be compared is named, never counted as equal.
 
-local fail    = require "pgorch.error"
-local objects = require "pgorch.verify.objects"
-local pg      = require "pgorch.pg"
-local task    = require "pgorch.task"
-local source  = require "pgorch.source"
+local content       = require "pgorch.verify.content"
+local fail          = require "pgorch.error"
+local large_objects = require "pgorch.verify.large_objects"
+local objects       = require "pgorch.verify.objects"
+local pg            = require "pgorch.pg"
+local sequences     = require "pgorch.verify.sequences"
+local snapshot      = require "pgorch.verify.snapshot"
 
-local M = {}
-
--- Row text must come out the same on both sides whatever the server's, database's or role's settings are.
-M.SETTINGS = {
-  TimeZone = "UTC", DateStyle = "ISO, YMD", IntervalStyle = "postgres", extra_float_digits = "3", bytea_output = "hex",
-  search_path = "", lc_monetary = "C", row_security = "off", xmloption = "content", statement_timeout = "0",
-}
-
----@class pgorch.TableSum
----@field key string        schema.name, quoted
----@field rows integer
----@field sum string|nil    order-free checksum of all rows; nil when only counted
-
--- The alias is one that no column has: `t` would be taken for a column of that name.
-local COUNT = "select count(*) as rows, null::text as sum from only %s as pgorch_row"
-local CHECKSUM = "select count(*) as rows, coalesce(sum(hashtextextended(pgorch_row::text, 0)), 0)::text as sum "
-  .. "from only %s as pgorch_row"
+local M = { SETTINGS = snapshot.SETTINGS, sequences = sequences.values }
 
 ---@param t {schema: string, name: string}
----@return string
+---@return string  quoted
 function M.key(t)
   return pg.ident(t.schema, t.name)
 end
 
----Counts, or counts and sums, one table.
----@param conn table
----@param t {schema: string, name: string}
----@param content boolean
----@return pgorch.TableSum
-function M.table_sum(conn, t, content)
-  local row = conn:row((content and CHECKSUM or COUNT):format(M.key(t)))
-  return { key = M.key(t), rows = row.rows, sum = row.sum }
-end
-
----Tables and populated materialized views: everything that has rows of its own.
----@return {schema: string, name: string, bytes: integer}[]
-function M.tables(conn)
-  local list = conn:query(source.sql "tables")
-  for _, view in ipairs(conn:query(source.sql "matviews")) do
-    if view.populated then
-      view.matview = true
-      list[#list + 1] = view
-    end
-  end
-  return list
-end
-
-local function begin(conn, snapshot)
-  conn:exec("begin isolation level repeatable read read only")
-  if snapshot then conn:exec("set transaction snapshot " .. pg.literal(snapshot)) end
-end
-
----@class pgorch.SumOptions
----@field content boolean          checksums, not only counts
----@field snapshot? string         exported snapshot to read in
----@field jobs? integer            connections at once, default 2
----@field progress? fun(done: integer, total: integer, bytes: integer)
-
--- Largest first, and each worker takes the next one: the last to end is then a small one.
-local function worker(connect, queue, o, sums, done)
-  local conn <close> = connect { settings = M.SETTINGS }
-  begin(conn, o.snapshot)
-  while true do
-    queue.at = queue.at + 1
-    local t = queue[queue.at]
-    if not t then break end
-    local one = M.table_sum(conn, t, o.content)
-    sums[one.key] = { rows = one.rows, sum = one.sum, matview = t.matview }
-    done(t)
-  end
-  conn:exec("commit")
-end
-
----Sums of every table: key -> {rows, sum}.
+---Sums of every table, in a snapshot of its own unless one is given.
 ---@param connect fun(o: table): table   opens a connection to the database
----@param o pgorch.SumOptions
----@return table<string, {rows: integer, sum: string|nil}>
+---@param o pgorch.SumOptions|{snapshot?: string}
+---@return table<string, pgorch.TableSum>
 function M.sums(connect, o)
-  local queue = { at = 0 }
-  do
-    local conn <close> = connect { settings = M.SETTINGS }
-    begin(conn, o.snapshot)
-    for i, t in ipairs(M.tables(conn)) do queue[i] = t end
-  end
-  local sums, finished, bytes = {}, 0, 0
-  local function done(t)
-    finished, bytes = finished + 1, bytes + (t.bytes or 0)
-    if o.progress then o.progress(finished, #queue, bytes) end
-  end
-  task.group(function(g)
-    for _ = 1, math.max(1, math.min(o.jobs or 2, #queue)) do g:spawn(worker, connect, queue, o, sums, done) end
-  end)
-  return sums
+  local at <close> = snapshot.open(connect, o.snapshot)
+  return content.sums(at, o)
 end
 
----Values of all sequences: key -> "last_value|is_called".
-function M.sequences(conn)
-  local values = {}
-  for _, seq in ipairs(conn:query(source.sql "sequences")) do
-    local key = pg.ident(seq.schema, seq.name)
-    local row = conn:row("select last_value, is_called from " .. key)
-    values[key] = ("%d|%s"):format(row.last_value, row.is_called)
-  end
-  return values
+---@class pgorch.Side
+---@field objects pgorch.Objects
+---@field sequences table<string, string>
+---@field behind table<string, pgorch.BehindSequence>
+---@field large pgorch.LargeObjects
+---@field sums table<string, pgorch.TableSum>|nil
+---@field unreadable table<string, string>   sequences and columns that could not be read, and why
+
+---All but the rows. Settings are pinned on `conn` by the caller.
+---@param conn pgorch.Connection
+---@param o? {content?: boolean}   false: large objects are only counted
+---@return pgorch.Side
+function M.catalog(conn, o)
+  local values, unreadable = sequences.readable(conn)
+  local behind, columns = sequences.behind(conn, values)
+  for column, why in pairs(columns) do unreadable[column] = why end
+  return { objects = objects.read(conn), sequences = values, behind = behind, unreadable = unreadable,
+           large = large_objects.read(conn, not (o and o.content == false)) }
 end
 
----All but the rows: objects, sequences, large objects. Settings are pinned on `conn` by the caller.
----@return {objects: table, sequences: table, large: {count: integer, digest: string}}
-function M.catalog(conn)
-  return { objects = objects.read(conn), sequences = M.sequences(conn), large = conn:row(source.sql "large_objects") }
+---Everything, in one snapshot.
+---@param at pgorch.Snapshot
+---@param o pgorch.SumOptions
+---@return pgorch.Side
+function M.read(at, o)
+  local side = M.catalog(at.conn, { content = o.content == true })
+  snapshot.release_locks(at.conn)
+  side.sums = content.sums(at, o)
+  return side
 end
 
 ---@class pgorch.Difference
@@ -125,73 +63,155 @@ end
 ---@field name string
 ---@field source string
 ---@field target string
----@field level "warn"|nil      only worth a warning
+---@field level "warn"|"unknown"|nil   only worth a warning; cannot be compared
+---@field mend string|nil              a statement that mends it on the target
 
-local function add(list, kind, name, a, b)
-  list[#list + 1] = { kind = kind, name = name, source = tostring(a), target = tostring(b) }
+local function add(list, kind, name, a, b, level)
+  local one = { kind = kind, name = name, source = tostring(a), target = tostring(b), level = level }
+  list[#list + 1] = one
+  return one
+end
+
+local function show(sum)
+  if not sum then return "missing" end
+  if sum.error then return "could not be read: " .. sum.error end
+  return sum.rows and sum.rows .. " rows" or "not populated"
+end
+
+-- A restore refreshes materialized views: where both have data and it differs, the source's was stale.
+local function compare_sum(key, mine, theirs, list)
+  local level = mine and theirs and mine.matview and mine.rows and theirs.rows and "warn" or nil
+  if not (mine and theirs) or mine.error or theirs.error then add(list, "rows", key, show(mine), show(theirs))
+  elseif theirs.rows ~= mine.rows then add(list, "rows", key, show(mine), show(theirs), level)
+  elseif mine.sum and theirs.sum ~= mine.sum then add(list, "content", key, mine.sum, theirs.sum, level) end
 end
 
 local function compare_sums(a, b, list)
+  local unknown = {}
   for key, mine in pairs(a) do
-    local theirs = b[key]
-    if not theirs then add(list, "rows", key, mine.rows .. " rows", "missing")
-    elseif theirs.rows ~= mine.rows then add(list, "rows", key, mine.rows .. " rows", theirs.rows .. " rows")
-    elseif mine.sum and theirs.sum ~= mine.sum then add(list, "content", key, mine.sum, theirs.sum) end
-    -- A restore refreshes materialized views: where they differ, the source's was stale.
-    local last = list[#list]
-    if theirs and mine.matview and last and last.name == key then last.level = "warn" end
+    compare_sum(key, mine, b[key], list)
+    for _, column in ipairs(mine.not_comparable or {}) do unknown[key .. "." .. column] = true end
   end
   for key, theirs in pairs(b) do
-    if not a[key] then add(list, "rows", key, "missing", theirs.rows .. " rows") end
+    if not a[key] then compare_sum(key, nil, theirs, list) end
+    for _, column in ipairs(theirs.not_comparable or {}) do unknown[key .. "." .. column] = true end
+  end
+  for column in pairs(unknown) do add(list, "not comparable", column, "unknown", "unknown", "unknown") end
+end
+
+local function place(side, key)
+  if side.unreadable and side.unreadable[key] then return "could not be read: " .. side.unreadable[key] end
+  return side.sequences[key] or "missing"
+end
+
+local function compare_sequences(a, b, list)
+  for key, value in pairs(a.sequences) do
+    if b.sequences[key] ~= value then add(list, "sequence", key, value, place(b, key)) end
+  end
+  for key in pairs(b.sequences) do
+    if not a.sequences[key] then add(list, "sequence", key, place(a, key), b.sequences[key]) end
   end
 end
 
----Everything in which two databases differ, in a stable order; and what of it means nothing.
----@param a {objects: table, sequences: table, large: table, sums: table}
----@param b {objects: table, sequences: table, large: table, sums: table}
+local function standing(behind)
+  if not behind then return "not behind" end
+  return ("next is %d, %s has %d"):format(behind.next, behind.column, behind.edge)
+end
+
+-- Where the source's is behind too, nothing was lost; the next row will fail all the same.
+local function compare_behind(a, b, list)
+  for key, theirs in pairs(b) do
+    add(list, "sequence behind", key, standing(a[key]), standing(theirs), a[key] and "warn").mend = theirs.mend
+  end
+end
+
+local function compare_unreadable(a, b, list)
+  local names = {}
+  for _, side in ipairs { a, b } do
+    for name in pairs(side.unreadable or {}) do names[name] = true end
+  end
+  for name in pairs(names) do
+    local mine, theirs = (a.unreadable or {})[name], (b.unreadable or {})[name]
+    add(list, "unreadable", name, mine or "readable", theirs or "readable")
+  end
+end
+
+local function compare_large(a, b, list)
+  if a.error or b.error then
+    add(list, "large objects", "content", a.error and "could not be read: " .. a.error or "readable",
+      b.error and "could not be read: " .. b.error or "readable")
+  elseif a.count ~= b.count then
+    add(list, "large objects", "count", a.count, b.count)
+  elseif a.digest and a.digest ~= b.digest then
+    add(list, "large objects", "content", a.digest, b.digest)
+  end
+end
+
+---Everything in which two databases differ, in a stable order.
+---@param a pgorch.Side
+---@param b pgorch.Side
 ---@return pgorch.Difference[]
----@return {kind: string, name: string, why: string}[] ignored
+---@return {kind: string, name: string, why: string}[] ignored   differences that mean nothing
 function M.compare(a, b)
   local list = {}
   local ignored = objects.compare(a.objects, b.objects, list)
   compare_sums(a.sums, b.sums, list)
-  for key, value in pairs(a.sequences) do
-    if b.sequences[key] ~= value then add(list, "sequence", key, value, b.sequences[key] or "missing") end
-  end
-  if a.large.count ~= b.large.count then
-    add(list, "large objects", "count", a.large.count, b.large.count)
-  elseif a.large.digest ~= b.large.digest then
-    add(list, "large objects", "content", a.large.digest, b.large.digest)
-  end
+  compare_sequences(a, b, list)
+  compare_behind(a.behind or {}, b.behind or {}, list)
+  compare_unreadable(a, b, list)
+  compare_large(a.large, b.large, list)
+  M.sort(list)
+  return list, ignored
+end
+
+---@param list pgorch.Difference[]
+function M.sort(list)
   table.sort(list, function(x, y)
     if x.kind ~= y.kind then return x.kind < y.kind end
     return x.name < y.name
   end)
-  return list, ignored
+end
+
+---@param list pgorch.Difference[]
+---@return integer failures
+function M.failures(list)
+  local count = 0
+  for _, d in ipairs(list) do
+    if not d.level then count = count + 1 end
+  end
+  return count
+end
+
+---One difference as a line.
+---@param d pgorch.Difference
+---@return string
+function M.line(d)
+  if d.level == "unknown" then return ("not comparable: %s"):format(d.name) end
+  local mend = d.mend and ("; to mend it: %s"):format(d.mend) or ""
+  return ("%s %s: source %s, target %s%s"):format(d.kind, d.name, d.source, d.target, mend)
 end
 
 ---Raises PGO-VERIFY with the first differences in its detail, unless there are none but warnings.
 ---@param list pgorch.Difference[]
 function M.refuse_differences(list)
-  local lines, count = {}, 0
-  for _, d in ipairs(list) do
-    if d.level ~= "warn" then
-      count = count + 1
-      if count <= 20 then
-        lines[count] = ("%s %s: source %s, target %s"):format(d.kind, d.name, d.source, d.target)
-      end
-    end
-  end
+  local count = M.failures(list)
   if count == 0 then return end
+  local lines = {}
+  for _, d in ipairs(list) do
+    if not d.level and #lines < 20 then lines[#lines + 1] = M.line(d) end
+  end
   if count > 20 then lines[#lines + 1] = ("... and %d more"):format(count - 20) end
   fail.raise("PGO-VERIFY", ("the databases differ in %d places"):format(count), { detail = table.concat(lines, "\n") })
 end
 
 ---Rows of all tables together, and how many tables.
+---@param sums table<string, pgorch.TableSum>
 ---@return integer tables, integer rows
 function M.totals(sums)
   local tables, rows = 0, 0
-  for _, one in pairs(sums) do tables, rows = tables + 1, rows + one.rows end
+  for _, one in pairs(sums) do
+    if one.rows then tables, rows = tables + 1, rows + one.rows end
+  end
   return tables, rows
 end
 

@@ -129,6 +129,10 @@ local function check_address(text)
   return good, ("`%s` is no IP address"):format(text)
 end
 
+local function check_jobs(count)
+  return count >= 1, "at least 1 is needed"
+end
+
 local STANDARD = {
   { "app", required = true, help = "the Heroku app: found, or made when it does not exist",
     check = params.check_app_name },
@@ -151,6 +155,8 @@ local STANDARD = {
     default_text = "encrypted, but not verified" },
   { "allow_large", default = false, help = "move a database of more than 100 GB all the same" },
   { "allow_empty", default = false, help = "move a database without tables all the same" },
+  { "verify_jobs", type = "integer", help = "connections that count and sum each side at once",
+    default_text = "up to 4, as there are free ones", check = check_jobs },
   { "from_ip", help = "the address that the provider's allow list must hold",
     default_text = "asked from an echo service", check = check_address },
   { "heroku_api_key", env = "HEROKU_API_KEY", secret = true, help = "Heroku's API token" },

@@ -2,12 +2,15 @@
 -- Without the snapshot (after a resume) the same is read now, which is allowed only if nothing was written since.
 
 local recipe   = require "pgorch.recipe"
+local budget   = require "pgorch.verify.budget"
 local fail     = require "pgorch.error"
 local detector = require "pgorch.detector"
 local objects  = require "pgorch.verify.objects"
+local report   = require "pgorch.verify.report"
+local snapshot = require "pgorch.verify.snapshot"
 local verify   = require "pgorch.verify"
 
-local function snapshot(ctx)
+local function dump_snapshot(ctx)
   if ctx.live.snapshot then return ctx.result.fingerprint.snapshot end
   local asked = detector.ask(ctx.source, ctx.result.fingerprint.mark)
   if asked.answer == "written" then
@@ -16,16 +19,13 @@ local function snapshot(ctx)
 end
 
 local function run(ctx)
-  local name = snapshot(ctx)
-  local function connect(o) return ctx.source:connect(o) end
-  local sums = verify.sums(connect, { content = ctx.options.content == "checksum", snapshot = name,
-    progress = function(done, total) ctx:progress { text = ("%d of %d tables summed"):format(done, total) } end })
-  local conn <close> = connect { settings = verify.SETTINGS }
-  conn:exec "begin isolation level repeatable read read only"
-  if name then conn:exec(("set transaction snapshot '%s'"):format(name)) end
-  local catalog = verify.catalog(conn)
-  return { sums = sums, objects = objects.stored(catalog.objects), sequences = catalog.sequences, large = catalog.large,
-           on_snapshot = name ~= nil }
+  local name = dump_snapshot(ctx)
+  local at <close> = snapshot.open(function(o) return ctx.source:connect(o) end, name)
+  local side = verify.read(at, { content = ctx.options.content == "checksum",
+    jobs = ctx.params.verify_jobs or budget.jobs(at.conn),
+    progress = function(...) ctx:progress(report.progress("summed", ...)) end })
+  side.objects, side.on_snapshot = objects.stored(side.objects), name ~= nil
+  return side
 end
 
 return recipe.step { id = "checksum_source", title = "Sum every row of the source", effect = "read", run = run,

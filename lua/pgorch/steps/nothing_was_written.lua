@@ -14,7 +14,9 @@ local function recount(ctx)
   local now = verify.catalog(conn)
   now.sums = sums
   local names = {}
-  for _, d in ipairs(verify.compare(before, now)) do names[#names + 1] = d.name end
+  for _, d in ipairs((verify.compare(before, now))) do
+    if not d.level then names[#names + 1] = d.name end
+  end
   return names
 end
 

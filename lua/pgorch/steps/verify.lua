@@ -1,80 +1,61 @@
 -- "Testing and Verifying": objects, exact counts and checksums of every table, sequences, large objects, own queries.
--- The target is read now and compared with what was read in the dump's snapshot.
+-- The target is read in one snapshot and compared with what was read in the dump's. Keys and values of rows are not
+-- recorded, only how many differ: `pgorch verify --deep` names them.
 
 local recipe        = require "pgorch.recipe"
+local budget        = require "pgorch.verify.budget"
+local differing     = require "pgorch.verify.differing"
 local named_queries = require "pgorch.named_queries"
-local verify        = require "pgorch.verify"
+local report        = require "pgorch.verify.report"
+local snapshot      = require "pgorch.verify.snapshot"
 local values        = require "pgorch.recipe.values"
+local verify        = require "pgorch.verify"
 
-local function read_target(ctx)
-  local function connect(o) return ctx.target:connect(o) end
-  local sums = verify.sums(connect, { content = ctx.options.content == "checksum",
-    progress = function(done, total) ctx:progress { text = ("%d of %d tables compared"):format(done, total) } end })
-  local conn <close> = connect { settings = verify.SETTINGS }
-  local catalog = verify.catalog(conn)
-  catalog.sums = sums
-  return catalog
+local function read(ctx, at)
+  return verify.read(at, { content = ctx.options.content == "checksum",
+    jobs = ctx.params.verify_jobs or budget.jobs(at.conn, ctx.target:database():limits().connections),
+    progress = function(...) ctx:progress(report.progress("compared", ...)) end })
 end
 
-local function compare_queries(ctx, list)
+-- What asks both sides: which large objects differ, how many rows, and the user's own queries.
+local function ask_both(ctx, list, from, to, target)
   local queries = named_queries.find(ctx.options.queries, ctx.recipe and ctx.recipe.folder)
-  if #queries == 0 then return 0 end
-  local a <close> = ctx.source:connect { settings = verify.SETTINGS }
-  local b <close> = ctx.target:connect { settings = verify.SETTINGS }
-  for _, difference in ipairs(named_queries.compare(queries, a, b)) do list[#list + 1] = difference end
+  if #queries == 0 and verify.failures(list) == 0 then return 0 end
+  local at <close> = snapshot.open(function(o) return ctx.source:connect(o) end,
+    ctx.live.snapshot and ctx.result.fingerprint.snapshot)
+  differing.name(list, { conn = at.conn, side = from }, { conn = target.conn, side = to }, { keys = false })
+  for _, d in ipairs(named_queries.compare(queries, at.conn, target.conn)) do list[#list + 1] = d end
+  verify.sort(list)
   return #queries
 end
 
 -- The tables with the most rows are named, the others are summed up: the report has them all.
 local SHOWN = 40
 
-local function show_equal(ctx, from, to)
-  local keys = {}
-  for key in pairs(to.sums) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b)
-    local x, y = to.sums[a].rows, to.sums[b].rows
-    if x ~= y then return x > y end
-    return a < b
-  end)
-  local rows = {}
-  for i = 1, math.min(SHOWN, #keys) do
-    local sum = to.sums[keys[i]]
-    local same = from.sums[keys[i]].sum == sum.sum and from.sums[keys[i]].rows == sum.rows
-    rows[i] = { keys[i], sum.rows, sum.sum or "", same and "equal" or "differs" }
+local function tell(ctx, list, ignored)
+  local found = report.differences(list)
+  if found then
+    found.summary = true
+    ctx:table(found)
   end
-  if #keys > SHOWN then rows[#rows + 1] = { ("%d smaller tables"):format(#keys - SHOWN), "", "", "equal" } end
-  ctx:table { title = "Verified, source = target", columns = { "table", "rows", "checksum", "" }, rows = rows,
-              summary = true }
-end
-
-local function count(map)
-  local n = 0
-  for _ in pairs(map) do n = n + 1 end
-  return n
-end
-
-local function show(ctx, list)
-  if #list == 0 then return end
-  local rows = {}
-  for i, d in ipairs(list) do rows[i] = { d.level or "FAIL", d.kind, d.name, d.source, d.target } end
-  ctx:table { title = "Differences", columns = { "", "kind", "name", "source", "target" }, rows = rows,
-              summary = true }
+  for _, text in ipairs(report.notes(list, ignored)) do ctx:note(text) end
+  verify.refuse_differences(list)
+  for _, d in ipairs(list) do ctx:warn(verify.line(d)) end
 end
 
 local function run(ctx)
-  local from, to = ctx.result.checksum_source, read_target(ctx)
-  local list = verify.compare(from, to)
-  local queries = compare_queries(ctx, list)
-  show(ctx, list)
-  verify.refuse_differences(list)
-  for _, d in ipairs(list) do ctx:warn(("%s %s: source %s, target %s"):format(d.kind, d.name, d.source, d.target)) end
-  show_equal(ctx, from, to)
-  local tables, rows = verify.totals(to.sums)
-  local objects = 0
-  for _, names in pairs(from.objects) do objects = objects + count(names) end
-  ctx:note(("%d tables, %d rows, %d sequences, %d large objects, %d schema objects EQUAL"):format(tables, rows,
-    count(to.sequences), to.large.count, objects))
-  return { tables = tables, rows = rows, queries = queries, large_objects = to.large.count,
+  local from = ctx.result.checksum_source
+  local target <close> = snapshot.open(function(o) return ctx.target:connect(o) end)
+  local to = read(ctx, target)
+  local list, ignored = verify.compare(from, to)
+  local queries = ask_both(ctx, list, from, to, target)
+  tell(ctx, list, ignored)
+  local tables = report.tables(from.sums, to.sums, SHOWN)
+  tables.title, tables.summary = "Verified, source = target", true
+  ctx:table(tables)
+  local text, all = report.totals(to)
+  ctx:note(text .. " EQUAL")
+  return { tables = all.tables, rows = all.rows, queries = queries, large_objects = all.large_objects,
            bytes = values.show_size(ctx.result.size.bytes) }
 end
 
