@@ -152,6 +152,26 @@ local function make(spec)
   return setmetatable(made, RECIPE)
 end
 
+-- What a recipe inherits of parameters: those of a constructor that it replaces mean nothing to it.
+local function still_used(inherited, replaced)
+  local kept = {}
+  for name, spec in pairs(inherited) do
+    if not (spec.use and replaced and replaced[spec.use]) then kept[name] = spec end
+  end
+  return kept
+end
+
+-- Headings by what they are to be called; a heading that is not there is a mistake, as an unknown id is.
+local function rename(steps, titles)
+  local unused = copy(titles)
+  for i, item in ipairs(steps) do
+    local title = item.kind == "section" and titles[item.title]
+    if title then steps[i], unused[item.title] = recipe.section(title), nil end
+  end
+  local title = next(unused)
+  if title then shape.unknown_title(steps, title) end
+end
+
 ---Inherits a recipe: the one beside this file, or the built-in one of that name.
 ---@param name string
 ---@return fun(spec: table): pgorch.Recipe
@@ -161,7 +181,7 @@ function recipe.from(name)
     local made = copy(base)
     made.steps = copy_list(base.steps)
     for field, value in pairs(spec) do made[field] = value end
-    made.params = params.merge(base.params, spec.params)
+    made.params = params.merge(still_used(base.params, spec.uses), spec.params)
     made.uses = params.merge(base.uses, nil)
     for use, constructor in pairs(spec.uses or {}) do made.uses[use] = constructor end
     for _, one in ipairs(spec.change or {}) do
@@ -170,10 +190,7 @@ function recipe.from(name)
       end
       apply(made.steps, one)
     end
-    for i, item in ipairs(made.steps) do
-      local title = item.kind == "section" and spec.titles and spec.titles[item.title]
-      if title then made.steps[i] = recipe.section(title) end
-    end
+    rename(made.steps, spec.titles or {})
     made.change, made.titles = nil, nil
     return make(made)
   end

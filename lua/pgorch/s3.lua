@@ -377,7 +377,7 @@ function s3.client(options)
 end
 
 ---A client from the variables that every S3 tool reads (AWS_ACCESS_KEY_ID and so on). PGO-PARAM when one is missing.
----@param o? {endpoint?: string}
+---@param o? {endpoint?: string, region?: string}
 ---@return pgorch.s3.Client
 function s3.from_environment(o)
   return s3.client(environment(o))

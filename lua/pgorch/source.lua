@@ -58,15 +58,15 @@ local function trusted(parts)
 end
 
 ---A source given as postgres://user:password@host:port/dbname (a secret, from SOURCE_DATABASE_URL). Its certificate is
----verified with `ca_pem`, or with the file that the URL's sslrootcert or PGSSLROOTCERT names, if its sslmode is not
----against it.
+---verified with `ca_pem` or what `ca_file` holds (--source-ca), or with the file that the URL's sslrootcert or
+---PGSSLROOTCERT names, if its sslmode is not against it.
 ---@param url any
----@param o? {ca_pem?: string}
+---@param o? {ca_pem?: string, ca_file?: string}
 ---@return pgorch.Source
 function M.from_url(url, o)
   if not url then fail.raise("PGO-PARAM", "the source is not given: SOURCE_DATABASE_URL is not set") end
   local parts = pg.dsn(url)
-  local ca_pem, mode = o and o.ca_pem, parts.sslmode
+  local ca_pem, mode = o and (o.ca_pem or o.ca_file and authority.read("--source-ca", o.ca_file)), parts.sslmode
   if not ca_pem then ca_pem, mode = trusted(parts) end
   return M.new { provider = "postgres", label = parts.dbname, connect_timeout = tonumber(parts.connect_timeout),
                  host = parts.host, port = parts.port or 5432,

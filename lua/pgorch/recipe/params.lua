@@ -18,10 +18,11 @@ local params = {}
 ---@field secret boolean
 ---@field pattern string         a Lua pattern for the whole value
 ---@field check fun(value: any): boolean, string|nil
+---@field use string             the `uses` that it is for: a recipe that replaces that one does not inherit it
 ---@field order integer          place in the help
 
 local FIELDS = { name = true, type = true, default = true, default_text = true, env = true, help = true,
-                 required = true, choices = true, secret = true, pattern = true, check = true, order = true }
+                 required = true, choices = true, secret = true, pattern = true, check = true, use = true, order = true }
 
 local function wrong(name, text) fail.raise("PGO-RECIPE", ("parameter `%s`: %s"):format(tostring(name), text)) end
 

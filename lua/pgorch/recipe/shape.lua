@@ -112,6 +112,17 @@ function shape.unknown_id(steps, id, verb)
   wrong(("%s: there is no step `%s`%s (there are: %s)"):format(verb, id, hint(id, ids), table.concat(ids, ", ")))
 end
 
+---@param steps table[]
+---@param title string
+function shape.unknown_title(steps, title)
+  local titles = {}
+  for _, item in ipairs(steps) do
+    if item.kind == "section" then titles[#titles + 1] = item.title end
+  end
+  wrong(("titles: there is no heading \"%s\"%s (there are: %s)"):format(title, hint(title, titles),
+    table.concat(titles, ", ")))
+end
+
 local function check_item(item, where, inside, problems)
   if type(item) ~= "table" or not item.kind then
     problems[#problems + 1] = where .. " is no step: made by recipe.step, section, together or gate"

@@ -5,7 +5,7 @@
 local env  = require "pgorch.env"
 local fail = require "pgorch.error"
 
----@param o? {endpoint?: string}
+---@param o? {endpoint?: string, region?: string}
 ---@return pgorch.s3.Options
 return function(o)
   if env.get "AWS_SESSION_TOKEN" then
@@ -17,7 +17,7 @@ return function(o)
     fail.raise("PGO-PARAM", ("the keys of the object storage are not given: %s is not set"):format(
       access and "AWS_SECRET_ACCESS_KEY" or "AWS_ACCESS_KEY_ID"), { cure = "Set it in the environment." })
   end
-  local region = env.get "AWS_REGION" or env.get "AWS_DEFAULT_REGION" or "us-east-1"
+  local region = o and o.region or env.get "AWS_REGION" or env.get "AWS_DEFAULT_REGION" or "us-east-1"
   local endpoint = o and o.endpoint or env.get "AWS_ENDPOINT_URL_S3" or env.get "AWS_ENDPOINT_URL"
   return { endpoint = endpoint or ("https://s3.%s.amazonaws.com"):format(region), region = region,
            access_key = access, secret_key = secret }

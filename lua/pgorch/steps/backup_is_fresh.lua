@@ -8,7 +8,7 @@ local values = require "pgorch.recipe.values"
 local function run(ctx)
   local within = values.duration(ctx.options.within)
   if not ctx.source.latest_backup then
-    ctx:warn "this provider says nothing about backups: make sure that there is one"
+    ctx:note "nothing here says when this database was last backed up: make sure that there is a backup"
     return {}
   end
   local latest = ctx.source.latest_backup()
