@@ -78,7 +78,8 @@ local function with_retries(options)
     try = try + 1
     local reply, err = try_once(options)
     if not err or task.cancelled(err) then return reply, err end
-    local wait = retry.repeatable(options) and retry.wait(policy, try, err, reply and reply.headers)
+    local untouched = retry.judged(policy, err, reply)
+    local wait = (untouched or retry.repeatable(options)) and retry.wait(policy, try, err, reply and reply.headers)
     if not wait then return reply, err end
     if options.on_retry then options.on_retry(err, wait) end
     task.sleep(wait)

@@ -3,6 +3,7 @@
 -- Never drops or changes data; the only thing it writes is the database's default_transaction_read_only.
 
 local authority = require "pgorch.authority"
+local choice    = require "pgorch.provider.choice"
 local clock     = require "pgorch.clock"
 local env       = require "pgorch.env"
 local fail      = require "pgorch.error"
@@ -21,7 +22,8 @@ local M = {}
 ---@field port integer
 ---@field user string
 ---@field password any          secret
----@field dbname string|nil
+---@field dbname string|nil       where nobody said which: the only one that the server has, asked when first read
+---@field default_dbname string|nil   the one that a new instance of the provider has
 ---@field ca_pem string|nil
 ---@field connect_timeout number|nil   seconds, from a URL that has it; else 10
 ---@field major integer|nil     what the provider says; the server is asked as well
@@ -29,12 +31,24 @@ local M = {}
 ---@field empty_allow_list "open"|"closed"
 ---@field latest_backup (fun(): number|nil)|nil   epoch of the provider's newest backup
 ---@field console_bytes (fun(): number|nil)|nil   the provider console's figure
+---@field databases (fun(): string[])|nil         what the provider's API lists
+---@field pools (fun(): table[])|nil              connection pools: {name, database}
+---@field destroy fun()|nil                       deletes the instance for good; nil where the API cannot
 local Source = {}
-Source.__index = Source
+
+local only_database
+
+function Source.__index(self, name)
+  if name == "dbname" then
+    self.dbname = only_database(self)
+    return self.dbname
+  end
+  return Source[name]
+end
 
 ---@return pgorch.Source
 function M.new(shape)
-  shape.label = shape.label or shape.dbname or shape.host
+  shape.label = shape.label or rawget(shape, "dbname") or shape.host
   if shape.password and not secret.is(shape.password) then shape.password = secret.new(shape.password) end
   if shape.ready == nil then shape.ready = true end
   return setmetatable(shape, Source)
@@ -100,7 +114,7 @@ end
 function Source:dsn(dbname)
   local mode = sslmode(self)
   return { host = self.host, port = self.port, user = self.user, password = self.password,
-           dbname = dbname or self.dbname or "postgres", sslmode = mode, ca_pem = self.ca_pem,
+           dbname = dbname or self.dbname, sslmode = mode, ca_pem = self.ca_pem,
            sslrootcert = no_authority(mode) }
 end
 
@@ -127,6 +141,15 @@ function M.sql(name)
   return (assert(resource.read("pgorch/sql/" .. name .. ".sql"), "no such query: " .. name):gsub(";%s*$", ""))
 end
 
+-- The only database that the role may connect to, where none was named and the provider's API lists none. The one that
+-- the server needs for itself (postgres) counts where there is no other.
+function only_database(self)
+  local conn <close> = self:connect { dbname = self.default_dbname or "postgres" }
+  local names = {}
+  for i, row in ipairs(conn:query(M.sql "databases")) do names[i] = row.name end
+  return choice.database(self.label, names) or self.default_dbname or "postgres"
+end
+
 ---Environment of a child such as pg_dump; files that it needs (the CA) are put into `dir`.
 ---@param dir string
 ---@return table<string, any>
@@ -137,9 +160,11 @@ function Source:env(dir)
   return vars
 end
 
+---"shop-db/defaultdb"; the label alone while it is not known which database is meant.
 ---@return string
 function Source:name()
-  return self.label .. "/" .. (self.dbname or "?")
+  local dbname = rawget(self, "dbname")
+  return dbname and self.label .. "/" .. dbname or self.label
 end
 
 local READ_ONLY = "default_transaction_read_only"

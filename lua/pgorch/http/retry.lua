@@ -12,6 +12,8 @@ local retry = {}
 ---@field cap number                seconds, 20
 ---@field retry_after_cap number    seconds, 120: a server that asks for more is asked again then
 ---@field dns_tries integer         3: a name that is not found seldom appears
+---@field judge? fun(reply: pgorch.http.Reply): boolean|"untouched"|nil   whether a refusal may pass by itself, where the
+---status does not tell; "untouched": nothing was done either, so that even a POST is sent again
 
 local POLITE = { tries = 6, base = 0.5, cap = 20, retry_after_cap = 120, dns_tries = 3 }
 local NONE = { tries = 1, base = 0, cap = 0, retry_after_cap = 0, dns_tries = 1 }
@@ -35,6 +37,17 @@ function retry.repeatable(options)
   local body = options.body
   if type(body) == "userdata" and body.read then return false end
   return not options.into or options.into:total() == 0
+end
+
+---What the policy's own judgement makes of a refusal: the error's `retryable`, and whether nothing was done.
+---@param policy pgorch.http.Policy
+---@param err pgorch.Error
+---@param reply? pgorch.http.Reply
+---@return boolean untouched
+function retry.judged(policy, err, reply)
+  local verdict = reply and policy.judge and policy.judge(reply)
+  if verdict ~= nil then err.retryable = verdict ~= false end
+  return verdict == "untouched"
 end
 
 ---@param status integer

@@ -22,7 +22,8 @@ local params = {}
 ---@field order integer          place in the help
 
 local FIELDS = { name = true, type = true, default = true, default_text = true, env = true, help = true,
-                 required = true, choices = true, secret = true, pattern = true, check = true, use = true, order = true }
+                 required = true, choices = true, secret = true, pattern = true, check = true, use = true,
+                 order = true }
 
 local function wrong(name, text) fail.raise("PGO-RECIPE", ("parameter `%s`: %s"):format(tostring(name), text)) end
 
