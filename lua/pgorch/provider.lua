@@ -20,10 +20,10 @@ local M = { api = api.new, choose = choice.instance }
 ---@field client fun(o: table): table          o: {token, api_url} as the recipe gives them
 ---@field database fun(api: table, label_or_id: any): pgorch.DatabaseShape
 ---@field list fun(api: table): any[]          the account's PostgreSQL databases: ids, or tables with an id
----@field allow_list table     {get, add, remove}, or {get, put, busy} where the API replaces the list; all are called
----with (api, id, ...)
+---@field allow_list table     {get, add, remove}, or {get, put} where the API replaces the list, called with
+---(api, id, ...); busy(err): whether a refusal to put only means that the instance is still changing
 ---@field empty_allow_list "open"|"closed"     what a list without entries means ("closed")
----@field latest_backup fun(api: table, id: any): any      epoch or ISO 8601 of the newest backup, nil when there is none
+---@field latest_backup fun(api: table, id: any): any      epoch or ISO 8601 of the newest backup, nil: there is none
 ---@field console_bytes fun(api: table, id: any): number|nil
 ---@field pools fun(api: table, id: any): {name: string, database: string}[]
 ---@field destroy fun(api: table, id: any)     deletes the instance for good

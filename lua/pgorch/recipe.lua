@@ -24,6 +24,7 @@ local recipe = { params = params }
 ---@field opens_window boolean        what it did no longer stands once a step that closes it is done
 ---@field closes_window boolean       once it is done, a rollback after cut-over would lose writes
 ---@field again_after_gate boolean    asked once more after a gate that came later
+---@field before_checks boolean       where a resume finds it void, it runs again at once: later checks stand on it
 ---@field stands string|fun(result: any): string   what is so while it is not undone: "maintenance is on"
 ---@field by_hand fun(ctx: table, result: any): string   what to type when undo fails
 ---@field options table

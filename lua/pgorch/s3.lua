@@ -27,6 +27,7 @@ local READ_AT_ONCE = 4 << 20
 ---@field transport pgorch.s3.Transport
 local Bucket = {}
 Bucket.__index = Bucket
+s3.Bucket = Bucket    -- for buckets of providers that do some of it in their own way
 
 ---One request to this bucket, or with `key` to an object of it. See pgorch.s3.Request.
 ---@param request pgorch.s3.Request

@@ -90,10 +90,13 @@ local function expect_running(world)
   equal("worker dynos", dynos.worker, DYNOS.worker)
 end
 
+-- The address of the source that the app has had.
+local function old_url(world) return world.old_url or world.source.url end
+
 ---As it was before pgorch came: what a run that failed must leave behind.
 function M.expect_app_as_before(world)
   expect_running(world)
-  equal("DATABASE_URL is the source", world.heroku:app(M.APP).config.DATABASE_URL == world.source.url, true)
+  equal("DATABASE_URL is the source", world.heroku:app(M.APP).config.DATABASE_URL == old_url(world), true)
   equal("read-only", read_only(world), "off")
 end
 
@@ -107,16 +110,16 @@ local SAME = {
 function M.expect_moved(world)
   expect_running(world)
   local url = M.database_url(world)
-  equal("DATABASE_URL is new", url ~= world.source.url, true)
-  equal("OLD_DATABASE_URL", world.heroku:app(M.APP).config.OLD_DATABASE_URL == world.source.url, true)
+  equal("DATABASE_URL is new", url ~= old_url(world), true)
+  equal("OLD_DATABASE_URL", world.heroku:app(M.APP).config.OLD_DATABASE_URL == old_url(world), true)
   equal("read-only", read_only(world), "on")
   for _, sql in ipairs(SAME) do equal(sql, M.value(url, sql), M.value(world.source.direct_url, sql)) end
 end
 
----Keys of the objects that are in the storage.
-function M.objects(world)
+---Keys of the objects that are in the storage, in the buckets of an account; default: Vultr's.
+function M.objects(world, account)
   local keys = {}
-  for _, bucket in ipairs(world.s3:buckets(world.vultr.state.storages[1].account)) do
+  for _, bucket in ipairs(world.s3:buckets(account or world.vultr.state.storages[1].account)) do
     for key in pairs(bucket.objects or {}) do keys[#keys + 1] = key end
   end
   return keys

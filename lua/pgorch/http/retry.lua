@@ -12,8 +12,8 @@ local retry = {}
 ---@field cap number                seconds, 20
 ---@field retry_after_cap number    seconds, 120: a server that asks for more is asked again then
 ---@field dns_tries integer         3: a name that is not found seldom appears
----@field judge? fun(reply: pgorch.http.Reply): boolean|"untouched"|nil   whether a refusal may pass by itself, where the
----status does not tell; "untouched": nothing was done either, so that even a POST is sent again
+---@field judge? fun(reply: pgorch.http.Reply): boolean|"untouched"|nil   whether a refusal may pass by itself, where
+---the status does not tell; "untouched": nothing was done either, so that even a POST is sent again
 
 local POLITE = { tries = 6, base = 0.5, cap = 20, retry_after_cap = 120, dns_tries = 3 }
 local NONE = { tries = 1, base = 0, cap = 0, retry_after_cap = 0, dns_tries = 1 }

@@ -103,10 +103,11 @@ function methods:release(name)
   return session.store:release(name, session.run.id)
 end
 
--- The live things of the recipe. Two steps side by side that ask for the same one get the same one.
+-- The live things of the recipe. Two steps side by side that ask for the same one get the same one. `use.run` names the
+-- run, for what is made outside on its behalf.
 local function use_table(session)
   if session.use then return session.use end
-  local made, busy = {}, {}
+  local made, busy = { run = { id = session.run.id } }, {}
   session.use = setmetatable({}, { __index = function(use, name)
     if made[name] ~= nil then return made[name] end
     local constructor = session.recipe.uses[name]

@@ -4,6 +4,7 @@
 local context = require "pgorch.runner.context"
 local fail    = require "pgorch.error"
 local params  = require "pgorch.recipe.params"
+local steps   = require "pgorch.runner.steps"
 
 local resume = {}
 
@@ -109,6 +110,8 @@ function resume.recheck(session)
     local whole = step and step.each and row.id == step.id
     if row.state == "done" and step and step.check and not whole and not still_holds(session, step, row) then
       resume.void(session, row.id, voided)
+      -- Past a closed allow list no later check could be made at all.
+      if step.before_checks then steps.run(session, step) end
     end
   end
   return voided

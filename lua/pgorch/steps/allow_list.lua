@@ -50,7 +50,8 @@ end
 
 -- What an attempt of this run has put there. It is taken out first if this machine comes from another address by now.
 local function entry_of_before(ctx, cidr)
-  local former = ctx.recall and ctx.recall.cidr
+  local former, joined = ctx.recall and ctx.recall.cidr, ctx.recall and ctx.recall.joined
+  if joined and joined ~= cidr then ctx:release(shared_name(ctx, joined)) end
   if not former or former == cidr then return former end
   take_out(ctx, former)
   ctx:remember {}
@@ -60,6 +61,8 @@ local function run(ctx)
   local state = allow_list.state(ctx, ctx.source)
   local cidr, former = state.cidr, entry_of_before(ctx, state.cidr)
   if not cidr then return { state = state.answer } end
+  -- Remembered first: one who is killed while he joins the others would be counted among them for ever.
+  if former ~= cidr then ctx:remember { joined = cidr } end
   local others = ctx:hold(shared_name(ctx, cidr)) or 0
   -- Ours to remove only if a run put it there: another one that still needs it, or this one before it was killed.
   if state.answer == "listed" and others == 0 and former ~= cidr then
@@ -73,7 +76,8 @@ local function run(ctx)
 end
 
 local function undo(ctx, result)
-  if result.cidr then take_out(ctx, result.cidr) end
+  if result.cidr then return take_out(ctx, result.cidr) end
+  if result.joined then ctx:release(shared_name(ctx, result.joined)) end
 end
 
 -- Somebody may have taken our entry out while the run was stopped.
@@ -89,7 +93,7 @@ end
 
 return recipe.step {
   id = "allow_list", title = "Be let in by the allow list", effect = "write", run = run, plan = plan,
-  check = check, undo = undo, undo_when = "always",
+  check = check, undo = undo, undo_when = "always", before_checks = true,
   stands = function(result) return result.cidr and result.cidr .. " is on the source's allow list" or false end,
   by_hand = function(_, result) return result.cidr and "remove " .. result.cidr .. " from the allow list" end,
 }

@@ -1,11 +1,14 @@
--- "Get the Signed URL": signed just before it is used, for a time that fits the dump, and tried at once.
+-- "Get the Signed URL": signed just before it is used, for a time that fits the dump, and tried at once. Signed here,
+-- or with { by = "provider", signature = "v2" } by the provider's API.
 
 local recipe     = require "pgorch.recipe"
 local signed_url = require "pgorch.signed_url"
 
 local function run(ctx)
-  signed_url.get(ctx)
-  return { key = ctx.result.dump_to_store.key, seconds = signed_url.life(ctx.result.dump_to_store.bytes) }
+  local how, dump = ctx.options, ctx.result.dump_to_store
+  signed_url.get(ctx, how)
+  return { key = dump.key, seconds = signed_url.life(dump.bytes, how.signature), by = how.by,
+           signature = how.signature }
 end
 
 return recipe.step {

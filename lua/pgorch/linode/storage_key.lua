@@ -1,0 +1,25 @@
+-- A key for the bucket, and for nothing else, as long as the run lasts. It is known by its label: whatever process of
+-- the run made it, it is deleted on every way out.
+
+local recipe = require "pgorch.recipe"
+
+local function run(ctx)
+  local bucket = ctx.store
+  ctx:remember { label = bucket.key_label }
+  bucket:s3()
+  return { label = bucket.key_label, id = bucket.key_id }
+end
+
+local function undo(ctx)
+  if ctx.store:revoke() > 0 then ctx:put_back "storage key deleted" end
+end
+
+return recipe.step {
+  id = "storage_key", title = "A storage key for the bucket alone", effect = "write", run = run, undo = undo,
+  undo_when = "always",
+  plan = function(ctx) return ("+ storage key %s, deleted at the end"):format(ctx.store.key_label) end,
+  stands = function(result) return ("the storage key %s is there"):format(result.label) end,
+  by_hand = function(_, result)
+    return ("linode-cli object-storage keys-list\nlinode-cli object-storage keys-delete ID-OF-%s"):format(result.label)
+  end,
+}
