@@ -1,6 +1,10 @@
 -- The write detector: has anything been written to the source since the dump's snapshot was taken?
--- Answers quiet, written (naming what) or unclear; unclear is resolved by the caller, who counts and sums again.
--- Reads only. Transactions that write take xids, which the whole server shares; sequences move without one.
+--   quiet    no transaction that the snapshot did not see has committed; or some have, and the server's counters show
+--            that they were elsewhere (another database, ANALYZE) and that nothing here moved
+--   written  one has, and the tables (or sequences, large objects, the schema) are named by what moved
+--   unclear  neither can be said. The caller counts and sums again; what is still `open` can yet commit
+-- Exact as to transactions: the mark holds the snapshot's own xmax and running xids, and each xid since is asked for
+-- its fate. Sequences move without an xid: compared one by one. Counters only attribute. Reads only; takes no xid.
 
 local source = require "pgorch.source"
 local task   = require "pgorch.task"
@@ -9,11 +13,16 @@ local verify = require "pgorch.verify"
 local M = {}
 
 ---@class pgorch.Mark
----@field xmax string           the next xid when the mark was made
+---@field xmax string           the first xid that the snapshot does not see
+---@field running string        xids that ran in it, "731,734"
 ---@field server_start string
 ---@field stats_reset string|nil
+---@field system string|nil     of the server, where it may be read
+---@field timeline integer|nil
 ---@field written table<string, integer>   rows ever written, by table
 ---@field files table<string, integer>     the file a table lives in
+---@field rows string           written in other databases
+---@field notes string          of ANALYZE
 ---@field sequences table<string, string>
 ---@field catalog string        digest of the schema's own rows
 
@@ -21,18 +30,50 @@ local M = {}
 -- just now is not in it yet. Since 15 a session that has ended has counted.
 local COUNTED_SINCE, FILE_AGE = 150000, 1
 
----Where the source stands now. For a dump: called just before the snapshot is taken. What is written between the two is
----in the dump and counted as written, which is told for nothing; the other way round it would be lost.
----@return pgorch.Mark
-function M.mark(conn)
+-- A session that idles has counted after 10 s at the latest (PGSTAT_IDLE_INTERVAL).
+local SETTLE, LOOK = 12, 1
+
+local LARGE = { ['"pg_catalog"."pg_largeobject"'] = true, ['"pg_catalog"."pg_largeobject_metadata"'] = true }
+
+local function counters(conn)
   if conn.server_version < COUNTED_SINCE then task.sleep(FILE_AGE) end
-  local mark = conn:row(source.sql "snapshot")
-  mark.written, mark.files = {}, {}
+  local found = { written = {}, files = {} }
   for _, row in ipairs(conn:query(source.sql "tuple_stats")) do
-    mark.written[verify.key(row)], mark.files[verify.key(row)] = row.written, row.file
+    local key = verify.key(row)
+    if LARGE[key] then
+      found.written["large objects"] = (found.written["large objects"] or 0) + row.written
+    else
+      found.written[key], found.files[key] = row.written, row.file
+    end
   end
+  for name, value in pairs(conn:row(source.sql "elsewhere")) do found[name] = value end
+  return found
+end
+
+local function identify(conn, into)
+  local ok, who = pcall(conn.row, conn, source.sql "identity")
+  if ok then into.system, into.timeline = who.system, who.timeline
+  elseif task.cancelled(who) then error(who, 0) end
+end
+
+---Begins the transaction whose snapshot is the mark's: what the caller exports from it is the same, to the xid. The
+---counters are read just before it: a write between the two is in the dump and at worst named for nothing.
+---@return pgorch.Mark
+function M.begin(conn)
+  local mark = counters(conn)
+  identify(conn, mark)
+  conn:exec "begin isolation level repeatable read read only"
+  for name, value in pairs(conn:row(source.sql "snapshot")) do mark[name] = value end
   mark.sequences = verify.sequences(conn)
   mark.catalog = conn:value(source.sql "catalog_digest")
+  return mark
+end
+
+---Where the source stands now.
+---@return pgorch.Mark
+function M.mark(conn)
+  local mark = M.begin(conn)
+  conn:exec "commit"
   return mark
 end
 
@@ -59,37 +100,72 @@ local function joined(...)
   return names
 end
 
----Compares two marks. `strangers` are sessions of others that are connected now: what they wrote may not be counted.
----@param before pgorch.Mark
----@param now pgorch.Mark
----@param strangers integer
----@return {answer: "quiet"|"written"|"unclear", names: string[], why: string}
-function M.judge(before, now, strangers)
-  local sequences = moved(before.sequences, now.sequences)
-  if before.xmax == now.xmax and #sequences == 0 then
-    return { answer = "quiet", names = {}, why = "no transaction has written on the whole server" }
-  end
-  if before.server_start ~= now.server_start or before.stats_reset ~= now.stats_reset then
-    return { answer = "unclear", names = sequences, why = "the server was restarted or its statistics were reset" }
-  end
-  local schema = before.catalog ~= now.catalog and { "the schema" } or {}
-  local names = joined(moved(before.written, now.written), moved(before.files, now.files), sequences, schema)
-  if #names > 0 then return { answer = "written", names = names, why = "rows, sequences or the schema moved" } end
-  if strangers > 0 then
-    return { answer = "unclear", names = {}, why = ("%d other sessions are connected"):format(strangers) }
-  end
-  return { answer = "quiet", names = {}, why = "transactions elsewhere on the server; nothing in this database moved" }
+-- A restart, or somebody's reset, may have set the counters back.
+local function counts_on(before, now)
+  return before.server_start == now.server_start and before.stats_reset == now.stats_reset
 end
 
----Asks the source now. Sessions are counted before the mark as well as after: one that ends between the two may have
----written rows that are not in the mark's counters yet.
+local function is_another_server(before, now)
+  return (before.system and now.system and before.system ~= now.system)
+    or (before.timeline and now.timeline and before.timeline ~= now.timeline)
+    or tonumber(now.xmax) < tonumber(before.xmax)
+end
+
+-- What keeps a committed transaction that nothing names from being called one of another database; nil: nothing.
+local function doubt(before, now)
+  if not counts_on(before, now) then return "the server was restarted or its statistics were reset" end
+  if now.fates.beyond then return "too many transactions to ask for each" end
+  if now.fates.forgotten > 0 then return "the server has forgotten what became of a transaction" end
+  if not now.counting then return "the server counts no rows (track_counts is off)" end
+  if now.strangers > 0 then return ("%d other sessions are connected"):format(now.strangers) end
+  if before.rows == now.rows and before.notes == now.notes then
+    return ("%d transactions have committed, and no counter shows where"):format(now.fates.committed)
+  end
+end
+
+---Compares a mark with how the source is now.
+---@param before pgorch.Mark
+---@param now table  a mark, with `fates` of the transactions since `before`
+---@return {answer: "quiet"|"written"|"unclear", names: string[], why: string, open: string}
+function M.judge(before, now)
+  local function answer(word, names, why) return { answer = word, names = names, why = why, open = now.fates.open } end
+  local fates = now.fates
+  if is_another_server(before, now) then return answer("unclear", {}, "another server answers: it took over") end
+  local sequences = moved(before.sequences, now.sequences)
+  local ended = fates.committed > 0 or fates.forgotten > 0 or fates.beyond
+  local schema = ended and before.catalog ~= now.catalog and { "the schema" } or {}
+  local names = ended and joined(counts_on(before, now) and moved(before.written, now.written) or {},
+    moved(before.files, now.files), sequences, schema) or sequences
+  if #names > 0 then return answer("written", names, "rows, sequences or the schema moved") end
+  if fates.open ~= "" then return answer("unclear", {}, "a transaction is still open") end
+  if not ended then return answer("quiet", {}, "no transaction has committed since the snapshot") end
+  local why = doubt(before, now)
+  if why then return answer("unclear", {}, why) end
+  return answer("quiet", {}, "transactions elsewhere on the server; nothing in this database moved")
+end
+
+-- The fates are asked for first: what commits later is not in them. Sessions are counted before the counters as well as
+-- after: one that ends between the two may have written rows that are not in them yet.
+local function look(conn, before)
+  local fates = conn:row(source.sql "fates", "{" .. before.running .. "}", before.xmax)
+  local strangers = conn:row(source.sql "elsewhere").strangers
+  local now = M.mark(conn)
+  now.fates, now.strangers = fates, math.max(strangers, now.strangers)
+  return now
+end
+
+---Asks the source now. What is unclear is asked again until a session that idles must have been counted.
 ---@param from pgorch.Source
 ---@param before pgorch.Mark
-function M.ask(from, before)
+---@param o? {settle?: number}  seconds, 12 without
+function M.ask(from, before, o)
   local conn <close> = from:connect()
-  local strangers = #conn:query(source.sql "sessions")
-  local now = M.mark(conn)
-  return M.judge(before, now, math.max(strangers, #conn:query(source.sql "sessions")))
+  local deadline = task.now() + (o and o.settle or SETTLE)
+  while true do
+    local judged = M.judge(before, look(conn, before))
+    if judged.answer ~= "unclear" or task.now() >= deadline then return judged end
+    task.sleep(math.min(LOOK, math.max(0, deadline - task.now())))
+  end
 end
 
 return M

@@ -1,5 +1,6 @@
--- The means by which writes are kept out during the window: maintenance mode with no dynos, and a read-only source.
--- Each returns what was there before, and can put exactly that back.
+-- The means by which writes are kept out during the window: maintenance mode with no dynos, a read-only source, the
+-- user's own commands (hook), a step of the recipe's own. Each of pgorch's returns what was there before, and can put
+-- exactly that back.
 
 local task = require "pgorch.task"
 local poll = require "pgorch.poll"
@@ -12,6 +13,20 @@ function M.means(ctx)
   local means = {}
   for _, name in ipairs(ctx.params.freeze or { "maintenance", "read-only" }) do means[name] = true end
   return means
+end
+
+---What is wrong with the means that were chosen, for the preflight; nil: nothing.
+---@return string|nil problem
+---@return string|nil cure
+function M.problem(ctx)
+  local means = M.means(ctx)
+  if means["hook"] and not (ctx.params.on_freeze and ctx.params.on_thaw) then
+    return "--freeze hook leaves it to --on-freeze and --on-thaw, and one of them is not given", "Give both commands."
+  end
+  local named = means["maintenance"] or means["read-only"] or means["hook"]
+  if not named and #ctx.recipe.freezes == 0 then
+    return "nothing would stop writes during the dump"
+  end
 end
 
 ---What the app and the source are like now.
@@ -37,15 +52,16 @@ local function scaled_to_zero(formation)
   return zero
 end
 
----Maintenance on, every dyno of the formation stopped.
+---Maintenance on, every dyno of the formation stopped. What is no part of it (one-off, scheduled and release dynos) is
+---left alone and named.
 function M.stop_app(ctx, old)
   local app = ctx.target.app
   app:maintenance(true)
   local zero = scaled_to_zero(old.formation)
-  if #zero == 0 then return end
-  app:scale(zero)
+  if #zero > 0 then app:scale(zero) end
   for _, dyno in ipairs(app:wait_for_no_dynos(60)) do
-    ctx:warn(("dyno %s (%s) still runs and may write"):format(dyno.name, dyno.type))
+    ctx:warn(("dyno %s (%s) still runs and may write: heroku ps:stop %s --app %s"):format(dyno.name, dyno.type,
+      dyno.name, app.name))
   end
 end
 
@@ -65,19 +81,51 @@ function M.start_app(ctx, old)
   return table.concat(said, ", ")
 end
 
----New sessions become read-only, the others are ended until none is left that was opened before.
-function M.close_source(ctx)
-  ctx.source:make_read_only()
-  local refused = {}
-  for _ = 1, 10 do
-    local done = ctx.source:end_other_sessions()
-    refused = done.refused
+local TRIES = 10
+
+-- Until none is left that began before the switch. Returns how many were ended, and those that cannot be.
+local function end_sessions(ctx, since)
+  local ended, refused = 0, {}
+  for _ = 1, TRIES do
+    local done = ctx.source:end_other_sessions(since)
+    ended, refused = ended + done.ended, done.refused
     if done.ended == 0 then break end
     task.sleep(math.min(1, poll.seconds "connect"))
+  end
+  return ended, refused
+end
+
+local function show_clients(ctx, clients)
+  if #clients == 0 then return end
+  local rows = {}
+  for i, c in ipairs(clients) do
+    rows[i] = { c.application or "?", c.user or "?", c.address or "local", c.sessions, c.active, c.since }
+  end
+  ctx:table { title = "Clients of the source: ended, read-only from now on", rows = rows,
+              columns = { "application", "user", "address", "sessions", "active", "since (UTC)" } }
+end
+
+---New sessions become read-only, and those that were opened before are ended. One that comes back is read-only, and is
+---let be.
+---@return table[] clients  who was connected before
+function M.close_source(ctx)
+  local clients = ctx.source:clients()
+  local since = ctx.source:make_read_only()
+  local ended, refused = end_sessions(ctx, since)
+  show_clients(ctx, clients)
+  local back = #ctx.source:sessions() - #refused
+  if ended > 0 then
+    ctx:note(("%d sessions of others ended%s"):format(ended,
+      back > 0 and (", %d are connected again, read-only"):format(back) or ""))
   end
   for _, each in ipairs(refused) do
     ctx:warn(("session %d of %s cannot be ended and may still write"):format(each.pid, each.user or "?"))
   end
+  for _, role in ipairs(ctx.source:roles_that_stay_writable()) do
+    ctx:warn(("role %s has default_transaction_read_only = off, which beats the database's: it may still write")
+      :format(role))
+  end
+  return clients
 end
 
 ---@return string what was put back

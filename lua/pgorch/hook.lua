@@ -1,23 +1,56 @@
 -- Commands of the user's, run by sh -c: when the window opens and closes, and the acceptance tests.
--- They get addresses in their environment, never in their arguments.
+-- They get addresses in their environment, never in their arguments. What they say goes into the run's folder.
 
 local fail    = require "pgorch.error"
+local fs      = require "pgorch.fs"
+local log     = require "pgorch.log"
 local process = require "pgorch.process"
 
 local M = {}
 
+-- Kept with the run, and shown with --verbose.
+local function keep(path, done)
+  local words = (done.stdout or "") .. (done.stderr or "")
+  if path then fs.write(path, words) end
+  for line in words:gmatch "[^\n]+" do log.debug(line) end
+  return words
+end
+
 ---Runs the command if one was given. A failure is an error of `id` with the command's last words.
 ---@param command string|nil
----@param o {id: string, what: string, env?: table}
+---@param o {id: string, what: string, env?: table, log?: string}  log: a file for what it says
 ---@return {seconds: number, stdout: string}|nil
 function M.run(command, o)
   if not command or command == "" then return nil end
   local done = process.run { "/bin/sh", "-c", command, env = o.env, check = false }
+  local words = keep(o.log, done)
   if done.code == 0 then return { seconds = done.seconds, stdout = done.stdout } end
-  local words = (done.stderr or "") .. (done.stdout or "")
   fail.raise(o.id, ("%s: `%s` ended with %s"):format(o.what, command,
     done.signal and "signal " .. tostring(done.signal) or "status " .. tostring(done.code)),
     { detail = words:sub(-2000), status = done.code })
+end
+
+local function environment(ctx, phase, outcome)
+  return { PGORCH_RUN = ctx.run.id, PGORCH_APP = ctx.params.app, PGORCH_SOURCE = ctx.source:name(),
+           PGORCH_PHASE = phase, PGORCH_OUTCOME = outcome or false }
+end
+
+-----on-freeze. Remembered before and after by the caller: a run that was killed in it runs it again.
+function M.freeze(ctx)
+  if not ctx.params.on_freeze then return end
+  M.run(ctx.params.on_freeze, { id = "PGO-HOOK", what = "--on-freeze", log = ctx.run.dir .. "/on-freeze.log",
+                                env = environment(ctx, "freeze") })
+end
+
+-----on-thaw, once for each way out: `remembered` (what the step has stored so far) says so afterwards.
+---@param outcome "moved"|"put-back"
+---@param remembered table
+function M.thaw(ctx, outcome, remembered)
+  if remembered.thawed or not ctx.params.on_thaw then return end
+  M.run(ctx.params.on_thaw, { id = "PGO-HOOK", what = "--on-thaw", log = ctx.run.dir .. "/on-thaw.log",
+                              env = environment(ctx, "thaw", outcome) })
+  remembered.thawed = true
+  ctx:remember(remembered)
 end
 
 return M

@@ -27,7 +27,16 @@ local recipe = { params = params }
 ---@field before_checks boolean       where a resume finds it void, it runs again at once: later checks stand on it
 ---@field stands string|fun(result: any): string   what is so while it is not undone: "maintenance is on"
 ---@field by_hand fun(ctx: table, result: any): string   what to type when undo fails
+---@field freezes boolean            it keeps writes out of the source: --freeze none is allowed with it
+---@field keeps fun(result: any): string|nil   what stays when the run is put back: "add-on X, $9/month"
+---@field cleanup fun(ctx: table, result: any, row: table|nil): pgorch.Cleaned[]   removes what the step left behind
+---  and looks again, for `pgorch cleanup`. Called when the step never ran, too: result and row are nil then
 ---@field options table
+
+---@class pgorch.Cleaned
+---@field what string   "object pgorch/8b21/1.dump"
+---@field state "gone"|"removed"|"kept"|"left"   left: it should not be there, and could not be removed
+---@field why string|nil
 
 local STEP = {}
 STEP.__index = STEP

@@ -174,7 +174,8 @@ local function refuse_after_cut_over(current)
   if not current:cut_over() or current.host["lose-writes"] then return end
   for id, row in pairs(current.rows) do
     local step = current.steps[id]
-    if step and step.closes_window and row.state == "done" then
+    local begun = row.state == "done" or row.remembered ~= nil and row.state ~= "undone"
+    if step and step.closes_window and begun then
       fail.raise("PGO-PAST-CUT-OVER", ("run %s has cut over, and its window is closed"):format(current.run.id))
     end
   end

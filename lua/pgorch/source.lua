@@ -182,6 +182,16 @@ function Source:read_only_setting()
   return previous_setting(conn)
 end
 
+---Roles whose own setting beats the database's: "off" keeps their sessions writable.
+---@return string[]
+function Source:roles_that_stay_writable()
+  local conn <close> = self:connect()
+  local names = {}
+  for i, row in ipairs(conn:query(M.sql "writable_roles")) do names[i] = row.role end
+  return names
+end
+
+-- Returns when it was done, by the server's clock: a session that began later has the new setting.
 local function set_read_only(self, value)
   local conn <close> = self:connect { writable = true }
   local target = "alter database " .. pg.ident(self.dbname)
@@ -190,11 +200,13 @@ local function set_read_only(self, value)
   else
     conn:exec(("%s reset %s"):format(target, READ_ONLY))
   end
+  return conn:value "select clock_timestamp()::text"
 end
 
----Closes the database for writing: new sessions are read-only. Returns the previous setting (nil when there was none).
+---Closes the database for writing: new sessions are read-only.
+---@return string since  the server's time
 function Source:make_read_only()
-  set_read_only(self, "on")
+  return set_read_only(self, "on")
 end
 
 ---Puts the previous setting back; nil removes it.
@@ -203,15 +215,24 @@ function Source:restore_setting(previous)
   set_read_only(self, previous)
 end
 
----Ends all other sessions in this database, so that none that was opened before goes on writing.
+---Ends the other sessions in this database that began before `since` (all, without): they may go on writing.
+---@param since? string  as make_read_only gives it
 ---@return {ended: integer, refused: table[]}
-function Source:end_other_sessions()
+function Source:end_other_sessions(since)
   local conn <close> = self:connect()
   local ended, refused = 0, {}
-  for _, row in ipairs(conn:query(M.sql "end_sessions")) do
+  for _, row in ipairs(conn:query(M.sql "end_sessions", since)) do
     if row.ended then ended = ended + 1 else refused[#refused + 1] = row end
   end
   return { ended = ended, refused = refused }
+end
+
+---Who uses this database now, as a person would name them.
+---@return {application: string|nil, user: string|nil, address: string|nil, sessions: integer, active: integer,
+---  since: string}[]
+function Source:clients()
+  local conn <close> = self:connect()
+  return conn:query(M.sql "clients")
 end
 
 ---Sessions in this database that are not ours.

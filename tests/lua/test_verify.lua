@@ -1,7 +1,6 @@
--- Comparing two databases, and asking whether the source was written to: the judgements, without a server.
+-- Comparing two databases: the judgement, without a server.
 
-local detector = require "pgorch.detector"
-local verify   = require "pgorch.verify"
+local verify = require "pgorch.verify"
 
 local function side(change)
   local it = {
@@ -64,72 +63,5 @@ describe("verify.compare", function()
     end):raises "PGO-VERIFY"
     expect(err.message).has "30 places"
     expect(err.detail).has "and 10 more"
-  end)
-end)
-
-local function mark(change)
-  local it = { xmax = "100", server_start = "1", stats_reset = "never", written = { ["public.users"] = 5 },
-               files = { ["public.users"] = 1 }, sequences = { s = "3|true" }, catalog = "1" }
-  if change then change(it) end
-  return it
-end
-
-local function asked(change, strangers)
-  local answer = detector.judge(mark(), mark(change), strangers or 0)
-  return answer.answer .. " " .. table.concat(answer.names, ",")
-end
-
-describe("detector.judge", function()
-  it("is quiet when no transaction took an xid and no sequence moved", function()
-    expect(asked()).is "quiet "
-    expect(asked(nil, 3)).is "quiet "
-  end)
-
-  it("sees a sequence that moved without an xid", function()
-    expect(asked(function(m) m.sequences.s = "4|true" end)).is "written s"
-  end)
-
-  it("names the tables that were written to", function()
-    expect(asked(function(m) m.xmax, m.written["public.users"] = "101", 6 end)).is "written public.users"
-    expect(asked(function(m) m.xmax, m.files["public.users"] = "101", 2 end)).is "written public.users"
-    expect(asked(function(m) m.xmax, m.written["public.new"] = "101", 0 end)).is "written public.new"
-    expect(asked(function(m) m.xmax, m.catalog = "101", "2" end)).is "written the schema"
-  end)
-
-  it("is quiet when only others on the server wrote and nobody is connected here", function()
-    expect(asked(function(m) m.xmax = "109" end)).is "quiet "
-  end)
-
-  it("is unclear while others are connected, and after a restart", function()
-    expect(asked(function(m) m.xmax = "109" end, 1)).is "unclear "
-    expect(asked(function(m) m.xmax, m.server_start = "109", "2" end)).is "unclear "
-    expect(asked(function(m) m.xmax, m.stats_reset = "109", "now" end)).is "unclear "
-  end)
-end)
-
--- A connection of version 15 in whose database nothing is, seen by `sessions` others at each look.
-local function connection(sessions)
-  local facts = mark()
-  return setmetatable({
-    server_version = 150000,
-    row = function() return { xmax = "109", server_start = facts.server_start, stats_reset = facts.stats_reset } end,
-    value = function() return facts.catalog end,
-    query = function(_, sql)
-      if not sql:find("Sessions of others", 1, true) then return {} end
-      return table.remove(sessions, 1) > 0 and { {} } or {}
-    end,
-  }, { __close = function() end })
-end
-
-describe("detector.ask", function()
-  local before = mark(function(m) m.written, m.files, m.sequences = {}, {}, {} end)
-
-  it("is unclear when a session ended while it was asked: what it wrote may not be counted yet", function()
-    local from = { connect = function() return connection { 1, 0 } end }
-    expect(detector.ask(from, before).answer).is "unclear"
-    from = { connect = function() return connection { 0, 1 } end }
-    expect(detector.ask(from, before).answer).is "unclear"
-    from = { connect = function() return connection { 0, 0 } end }
-    expect(detector.ask(from, before).answer).is "quiet"
   end)
 end)

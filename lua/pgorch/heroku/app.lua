@@ -74,18 +74,20 @@ function App:dynos()
   return self.client:list(self.path .. "/dynos")
 end
 
----Waits until no dyno of the formation runs any more; one-off dynos are left alone and returned.
+---Waits until no dyno of the formation runs any more; others (one-off, scheduled, release) are left alone and returned.
 ---@param seconds number
 ---@return table[] still_running
 function App:wait_for_no_dynos(seconds)
-  local deadline = task.now() + seconds
+  local deadline, of_formation = task.now() + seconds, {}
+  for _, each in ipairs(self:formation()) do of_formation[each.type] = each.type ~= "release" end
   while true do
-    local running = {}
+    local running, formation_runs = {}, false
     for _, dyno in ipairs(self:dynos()) do
-      if dyno.state ~= "down" and dyno.state ~= "crashed" then running[#running + 1] = dyno end
+      if dyno.state ~= "down" and dyno.state ~= "crashed" then
+        running[#running + 1] = dyno
+        formation_runs = formation_runs or of_formation[dyno.type]
+      end
     end
-    local formation_runs = false
-    for _, dyno in ipairs(running) do formation_runs = formation_runs or dyno.type ~= "run" end
     if not formation_runs or task.now() > deadline then return running end
     task.sleep(poll.seconds "dynos")
   end

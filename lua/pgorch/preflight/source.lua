@@ -1,6 +1,7 @@
 -- Checks of the source database: what of it pg_dump could not read, Heroku could not take, or the dump leaves behind.
 -- Every query is a file of sql/; each finding names the objects it is about.
 
+local freeze    = require "pgorch.freeze"
 local pg_client = require "pgorch.pg_client"
 local plans     = require "pgorch.heroku.plans"
 local source    = require "pgorch.source"
@@ -83,9 +84,8 @@ local function check_server(ctx, found, facts, conn)
   if facts.standby then
     found:fail("PGO-FREEZE", "the source is a standby: it cannot be closed for writing", { cure = "name the primary" })
   end
-  for _, means in ipairs(ctx.params.freeze or {}) do
-    if means == "none" then found:fail("PGO-FREEZE", "nothing would stop writes during the dump") end
-  end
+  local problem, cure = freeze.problem(ctx)
+  if problem then found:fail("PGO-FREEZE", problem, { cure = cure }) end
   local prepared = conn:query(source.sql "prepared")
   if #prepared > 0 then
     found:fail("PGO-PREPARED", ("%d prepared transactions could still commit"):format(#prepared),

@@ -16,7 +16,7 @@ local of = setmetatable({}, { __mode = "k" })
 ---@field live table<string, any>      what a step of this process kept
 ---@field recall any                   what an interrupted attempt of this step remembered, or nil
 ---@field run {id: string, dir: string, attempt: integer}
----@field recipe {name: string, path: string, folder: string|nil}
+---@field recipe {name: string, path: string, folder: string|nil, freezes: string[]}   freezes: ids of steps that do
 local methods = {}
 
 ---Recorded before the effect: undo and a resumed run find it, whatever happens in between.
@@ -128,6 +128,14 @@ local function recorder(hidden, from, prefix)
   end })
 end
 
+local function freezing_steps(session)
+  local ids = {}
+  for id, step in pairs(session.steps) do
+    if step.freezes then ids[#ids + 1] = id end
+  end
+  return ids
+end
+
 ---@param session table
 ---@param step table
 ---@param id string      of the record: the step's, or step[key]
@@ -140,7 +148,8 @@ function context.new(session, step, id, row)
     params = session.params, options = step.options or {}, recall = row.remembered,
     result = recorder(hidden, session.results, ""), live = recorder(hidden, session.live, "live:"),
     run = { id = run.id, dir = run.dir, attempt = run.attempt },
-    recipe = { name = session.recipe.name, path = session.recipe.path, folder = session.recipe.folder },
+    recipe = { name = session.recipe.name, path = session.recipe.path, folder = session.recipe.folder,
+               freezes = freezing_steps(session) },
   }
   local use = use_table(session)
   of[fields] = hidden

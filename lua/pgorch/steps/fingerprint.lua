@@ -1,4 +1,4 @@
--- Marks where the source stands, then takes the snapshot that the dump, the counts and the checksums all read in.
+-- Takes the snapshot that the dump, the counts and the checksums all read in, and marks where the source stands in it.
 -- The connection that holds the snapshot lives as long as the run's process; after a resume there is none.
 
 local recipe   = require "pgorch.recipe"
@@ -8,17 +8,18 @@ local detector = require "pgorch.detector"
 local function run(ctx)
   local conn = ctx.source:connect()
   ctx:keep("snapshot", conn)
-  local mark = detector.mark(conn)
-  conn:exec "begin isolation level repeatable read read only"
+  local mark = detector.begin(conn)
   local snapshot = conn:value "select pg_export_snapshot()"
   return { snapshot = snapshot, mark = mark, taken = clock.iso() }
 end
 
--- Without a dump a lost snapshot costs nothing: another is taken. With one it must still be the last word.
+-- Without a dump a lost snapshot costs nothing: another is taken. With one it must still be the last word. What is
+-- unclear can be resolved only by the sums that were made in the snapshot.
 local function check(ctx, result)
   if ctx.live.snapshot then return true end
   if not ctx:finished "dump_to_store" then return false end
-  return detector.ask(ctx.source, result.mark).answer ~= "written"
+  local answer = detector.ask(ctx.source, result.mark).answer
+  return answer == "quiet" or answer == "unclear" and ctx:finished "checksum_source"
 end
 
 return recipe.step { id = "fingerprint", title = "Take a snapshot of the source", effect = "read", run = run,

@@ -6,7 +6,8 @@ local freeze = require "pgorch.freeze"
 local hook   = require "pgorch.hook"
 
 local function run(ctx)
-  local old = ctx.result.window_opens
+  local old, said = ctx.result.window_opens, ctx.recall or { began = true }
+  ctx:remember(said)                     -- from here on the app may write to the new database
   if old.formation then ctx:put_back(freeze.start_app(ctx, old)) end
   local read_only = old.has_setting ~= nil and ctx.options.source == "stays read-only"
   if old.has_setting ~= nil then
@@ -16,14 +17,16 @@ local function run(ctx)
       ctx:put_back(freeze.open_source(ctx, old))
     end
   end
-  hook.run(ctx.params.on_thaw, { id = "PGO-HOOK", what = "--on-thaw" })
+  hook.thaw(ctx, "moved", said)
   return { read_only = read_only }
 end
 
--- A rollback after this has to stop the app again before its old database becomes the valid one.
+-- A rollback after this has to close everything again before the old database becomes the valid one.
 local function undo(ctx)
   local old = ctx.result.window_opens
-  if old and old.formation then freeze.stop_app(ctx, old) end
+  if not old then return end
+  hook.freeze(ctx)
+  if old.formation then freeze.stop_app(ctx, old) end
 end
 
 return recipe.step {

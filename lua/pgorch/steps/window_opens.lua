@@ -26,18 +26,19 @@ local function run(ctx)
   local means = freeze.means(ctx)
   claim(ctx, means)
   local old = remembered(ctx, means)
-  hook.run(ctx.params.on_freeze, { id = "PGO-HOOK", what = "--on-freeze" })
+  hook.freeze(ctx)
   if means["maintenance"] then freeze.stop_app(ctx, old) end
-  if means["read-only"] then freeze.close_source(ctx) end
+  local clients = means["read-only"] and freeze.close_source(ctx) or nil
   ctx:note "the window is open"
   return { maintenance = old.maintenance, formation = old.formation, setting = old.setting,
-           has_setting = old.has_setting, opened = clock.iso() }
+           has_setting = old.has_setting, opened = clock.iso(), clients = clients }
 end
 
 -- Contexts whose app has been put back: an undo that is tried again does not do it twice.
 local app_is_back = setmetatable({}, { __mode = "k" })
 
--- A source that cannot be reached must not keep the app down: each is put back on its own.
+-- A source that cannot be reached must not keep the app down: each is put back on its own. The end is told last, and
+-- not again by a rollback that was killed after it.
 local function undo(ctx, old)
   local ok, said = true, nil
   if old.has_setting ~= nil then
@@ -49,7 +50,7 @@ local function undo(ctx, old)
     app_is_back[ctx] = true
   end
   if not ok then error(said, 0) end
-  hook.run(ctx.params.on_thaw, { id = "PGO-HOOK", what = "--on-thaw" })
+  hook.thaw(ctx, "put-back", ctx.recall or old)
 end
 
 -- Somebody may have lifted the freeze by hand while the run was stopped: then what was dumped is not the last word.
@@ -73,6 +74,7 @@ local function plan(ctx)
     lines[#lines + 1] = "~ maintenance on" .. (#dynos > 0 and ", " .. table.concat(dynos, ", ") or "")
   end
   if means["read-only"] then lines[#lines + 1] = "~ source read-only, sessions of others ended" end
+  if ctx.params.on_freeze then lines[#lines + 1] = "runs: " .. ctx.params.on_freeze end
   return lines
 end
 
