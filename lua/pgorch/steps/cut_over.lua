@@ -1,68 +1,99 @@
--- The app gets the new database: as DATABASE, or under each plain config var that held the source's address.
--- The old address stays on the app as OLD_<NAME>; a database that had the name keeps another attachment.
+-- The app gets the new database: as DATABASE, or in the place of each plain config var that held the source's address.
+-- The old address stays on the app as OLD_<NAME>; a database that had the name keeps another attachment. Never before
+-- the databases were compared and the detector was asked in this run.
 
-local recipe = require "pgorch.recipe"
-local json   = require "pgorch.json"
-local pg     = require "pgorch.pg"
+local recipe      = require "pgorch.recipe"
+local config_vars = require "pgorch.config_vars"
+local fail        = require "pgorch.error"
+local json        = require "pgorch.json"
 
--- Config vars that an attachment sets cannot be edited; only plain ones are looked at.
-local function plain_vars(app)
-  local config = app:config()
-  for _, attachment in ipairs(app:attachments()) do
-    for _, name in ipairs(attachment.config_vars or {}) do config[name] = nil end
+-- By what was found, not by the order of the steps: --only, or another recipe, must not come here without it.
+local function refuse_unverified(ctx)
+  local lacking = {}
+  for _, id in ipairs { "verify", "nothing_was_written" } do
+    if not ctx.result[id] then lacking[#lacking + 1] = id end
   end
-  return config
+  if #lacking == 0 then return end
+  fail.raise("PGO-NOT-VERIFIED", "nothing has shown that the new database is the source: " .. table.concat(lacking,
+    " and ") .. (#lacking > 1 and " have" or " has") .. " not run")
 end
 
-local function is_source(source, value)
-  local ok, dsn = pcall(pg.dsn, value)
-  if not ok or not dsn.host or dsn.dbname ~= source.dbname or (dsn.port or 5432) ~= source.port then return false end
-  for _, host in ipairs(source.hosts or { source.host }) do
-    if dsn.host == host then return true end
+-- Everybody who uses the database that has the name now: they are not moved.
+local function show_others(ctx, addon, name)
+  local app, rows = ctx.target.app, {}
+  for _, each in ipairs(app.client:list("/addons/" .. addon.id .. "/addon-attachments")) do
+    if each.app.name ~= app.name or each.name ~= name then rows[#rows + 1] = { each.app.name, each.name } end
   end
-  return false
+  if #rows == 0 then return end
+  ctx:table { title = addon.name .. " is also used by: they are not moved", columns = { "app", "as" }, rows = rows }
 end
 
--- Names of config vars ("DATABASE_URL") that hold the source's address, and of those that no attachment can replace.
-local function holders(ctx)
-  local names, others = {}, {}
-  for name, value in pairs(plain_vars(ctx.target.app)) do
-    if not name:match("^OLD_") and is_source(ctx.source, value) then
-      local list = name:match("^[%u%d_]+_URL$") and names or others
-      list[#list + 1] = name
-    end
+-- A pooler stands beside DATABASE under this name; it is the old database's, and Heroku moves it with no promotion.
+local POOL = "DATABASE_CONNECTION_POOL"
+
+local function warn_of_pooler(ctx, addon)
+  local pool = ctx.target.app:attachment(POOL)
+  if not pool or pool.name ~= POOL or pool.addon.id ~= addon.id then return end
+  ctx:warn(("%s still leads to %s: heroku pg:connection-pooling:attach %s --as %s --app %s"):format(POOL, addon.name,
+    ctx.target:database().name, POOL, ctx.target.app.name))
+end
+
+local function promote_database(ctx, database)
+  local app = ctx.target.app
+  local before = app:attachment "DATABASE"
+  if before and before.name == "DATABASE" and before.addon.id ~= database.id then
+    show_others(ctx, before.addon, "DATABASE")
+    warn_of_pooler(ctx, before.addon)
   end
-  table.sort(names)
-  table.sort(others)
-  return names, others
+  local done = database:promote "DATABASE"
+  if done.spare then ctx:note(("%s stays attached as %s"):format(done.was, done.spare)) end
 end
 
 -- Config vars and attachments are changed by requests of their own: Heroku makes two releases, and a release process
 -- runs once without the var. It is the second one that is waited for.
-local function replace(app, database, name)
-  local value = plain_vars(app)[name]
-  if value then app:set_config { ["OLD_" .. name] = value, [name] = json.null } end
-  return database:promote((name:gsub("_URL$", "")))
+local function replace(app, database, holder)
+  local value = config_vars.plain(app)[holder.name]
+  if value then app:set_config { [holder.old] = value, [holder.name] = json.null } end
+  database:promote(holder.attachment)
+end
+
+-- The copy and its attachment: one release more, and the var is never without a value.
+local function copy(ctx, database, holder)
+  local app = ctx.target.app
+  database:promote(holder.attachment)
+  local value = config_vars.plain(app)[holder.name]
+  if value and config_vars.is_source(ctx.source, value) then
+    app:set_config { [holder.old] = value, [holder.name] = (database:url(holder.attachment)) }
+  end
+  ctx:warn(("%s holds a copy of the new address, which Heroku may change at any time: let the app read %s_URL")
+    :format(holder.name, holder.attachment))
+end
+
+local function intent(ctx, database)
+  if ctx.recall then return ctx.recall end
+  local app = ctx.target.app
+  local before = app:attachment "DATABASE"
+  local was = before and before.name == "DATABASE" and before.addon.id ~= database.id and before.addon.name or nil
+  local new = { holders = config_vars.holders(app, ctx.source), was = was }
+  ctx:remember(new)
+  return new
 end
 
 local function run(ctx)
+  refuse_unverified(ctx)
   ctx.target:claim(ctx)
   local app, database = ctx.target.app, ctx.target:database()
-  local names, others = holders(ctx)
-  if ctx.recall then names = ctx.recall.names end
-  local before = app:attachment "DATABASE"
-  local was = ctx.recall and ctx.recall.was
-    or before and before.name == "DATABASE" and before.addon.id ~= database.id and before.addon.name or nil
-  ctx:remember { names = names, was = was }
-  if #names == 0 then database:promote "DATABASE" end
-  for _, name in ipairs(names) do replace(app, database, name) end
-  app:wait_for_release()
-  for _, name in ipairs(others) do
-    ctx:warn(("%s holds the source's address; no attachment can set it: change it by hand"):format(name))
+  local todo, vars = intent(ctx, database), {}
+  if #todo.holders == 0 then promote_database(ctx, database) end
+  for i, holder in ipairs(todo.holders) do
+    if holder.copy then copy(ctx, database, holder) else replace(app, database, holder) end
+    vars[i] = holder.name
+    ctx:note(("the old %s is kept in %s"):format(holder.name, holder.old))
   end
-  local vars = #names > 0 and names or { "DATABASE_URL" }
+  app:wait_for_release()
+  if #vars == 0 then vars = { "DATABASE_URL" } end
   ctx:note(("%s -> %s"):format(table.concat(vars, ", "), database.name))
-  return { names = names, was = was, vars = vars, addon = database.name }
+  return { holders = todo.holders, was = todo.was, vars = vars, addon = database.name }
 end
 
 local function take_off(app, database, name)
@@ -71,25 +102,46 @@ local function take_off(app, database, name)
   end
 end
 
+-- The old value first where the var is not the attachment's: the app is never without one.
+local function give_back(app, database, holder)
+  if not holder.copy then take_off(app, database, holder.attachment) end
+  local old = app:config()[holder.old]
+  if old then app:set_config { [holder.name] = old, [holder.old] = json.null } end
+  if holder.copy then take_off(app, database, holder.attachment) end
+end
+
 local function undo(ctx, result)
-  local app, database = ctx.target.app, ctx.target:database()
-  for _, name in ipairs(result.names) do
-    take_off(app, database, (name:gsub("_URL$", "")))
-    local old = app:config()["OLD_" .. name]
-    if old then app:set_config { [name] = old, ["OLD_" .. name] = json.null } end
+  local app, database, names = ctx.target.app, ctx.target:database(), {}
+  for i, holder in ipairs(result.holders or {}) do
+    give_back(app, database, holder)
+    names[i] = holder.name
   end
-  if #result.names == 0 then
+  if #names == 0 then
+    names[1] = "DATABASE"
     if result.was then app:attach(result.was, "DATABASE") else take_off(app, database, "DATABASE") end
   end
-  ctx:put_back((#result.names > 0 and table.concat(result.names, ", ") or "DATABASE") .. " as before")
+  ctx:put_back(table.concat(names, ", ") .. " as before")
 end
 
 local function plan(ctx)
-  local names = ctx.target.app:info() and holders(ctx) or {}
-  return ("~ %s -> the new database"):format(#names > 0 and table.concat(names, ", ") or "DATABASE")
+  local lines = {}
+  for i, holder in ipairs(ctx.target.app:info() and config_vars.holders(ctx.target.app, ctx.source) or {}) do
+    lines[i] = ("~ %s -> the new database, its value kept in %s%s"):format(holder.name, holder.old, holder.copy
+      and "; a copy" or "; two releases, the first without it")
+  end
+  return #lines > 0 and lines or "~ DATABASE -> the new database"
+end
+
+-- They are of use as long as the source lives.
+local function cleanup(_, result, row)
+  local kept = {}
+  for i, holder in ipairs(row and row.state == "done" and result and result.holders or {}) do
+    kept[i] = { what = "config var " .. holder.old, state = "kept", why = "while the source lives" }
+  end
+  return kept
 end
 
 return recipe.step {
   id = "cut_over", title = "Point the app to the new database", effect = "write", run = run, undo = undo, plan = plan,
-  undo_when = "failure", point_of_no_return = true, stands = "the app uses the new database",
+  undo_when = "failure", point_of_no_return = true, stands = "the app uses the new database", cleanup = cleanup,
 }
