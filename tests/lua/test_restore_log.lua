@@ -1,6 +1,41 @@
 -- The judge of restore logs: what must be called harmless, what lossy, and that silence is not taken for consent.
+-- Each rule is held against the log of a real pg_restore (tests/fixtures/restore_logs/capture.lua makes them).
 
+local fs          = require "pgorch.fs"
 local restore_log = require "pgorch.restore_log"
+local rules       = require "pgorch.restore.rules"
+
+local LOGS = "tests/fixtures/restore_logs/"
+local scenarios = assert(load(fs.read(LOGS .. "scenarios.lua")))()
+
+-- The logs in a file, one for each server: {server = its version, text}.
+local function logs_of(id)
+  local list = {}
+  local path = LOGS .. id .. ".log"
+  if not fs.exists(path) then error(("the rule %s has no log in %s"):format(id, LOGS), 0) end
+  for line in fs.read(path):gmatch "([^\n]*\n)" do
+    local server = line:match "^### .*server ([%d.]+)"
+    if server then list[#list + 1] = { server = server, text = "" } else list[#list].text = list[#list].text .. line end
+  end
+  return list
+end
+
+local function ids_of(judged)
+  local set = {}
+  for _, list in ipairs { judged.harmless, judged.lossy } do
+    for _, each in ipairs(list) do set[each.rule or "none"] = true end
+  end
+  return set
+end
+
+-- The same log with each command, or each message of the server, being about something else.
+local function with_other_command(text)
+  return (text:gsub("\nCommand was: [^\n]*", "\nCommand was: CREATE TABLE public.t (a integer);"))
+end
+
+local function with_other_error(text)
+  return (text:gsub("query: ERROR:  [^\n]*", "query: ERROR:  out of shared memory"))
+end
 
 local function whys(list)
   local all = {}
@@ -21,7 +56,77 @@ describe("restore_log", function()
     expect(judged.lines).is(4)
   end)
 
-  it("calls a comment on an extension harmless, by its command or by its entry", function()
+  for _, rule in ipairs(rules) do
+    it(("judges what a real pg_restore said by the rule %s alone"):format(rule.id), function()
+      local logs = logs_of(rule.id)
+      expect(#logs).above(0)
+      for _, log in ipairs(logs) do
+        local judged = restore_log.classify(log.text)
+        local ids = ids_of(judged)
+        for _, also in ipairs((scenarios[rule.id] or {}).also or {}) do ids[also] = nil end
+        expect(ids).same { [rule.id] = true }
+        expect(#judged[rule.class == "harmless" and "lossy" or "harmless"]).is(0)
+        if judged.ignored then expect(#judged.harmless + #judged.lossy).is(judged.ignored) end
+        expect(judged.transient).is(rule.transient == true)
+      end
+    end)
+  end
+
+  for _, rule in ipairs(rules) do
+    if rule.class == "harmless" then
+      it(("finds the near misses of the rule %s lossy"):format(rule.id), function()
+        for _, log in ipairs(logs_of(rule.id)) do
+          for _, near in ipairs { with_other_command(log.text), with_other_error(log.text) } do
+            expect(near ~= log.text).is_true()
+            local judged = restore_log.classify(near)
+            expect(#judged.harmless).is(0)
+            expect(#judged.lossy).is(judged.ignored)
+            expect(judged.transient).is(false)
+          end
+        end
+      end)
+    end
+  end
+
+  it("has a rule for each log, and each id once", function()
+    local known = {}
+    for _, rule in ipairs(rules) do
+      expect(known[rule.id]).is_nil()
+      known[rule.id] = true
+    end
+    for _, name in ipairs(fs.list(LOGS)) do
+      local id = name:match "^(.*)%.log$"
+      if id then expect(known[id]).is_true() end
+    end
+  end)
+
+  it("reads commands of several lines, with text in them that looks like pg_restore's other lines", function()
+    local log = logs_of "foreign-key"[1].text
+    local judged = restore_log.classify(log)
+    expect(judged.lossy[1].text).has "FOREIGN KEY (user_id) REFERENCES public.users(id)"
+    expect(judged.lossy[1].text).has "Key (user_id)=(7) is not present"
+    expect(judged.lossy[1].cure).has "orders_user_id_fkey"
+  end)
+
+  it("is not led astray by what Heroku writes around pg_restore's lines", function()
+    for _, rule in ipairs { "extension-comment", "unique-index" } do
+      local log = logs_of(rule)[1].text .. "waiting for restore to complete\nrestore done\n"
+      expect(ids_of(restore_log.classify(log))).same { [rule] = true }
+    end
+  end)
+
+  it("takes one lossy line among what passes for lasting", function()
+    local both = logs_of "connection-lost"[1].text .. logs_of "unique-index"[1].text
+    expect(restore_log.classify(both).transient).is(false)
+  end)
+
+  it("does not count a warning as one of the errors that a cut log shows", function()
+    local judged = restore_log.classify(logs_of "extension-comment"[1].text:gsub("restore: 1", "restore: 2")
+      .. "pg_restore: warning: archive is compressed, but this installation does not support compression\n")
+    expect(judged.lossy[#judged.lossy].why).has "shows only 1 of them"
+  end)
+
+  it("calls a comment on an extension harmless", function()
     local judged = restore_log.classify {
       "pg_restore: while PROCESSING TOC:",
       "pg_restore: from TOC entry 4567; 0 0 COMMENT EXTENSION hstore ",

@@ -145,10 +145,11 @@ function Database:unfinished_transfer()
   return transfers.unfinished(self.client, self.billing_app)
 end
 
----@param o {uuid: string, progress?: fun(t: pgorch.heroku.Transfer)}
+---@param o {uuid: string, progress?: fun(t: pgorch.heroku.Transfer), pending_limit?: number}
 ---@return pgorch.heroku.Transfer
 function Database:follow(o)
-  return transfers.follow(self.client, { app = self.billing_app, uuid = o.uuid, progress = o.progress })
+  return transfers.follow(self.client, { app = self.billing_app, uuid = o.uuid, progress = o.progress,
+                                         pending_limit = o.pending_limit })
 end
 
 function Database:cancel(uuid)

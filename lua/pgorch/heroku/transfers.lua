@@ -6,6 +6,7 @@ local clock  = require "pgorch.clock"
 local fail   = require "pgorch.error"
 local task   = require "pgorch.task"
 local poll   = require "pgorch.poll"
+local values = require "pgorch.recipe.values"
 
 local transfers = {}
 
@@ -111,8 +112,8 @@ end
 
 local function stuck(t, since, limit)
   if task.now() - since < limit then return end
-  fail.raise("PGO-RESTORE-STUCK", ("r%03d is %s and has not moved for %d minutes"):format(t.num, t.state,
-    math.floor((task.now() - since) / 60)), { retryable = true })
+  fail.raise("PGO-RESTORE-STUCK", ("r%03d is %s and has not moved for %s"):format(t.num, t.state,
+    values.show_duration(task.now() - since)), { retryable = true, state = t.state })
 end
 
 -- Asks once; trouble that can pass is counted, not raised, until there has been nothing but trouble for long.

@@ -11,6 +11,12 @@ local function create(conn, extension)
     pg.ident(extension.schema)))
 end
 
+-- Heroku's list is in lower case, with dots and commas between its parts: what does not fit in is left to the archive,
+-- which creates it as well.
+local function can_be_named(extension)
+  return (extension.schema .. extension.name):match "^[%l%d_-]+$" ~= nil
+end
+
 local function run(ctx)
   local wanted
   do
@@ -21,13 +27,15 @@ local function run(ctx)
   local names, missing = {}, {}
   for _, extension in ipairs(wanted) do
     local ok = pcall(create, conn, extension)
-    if ok then names[#names + 1] = ("%s.%s"):format(extension.schema, extension.name):lower()
-    else missing[#missing + 1] = extension.name end
+    if not ok then missing[#missing + 1] = extension.name
+    elseif can_be_named(extension) then
+      names[#names + 1] = ("%s.%s"):format(extension.schema, extension.name)
+    end
   end
   table.sort(names)
   -- What could not be created is judged by the preflight of the target, which knows what Heroku offers.
   if #missing > 0 then ctx:warn("not created on the target: " .. table.concat(missing, ", ")) end
-  return { names = names, missing = missing }
+  return { names = names, missing = missing, wanted = wanted }
 end
 
 return recipe.step {

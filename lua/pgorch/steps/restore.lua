@@ -1,65 +1,19 @@
 -- "Restore Backup on Heroku": Heroku downloads the dump by its signed URL and restores it; the transfer is followed to
 -- its end and every line of its log is judged. Asked for once: a transfer is known by the dump's path in its URL.
 
-local recipe      = require "pgorch.recipe"
-local fail        = require "pgorch.error"
-local fs          = require "pgorch.fs"
-local task        = require "pgorch.task"
-local restore_log = require "pgorch.restore_log"
-local signed_url  = require "pgorch.signed_url"
-local transfers   = require "pgorch.heroku.transfers"
-local values      = require "pgorch.recipe.values"
+local recipe     = require "pgorch.recipe"
+local ask        = require "pgorch.restore.ask"
+local extensions = require "pgorch.restore.extensions"
+local fail       = require "pgorch.error"
+local fs         = require "pgorch.fs"
+local poll       = require "pgorch.poll"
+local task       = require "pgorch.task"
+local transfers  = require "pgorch.heroku.transfers"
+local values     = require "pgorch.recipe.values"
+local verdict    = require "pgorch.restore.verdict"
+local watch      = require "pgorch.restore.watch"
 
-local function usable(transfer)
-  return transfer and transfer.state ~= "canceled" and transfer.state ~= "failed" and transfer or nil
-end
-
--- A lost answer may mean a restore that runs: it is looked for before anything is asked again.
-local function ask(ctx, database, key)
-  local ok, answer = pcall(database.restore, database, signed_url.get(ctx),
-    { extensions = ctx.result.extensions and ctx.result.extensions.names })
-  if ok then return answer end
-  if task.cancelled(answer) then error(answer, 0) end
-  local found = usable(database:find_restore(key))
-  if found then return found end
-  error(answer, 0)
-end
-
-local function start(ctx, database, key)
-  if ctx.recall then
-    local found = usable(database:find_restore(key))
-    if found then return found end
-  end
-  local running = database:unfinished_transfer()
-  if running then
-    fail.raise("PGO-LOCKED", ("transfer %d still runs on this app: two restores at once would mix"):format(running.num),
-      { retryable = true })
-  end
-  ctx.target:refuse_if_in_use()
-  ctx.target:claim(ctx)
-  ctx:remember { key = key }
-  ctx.target:unclaim(ctx)
-  return ask(ctx, database, key)
-end
-
-local function messages(transfer)
-  local lines = {}
-  for _, each in ipairs(transfer.logs or {}) do lines[#lines + 1] = tostring(each.message) end
-  return lines
-end
-
-local function last(lines, count)
-  return table.concat(lines, "\n", math.max(1, #lines - count + 1))
-end
-
-local function lossy_detail(judged)
-  local parts = {}
-  for i, each in ipairs(judged.lossy) do
-    if i > 10 then break end
-    parts[#parts + 1] = each.text .. "\n  " .. each.why
-  end
-  return table.concat(parts, "\n")
-end
+local ATTEMPTS = 3
 
 -- One note for each reason, with how often it occurred: the lines themselves are in restore.log.
 local function show_harmless(ctx, harmless)
@@ -71,39 +25,58 @@ local function show_harmless(ctx, harmless)
   for _, why in ipairs(order) do ctx:note(("harmless, %d times: %s"):format(counts[why], why)) end
 end
 
--- Heroku's word ("succeeded", "warned") only says that pg_restore came to its end.
-local function judge(ctx, transfer)
-  local lines = messages(transfer)
-  fs.write(ctx.run.dir .. "/restore.log", table.concat(lines, "\n") .. "\n")
-  local judged = restore_log.classify(lines)
-  local name = ("r%03d"):format(transfer.num)
-  if transfer.state == "failed" or transfer.state == "canceled" then
-    fail.raise("PGO-RESTORE-FAILED", ("restore %s was %s"):format(name, transfer.state), { detail = last(lines, 15) })
-  end
-  if #judged.lossy > 0 then
-    fail.raise("PGO-RESTORE-LOSSY", ("restore %s: %d lossy of %d lines"):format(name, #judged.lossy, judged.lines),
-      { detail = lossy_detail(judged) })
-  end
-  if transfer.warnings > #judged.harmless then
-    fail.raise("PGO-RESTORE-LOSSY", ("restore %s finished with %d warnings, its log explains %d"):format(name,
-      transfer.warnings, #judged.harmless), { detail = last(lines, 15) })
-  end
-  show_harmless(ctx, judged.harmless)
-  return judged
+-- One that waits in Heroku's queue for too long is cancelled, and asked for once more.
+local function follow(ctx, database, asked, is_last)
+  local limit = ask.pending_limit(ctx)
+  local eye = watch.new(ctx.target, { dump = ctx.result.dump_to_store.bytes, source = ctx.result.size.bytes })
+  local o = { uuid = asked.uuid, pending_limit = limit,
+              progress = function(t) ctx:progress(eye:progress(t)) end }
+  local ok, done = pcall(database.follow, database, o)
+  if ok then return done, false end
+  if not fail.is(done, "PGO-RESTORE-STUCK") or done.state ~= "pending" or is_last then error(done, 0) end
+  ctx:note(("restore %s was pending for %s: canceled, and asked for again"):format(verdict.name(asked),
+    values.show_duration(limit)))
+  database:cancel(asked.uuid)
+  done = database:follow { uuid = asked.uuid }
+  return done, done.state == "canceled"
+end
+
+local function keep_log(ctx, done, number)
+  local path = ctx.run.dir .. "/restore.log"
+  if number > 1 and fs.exists(path) then fs.rename(path, ("%s/restore-%d.log"):format(ctx.run.dir, number - 1)) end
+  fs.write(path, table.concat(verdict.lines(done), "\n") .. "\n")
+end
+
+-- One attempt. Returns nothing when another one may succeed. `state.pending`: one has waited in vain already.
+local function attempt(ctx, database, number, state)
+  local key = ctx.result.dump_to_store.key
+  local asked = ask.restore(ctx, database, { key = key, again = number > 1 })
+  local done, given_up = follow(ctx, database, asked, number == ATTEMPTS or state.pending)
+  state.pending = state.pending or given_up
+  if given_up then return end
+  keep_log(ctx, done, number)
+  local judged, err, transient = verdict.of(done)
+  if not err then return done, judged end
+  if not transient or number == ATTEMPTS then error(err, 0) end
+  local why = judged.lossy[1] and judged.lossy[1].why or "Heroku could not download the dump"
+  ctx:note(("%s: %s; asked for again, attempt %d of %d"):format(err.message, why, number + 1, ATTEMPTS))
 end
 
 local function run(ctx)
-  local database, dump = ctx.target:database(), ctx.result.dump_to_store
-  local asked = start(ctx, database, dump.key)
-  ctx:remember { key = dump.key, uuid = asked.uuid, num = asked.num }
-  local done = database:follow { uuid = asked.uuid, progress = function(t)
-    ctx:progress { bytes = math.min(t.processed, dump.bytes), total = dump.bytes, text = t.state }
-  end }
+  local database, state, done, judged = ctx.target:database(), {}, nil, nil
+  for number = 1, ATTEMPTS do
+    done, judged = attempt(ctx, database, number, state)
+    if done then break end
+    task.sleep(math.max(1, poll.seconds "connect"))     -- a URL signed within the same second would be the same
+  end
   ctx.target:claim(ctx, { if_reachable = true })
-  local judged = judge(ctx, done)
+  show_harmless(ctx, judged.harmless)
+  local wanted = ctx.result.extensions and ctx.result.extensions.wanted or {}
+  local have = extensions.tell(ctx, wanted)
   local seconds = transfers.duration(done)
-  ctx:note(("restore r%03d %s"):format(done.num, seconds and "in " .. values.show_duration(seconds) or "done"))
-  return { uuid = done.uuid, num = done.num, seconds = seconds, lines = judged.lines, harmless = #judged.harmless }
+  ctx:note(("restore %s %s"):format(verdict.name(done), seconds and "in " .. values.show_duration(seconds) or "done"))
+  return { uuid = done.uuid, num = done.num, seconds = seconds, lines = judged.lines, harmless = #judged.harmless,
+           extensions = have }
 end
 
 -- One that was cancelled already, by its owner or by a rollback that was killed, still writes until it has finished.

@@ -1,0 +1,87 @@
+-- What a finished transfer was worth: its state, what Heroku counted, and each line of its log. Nothing is good that is
+-- not explained. Says too whether another attempt may succeed. Only reads; raises nothing.
+
+local fail        = require "pgorch.error"
+local restore_log = require "pgorch.restore_log"
+
+local verdict = {}
+
+local SHOWN = 10
+
+---@return string
+function verdict.name(transfer) return ("r%03d"):format(transfer.num) end
+
+---The lines of its log, as text.
+---@param transfer pgorch.heroku.Transfer
+---@return string[]
+function verdict.lines(transfer)
+  local lines = {}
+  for _, each in ipairs(transfer.logs or {}) do lines[#lines + 1] = tostring(each.message) end
+  return lines
+end
+
+local function last(lines, count)
+  return table.concat(lines, "\n", math.max(1, #lines - count + 1))
+end
+
+-- Each complaint, with what it means and what to do: the same cure is said once.
+local function explain(lossy)
+  local parts, cures = {}, {}
+  for i, each in ipairs(lossy) do
+    if i > SHOWN then
+      parts[#parts + 1] = ("and %d more, in restore.log"):format(#lossy - SHOWN)
+      break
+    end
+    local cure = each.cure and not cures[each.cure] and "\n  cure: " .. each.cure or ""
+    cures[each.cure or ""] = true
+    parts[#parts + 1] = ("%s\n  %s%s"):format(each.text, each.why, cure)
+  end
+  return table.concat(parts, "\n")
+end
+
+-- Where pg_restore has said nothing, it never had the dump: the download failed, whatever Heroku calls that.
+local function never_began(lines)
+  for _, line in ipairs(lines) do
+    if line:find("pg_restore: ", 1, true) then return false end
+  end
+  return true
+end
+
+local function canceled(name)
+  return fail.new("PGO-RESTORE-FAILED", ("restore %s was canceled, and not by this run"):format(name),
+    { cure = "Somebody or Heroku stopped it: find out why, then resume." })
+end
+
+local function failed(name, judged, lines)
+  local detail = #judged.lossy > 0 and explain(judged.lossy) or last(lines, 15)
+  return fail.new("PGO-RESTORE-FAILED", ("restore %s failed"):format(name), { detail = detail })
+end
+
+local function lossy(name, judged, lines)
+  return fail.new("PGO-RESTORE-LOSSY", ("restore %s: %d lossy of %d lines"):format(name, #judged.lossy, #lines),
+    { detail = explain(judged.lossy) })
+end
+
+local function unexplained(name, transfer, judged, lines)
+  return fail.new("PGO-RESTORE-LOSSY", ("restore %s finished with %d warnings, its log explains %d"):format(name,
+    transfer.warnings, #judged.harmless), { detail = last(lines, 15) })
+end
+
+---Heroku's word ("succeeded", "warned") only says that pg_restore came to its end.
+---@param transfer pgorch.heroku.Transfer   finished, with its verbose log
+---@return pgorch.RestoreLog judged
+---@return pgorch.Error|nil err             nil: nothing was lost
+---@return boolean transient                another attempt may succeed
+function verdict.of(transfer)
+  local lines, name = verdict.lines(transfer), verdict.name(transfer)
+  local judged = restore_log.classify(lines)
+  if transfer.state == "canceled" then return judged, canceled(name), false end
+  if transfer.state == "failed" then
+    return judged, failed(name, judged, lines), judged.transient or never_began(lines)
+  end
+  if #judged.lossy > 0 then return judged, lossy(name, judged, lines), judged.transient end
+  if transfer.warnings > #judged.harmless then return judged, unexplained(name, transfer, judged, lines), false end
+  return judged, nil, false
+end
+
+return verdict

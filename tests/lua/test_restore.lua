@@ -1,0 +1,118 @@
+-- What a restore is judged by once it has ended, what is shown while it runs, what became of the extensions.
+
+local extensions = require "pgorch.restore.extensions"
+local fs         = require "pgorch.fs"
+local verdict    = require "pgorch.restore.verdict"
+local watch      = require "pgorch.restore.watch"
+
+-- The first of the logs in tests/fixtures/restore_logs/ID.log, as the Data API gives it.
+local function logs_of(id)
+  local list = {}
+  for line in fs.read(("tests/fixtures/restore_logs/%s.log"):format(id)):gmatch "([^\n]*)\n" do
+    if line:find "^### " then
+      if #list > 0 then break end
+    else
+      list[#list + 1] = { level = "info", message = line }
+    end
+  end
+  return list
+end
+
+local function transfer(o)
+  return { num = 4, state = o.state or "warned", warnings = o.warnings or 1, logs = o.logs,
+           processed = o.processed or 0 }
+end
+
+describe("verdict.of", function()
+  it("is good for what is harmless, if the log explains all that Heroku counted", function()
+    local judged, err, transient = verdict.of(transfer { logs = logs_of "extension-comment" })
+    expect(err).is_nil()
+    expect(#judged.harmless).is(1)
+    expect(transient).is(false)
+    judged, err = verdict.of(transfer { logs = logs_of "extension-comment", warnings = 2 })
+    expect(err.id).is "PGO-RESTORE-LOSSY"
+    expect(err.message).has "2 warnings, its log explains 1"
+    expect(#judged.lossy).is(0)
+  end)
+
+  it("never calls a lossy line success, whatever Heroku says", function()
+    for _, state in ipairs { "succeeded", "warned" } do
+      local _, err, transient = verdict.of(transfer { state = state, warnings = 0, logs = logs_of "unique-index" })
+      expect(err.id).is "PGO-RESTORE-LOSSY"
+      expect(err.message).is "restore r004: 1 lossy of 12 lines"
+      expect(err.detail).has "Key (email)=(a@b) is duplicated."
+      expect(err.detail).has "the source's own index is corrupt"
+      expect(err.detail).has "REINDEX INDEX users_email_key; then resume."
+      expect(transient).is(false)
+    end
+  end)
+
+  it("says one cure once", function()
+    local logs = logs_of "relation-missing"
+    table.move(logs_of "relation-missing", 1, #logs, #logs + 1, logs)
+    local _, err = verdict.of(transfer { logs = logs })
+    local _, count = err.detail:gsub("cure: ", "")
+    expect(count).is(1)
+  end)
+
+  it("takes a lost connection, a cut download and a silent failure for what passes", function()
+    for _, case in ipairs { { state = "warned", logs = logs_of "connection-lost" },
+                            { state = "failed", logs = logs_of "cut-archive" },
+                            { state = "failed", logs = logs_of "not-an-archive" },
+                            { state = "failed", logs = { { message = "403 Forbidden" } } }, { state = "failed" } } do
+      local _, err, transient = verdict.of(transfer(case))
+      expect(err ~= nil).is_true()
+      expect(transient).is(true)
+    end
+  end)
+
+  it("takes a failure of pg_restore, and whatever was canceled, for lasting", function()
+    for _, case in ipairs { { state = "failed", logs = logs_of "newer-archive" }, { state = "canceled" },
+                            { state = "failed", logs = { { message = "pg_restore: error: no rule knows this" } } },
+                            { state = "canceled", logs = logs_of "cut-archive" } } do
+      local _, err, transient = verdict.of(transfer(case))
+      expect(err.id).is "PGO-RESTORE-FAILED"
+      expect(transient).is(false)
+    end
+  end)
+end)
+
+describe("a restore's progress", function()
+  local function eye_with(seen)
+    local eye = watch.new(nil, { dump = 1000, source = 4000 })
+    eye.seen, eye.next = seen, math.huge
+    return eye
+  end
+
+  it("is counted by the dump's own size, and never past it", function()
+    local eye = eye_with { bytes = 900, at = 'rows of shop."Orders"' }
+    local shown = eye:progress(transfer { state = "running", processed = 1200 })
+    expect(shown).same { bytes = 1000, total = 1000, text = 'of the dump\'s 1.0 kB  rows of shop."Orders"' }
+  end)
+
+  it("is counted by the size of the database while Heroku says nothing", function()
+    local shown = eye_with { bytes = 900 }:progress(transfer { state = "running" })
+    expect(shown).same { bytes = 900, total = 4000, text = "in the database, by the source's 4.0 kB" }
+  end)
+
+  it("is no figure while nothing is known, and the database is not asked before the restore runs", function()
+    expect(eye_with(nil):progress(transfer { state = "running" })).same { text = "running" }
+    local eye = watch.new({ connect = function() error("asked", 0) end }, { dump = 1, source = 1 })
+    expect(eye:progress(transfer { state = "pending" })).same { text = "pending" }
+    expect(eye.next <= require("pgorch.task").now()).is_true()
+    expect(eye:progress(transfer { state = "running" })).same { text = "running" }   -- and it bears the refusal
+  end)
+end)
+
+describe("extensions after a restore", function()
+  it("are told when another version came, and warned of when missing or elsewhere", function()
+    local notes, warnings = extensions.compare(
+      { { name = "hstore", schema = "public", version = "1.7" }, { name = "ltree", schema = "ext", version = "1.2" },
+        { name = "cube", schema = "public", version = "1.5" } },
+      { { name = "hstore", schema = "public", version = "1.8" },
+        { name = "ltree", schema = "public", version = "1.2" } })
+    expect(notes).same { "extension hstore is 1.7 on the source, 1.8 on the target" }
+    expect(warnings).same { "extension ltree is in schema ext on the source, in public on the target",
+                            "extension cube is not in the target" }
+  end)
+end)
