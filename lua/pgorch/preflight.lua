@@ -1,6 +1,6 @@
 -- Findings of the checks made before anything is touched: pass, warn or fail, each failure with its cure.
 -- All of them are collected and told at once; raising is the last thing that happens.
--- The checks themselves are in preflight/input.lua, source.lua and target.lua.
+-- The checks themselves are in preflight/, one file per theme; source.lua has their order.
 
 local fail = require "pgorch.error"
 local task = require "pgorch.task"
@@ -11,7 +11,8 @@ local M = {}
 ---@field level "pass"|"warn"|"fail"
 ---@field id string|nil
 ---@field what string
----@field detail string|nil
+---@field detail string|nil   the things it is about, one a line
+---@field fate string|nil     what the migration will do to them
 ---@field cure string|nil
 
 ---@class pgorch.Findings
@@ -29,22 +30,23 @@ function Findings:pass(what)
 end
 
 ---@param what string
----@param o? {id?: string, detail?: string, cure?: string}
+---@param o? {id?: string, detail?: string, fate?: string, cure?: string}
 function Findings:warn(what, o)
   o = o or {}
-  self.list[#self.list + 1] = { level = "warn", what = what, id = o.id, detail = o.detail, cure = o.cure }
+  self.list[#self.list + 1] = { level = "warn", what = what, id = o.id, detail = o.detail, fate = o.fate,
+                                cure = o.cure }
 end
 
 ---@param id string an id of error.def; its cure is used unless another is given
 ---@param what string
----@param o? {detail?: string, cure?: string}
+---@param o? {detail?: string, fate?: string, cure?: string}
 function Findings:fail(id, what, o)
   o = o or {}
   for _, each in ipairs(self.list) do -- one key serves several requests: a wrong one is told once
     if each.id == id and each.what == what then return end
   end
   local entry = fail.describe(id)
-  self.list[#self.list + 1] = { level = "fail", id = id, what = what, detail = o.detail,
+  self.list[#self.list + 1] = { level = "fail", id = id, what = what, detail = o.detail, fate = o.fate,
                                 cure = o.cure or entry and entry.cure }
 end
 
@@ -63,6 +65,21 @@ function Findings:try(check, ...)
   return nil
 end
 
+-- The server's own words for: took too long, waits for somebody's lock, is not for this role, is not there (any more).
+local UNTOLD = { ["57014"] = "it took too long", ["55P03"] = "somebody holds a lock on it", ["42501"] = "no privilege" }
+
+---Runs one of the checks that ask the database. One that the server does not answer is a warning, never a pass.
+---@param theme string   what could not be told: "row security"
+function Findings:ask(theme, check, ...)
+  local ok, why = pcall(check, ...)
+  if ok then return end
+  local reason = type(why) == "table" and UNTOLD[why.sqlstate]
+  if not reason then error(why, 0) end
+  self:warn(("%s: could not be told, %s"):format(theme, reason), { detail = why.message,
+    fate = "not checked: what is wrong there would only be seen by the restore",
+    cure = "run the check again, as a role that may read the catalogues, when the database is less busy" })
+end
+
 ---@param level "pass"|"warn"|"fail"
 ---@return integer
 function Findings:count(level)
@@ -73,23 +90,42 @@ function Findings:count(level)
   return n
 end
 
----Adds what another list found, without what is here already.
-function Findings:merge(other)
-  local have = {}
-  for _, each in ipairs(self.list) do have[each.what] = true end
-  for _, each in ipairs(other.list) do
-    if not have[each.what] then self.list[#self.list + 1] = each end
-  end
-end
-
-local function lines_of(each)
+---What is said of a finding, below each other.
+---@param each pgorch.Finding
+---@return string[]
+function M.lines(each)
   local lines = { ("%s%s"):format(each.id and each.id .. " " or "", each.what) }
   for line in ((each.detail or "") .. "\n"):gmatch("(.-)\n") do
     if line ~= "" then lines[#lines + 1] = "  " .. line end
   end
+  if each.fate then lines[#lines + 1] = "  then: " .. each.fate end
   if each.cure and each.cure ~= "" then lines[#lines + 1] = "  cure: " .. each.cure end
   return lines
 end
+
+---The first names of a long list, one a line.
+---@generic T
+---@param rows T[]
+---@param format fun(row: T): string
+---@return string
+function M.names(rows, format)
+  local names = {}
+  for i, row in ipairs(rows) do
+    if i > 12 then
+      names[#names + 1] = ("... and %d more"):format(#rows - 12)
+      break
+    end
+    names[#names + 1] = format(row)
+  end
+  return table.concat(names, "\n")
+end
+
+---"1 check", "2 checks"; a word that takes more than an s comes with its plural.
+---@param n integer
+---@param word string
+---@param plural? string
+---@return string
+function M.number(n, word, plural) return ("%d %s"):format(n, n == 1 and word or plural or word .. "s") end
 
 local WORD = { pass = "pass", warn = "warn", fail = "FAIL" }
 
@@ -99,9 +135,9 @@ local WORD = { pass = "pass", warn = "warn", fail = "FAIL" }
 function Findings:report(ctx, title)
   local passed, warned, failed = self:count "pass", self:count "warn", self:count "fail"
   local rows, detail = {}, {}
-  if passed > 0 then rows[1] = { "pass", ("%d %s"):format(passed, passed == 1 and "check" or "checks") } end
+  if passed > 0 then rows[1] = { "pass", M.number(passed, "check") } end
   for _, each in ipairs(self.list) do
-    for i, line in ipairs(each.level ~= "pass" and lines_of(each) or {}) do
+    for i, line in ipairs(each.level ~= "pass" and M.lines(each) or {}) do
       rows[#rows + 1] = { i == 1 and WORD[each.level] or "", line }
       if each.level == "fail" then detail[#detail + 1] = line end
     end

@@ -1,10 +1,13 @@
 -- Checks of what the user gave: keys, names, plan, bucket. Each is independent of the others, so that one wrong value
 -- does not hide the next. Reads only: nothing is created, opened or changed here.
 
-local fail       = require "pgorch.error"
-local allow_list = require "pgorch.allow_list"
-local params     = require "pgorch.recipe.params"
-local plans      = require "pgorch.heroku.plans"
+local fail         = require "pgorch.error"
+local allow_list   = require "pgorch.allow_list"
+local params       = require "pgorch.recipe.params"
+local plans        = require "pgorch.heroku.plans"
+local pooled       = require "pgorch.preflight.pooled"
+local preflight    = require "pgorch.preflight"
+local surroundings = require "pgorch.preflight.surroundings"
 
 local M = {}
 
@@ -51,7 +54,37 @@ local function check_store(ctx, found)
     found:fail("PGO-S3-BUCKET-TAKEN", ("the bucket %s belongs to somebody else"):format(tostring(bucket.name)))
   elseif state then
     found:pass(("bucket %s %s"):format(tostring(bucket.name), state == "free" and "can be made" or "is ours"))
+    surroundings.store(found, bucket.transport.host)
   end
+end
+
+-- Pools of the provider: their clients lose them, and a pool is no database that could be dumped.
+local function check_pools(found, source)
+  local pools = source.pools and found:try(source.pools) or {}
+  for _, pool in ipairs(pools) do
+    if pool.name == source.dbname then
+      return found:fail("PGO-POOLED", ("%s is a connection pool of %s"):format(pool.name, source.label),
+        { cure = ("name the database behind it: --dbname %s"):format(pool.database) })
+    end
+  end
+  if #pools == 0 then return end
+  found:warn(("%s at the provider"):format(preflight.number(#pools, "connection pool")), {
+    detail = preflight.names(pools, function(p) return ("%s, of %s"):format(p.name, p.database) end),
+    fate = "not carried; clients that use them connect to the old database until they are told the new address",
+    cure = "count their clients in when choosing the plan; Heroku has pooling of its own (pg:connection-pooling)" })
+end
+
+local function login(found, source)
+  local ok, conn = pcall(source.connect, source)
+  if not ok then
+    if not pooled.refused(conn) then error(conn, 0) end
+    fail.raise("PGO-POOLED", ("%s:%d is a connection pooler"):format(source.host, source.port), { cause = conn })
+  end
+  local closing <close> = conn
+  found:pass(("login as %s at %s"):format(source.user, source.host))
+  if conn.tls then found:pass("TLS " .. (source.ca_pem and "verified with the provider's CA" or "encrypted")) end
+  pooled.check(found, source, closing)
+  return closing.server_version and source
 end
 
 -- A closed allow list drops packets: a connection from here would only time out, so it is left to the step that opens
@@ -65,21 +98,21 @@ local function check_source(ctx, found)
       { cure = "wait until it runs" })
     return nil
   end
+  check_pools(found, source)
   local state = found:try(allow_list.state, ctx, source)
-  if not state or state.answer == "closed" then return nil end
-  return found:try(function()
-    local conn <close> = source:connect()
-    found:pass(("login as %s at %s"):format(source.user, source.host))
-    return conn.server_version and source
-  end)
+  if not state then return nil end
+  if state.answer == "closed" then return nil, state end
+  if state.answer ~= "none" then found:pass("allow list: " .. state.answer) end
+  return found:try(login, found, source)
 end
 
 ---Runs all of them.
 ---@param ctx table
 ---@param found pgorch.Findings
----@return {source: boolean, heroku: boolean, app: table|false|nil} what may be looked at further
+---@return {source: boolean, closed: table|nil, heroku: boolean, app: table|false|nil} what may be looked at further;
+---closed: the allow list's state, when it does not let this machine in
 function M.check(ctx, found)
-  local source = check_source(ctx, found)
+  local source, closed = check_source(ctx, found)
   local account, app
   if found:try(function() return ctx.target end) then
     account = check_heroku(ctx, found)
@@ -89,7 +122,7 @@ function M.check(ctx, found)
     end
   end
   check_store(ctx, found)
-  return { source = source ~= nil, heroku = account ~= nil, app = app }
+  return { source = source ~= nil, closed = closed, heroku = account ~= nil, app = app }
 end
 
 return M

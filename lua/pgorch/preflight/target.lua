@@ -1,8 +1,11 @@
 -- Checks of the target once it exists: its real version, limits and extensions, and whether it is empty.
 -- Before that, only that an existing target is not overwritten without the app's name given to --confirm.
 
-local pg_client = require "pgorch.pg_client"
-local source    = require "pgorch.source"
+local checks     = require "pgorch.preflight.source"
+local extensions = require "pgorch.preflight.extensions"
+local locale     = require "pgorch.preflight.locale"
+local pg_client  = require "pgorch.pg_client"
+local source     = require "pgorch.source"
 
 local M = {}
 
@@ -17,10 +20,12 @@ function M.check_empty(ctx, found)
   local tables = conn:value(source.sql "user_tables")
   if tables == 0 then return found:pass "target is empty" end
   if ctx.params.confirm == ctx.params.app then
-    return found:warn(("%d tables of %s will be overwritten"):format(tables, ctx.target:name()))
+    return found:warn(("%d tables of %s will be overwritten"):format(tables, ctx.target:name()),
+      { fate = "all that is in it now is lost" })
   end
   found:fail("PGO-CONFIRM", ("%s has %d tables, which the restore would overwrite"):format(ctx.target:name(), tables),
-    { cure = ("pass --confirm %s to overwrite it, or leave --database out for a new one"):format(ctx.params.app) })
+    { fate = "all that is in it would be lost",
+      cure = ("pass --confirm %s to overwrite it, or leave --database out for a new one"):format(ctx.params.app) })
 end
 
 local function check_version(found, facts, conn)
@@ -34,26 +39,6 @@ local function check_version(found, facts, conn)
   return major
 end
 
-local function check_extensions(found, facts, conn)
-  local allowed, have = {}, {}
-  for _, row in ipairs(conn:query(source.sql "extensions_allowed")) do allowed[row.name] = row.version end
-  for _, row in ipairs(conn:query(source.sql "extensions")) do have[row.name] = row.version end
-  local missing = {}
-  for _, extension in ipairs(facts.extensions) do
-    local there = have[extension.name] or allowed[extension.name]
-    if not there then missing[#missing + 1] = extension.name
-    elseif there ~= extension.version then
-      found:warn(("extension %s is %s on the source, %s on the target"):format(extension.name, extension.version,
-        there))
-    end
-  end
-  if #missing > 0 then
-    found:fail("PGO-EXTENSION", "the target does not offer: " .. table.concat(missing, ", "))
-  else
-    found:pass(("%d extensions are offered"):format(#facts.extensions))
-  end
-end
-
 local function check_limits(ctx, found, facts)
   local limits = found:try(function() return ctx.target:database():limits() end)
   if not limits then return end
@@ -64,20 +49,34 @@ local function check_limits(ctx, found, facts)
   if limits.tables and facts.tables > limits.tables then
     found:fail("PGO-TARGET-SIZE", ("%d tables do not fit the target's %d"):format(facts.tables, limits.tables))
   end
+  if limits.connections and facts.sessions > limits.connections then
+    found:warn(("%d sessions are connected to the source; the target allows %d"):format(facts.sessions,
+      limits.connections), { fate = "further connections are refused by the new database",
+      cure = "choose a larger plan with --plan, or make the pools of the clients smaller" })
+  end
+end
+
+local function facts_of(ctx)
+  local conn <close> = ctx.source:connect { settings = checks.LIMITS }
+  local facts = checks.facts(conn)
+  facts.locale = conn:row(source.sql "preflight/locale")
+  facts.collations = conn:query(source.sql "preflight/collations")
+  facts.sessions = #conn:query(source.sql "sessions")
+  return facts
 end
 
 ---@param ctx table
 ---@param found pgorch.Findings
 ---@return {major: integer}
 function M.check(ctx, found)
-  local facts
-  do
-    local conn <close> = ctx.source:connect()
-    facts = require("pgorch.preflight.source").facts(conn)
-  end
-  local conn <close> = ctx.target:connect()
+  local facts = facts_of(ctx)
+  local conn <close> = ctx.target:connect { settings = checks.LIMITS }
   local major = check_version(found, facts, conn)
-  check_extensions(found, facts, conn)
+  extensions.compare(found, facts, conn, function(fn)
+    local asked <close> = ctx.source:connect { settings = checks.LIMITS }
+    return fn(asked)
+  end)
+  found:ask("collations of the target", locale.compare, found, facts, conn)
   check_limits(ctx, found, facts)
   M.check_empty(ctx, found)
   local running = ctx.target:database():unfinished_transfer()

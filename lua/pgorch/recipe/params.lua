@@ -163,6 +163,7 @@ local STANDARD = {
   { "allow_empty", default = false, help = "move a database without tables all the same" },
   { "verify_jobs", type = "integer", help = "connections that count and sum each side at once",
     default_text = "up to 4, as there are free ones", check = check_jobs },
+  { "allow_sql_ascii", default = false, help = "move a database of encoding SQL_ASCII, all of which is UTF-8" },
   { "from_ip", help = "the address that the provider's allow list must hold",
     default_text = "asked from an echo service", check = check_address },
   { "heroku_api_key", env = "HEROKU_API_KEY", secret = true, help = "Heroku's API token" },

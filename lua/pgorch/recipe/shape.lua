@@ -10,7 +10,7 @@ local STEP = {
   id = "string", title = "string", effect = "string", run = "function", undo = "function|boolean", undo_when = "string",
   check = "function", plan = "function", estimate = "function|number", only_if = "function", each = "function",
   limit = "number", point_of_no_return = "boolean", opens_window = "boolean", closes_window = "boolean",
-again_after_gate = "boolean", before_checks = "boolean", freezes = "boolean", keeps = "function",
+  again_after_gate = "boolean", before_checks = "boolean", freezes = "boolean", keeps = "function",
   cleanup = "function",
   by_hand = "function", stands = "function|string", options = "table", help = "string",
 }

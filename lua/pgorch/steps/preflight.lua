@@ -1,23 +1,16 @@
 -- Everything about the source that would make the migration fail or lose something, said before anything is touched.
 
-local recipe    = require "pgorch.recipe"
-local preflight = require "pgorch.preflight"
-local fs        = require "pgorch.fs"
-local source    = require "pgorch.preflight.source"
-local target    = require "pgorch.preflight.target"
-
-local LOG_SPACE = 64 * 2 ^ 20
-
-local function check_disk(ctx, found)
-  local free = fs.free_space(ctx.run.dir)
-  if free < LOG_SPACE then found:fail("PGO-IO", ("only %d bytes are free in %s"):format(free, ctx.run.dir)) end
-end
+local recipe       = require "pgorch.recipe"
+local preflight    = require "pgorch.preflight"
+local source       = require "pgorch.preflight.source"
+local surroundings = require "pgorch.preflight.surroundings"
+local target       = require "pgorch.preflight.target"
 
 local function run(ctx)
   local found = preflight.new()
   local facts = found:try(source.check, ctx, found) or {}
   if not ctx.target:is_ours() then found:try(target.check_empty, ctx, found) end
-  found:try(check_disk, ctx, found)
+  found:try(surroundings.disk, found, ctx.run.dir)
   local told = found:report(ctx, "Preflight")
   return { source_major = facts.major, version = facts.version, extensions = facts.extensions, clients = facts.clients,
            client_major = facts.client and facts.client.major, passed = told.passed, warned = told.warned }

@@ -14,6 +14,15 @@ select 'event trigger', evtname::text from pg_event_trigger t
 where not exists (select from pg_depend d
                   where d.classid = 'pg_event_trigger'::regclass and d.objid = t.oid and d.deptype = 'e')
 union all
-select 'user mapping', format('%s on %s', coalesce(usename, 'public'), srvname) from pg_user_mappings
-where usename is not null
+select 'foreign data wrapper', fdwname::text from pg_foreign_data_wrapper w
+where not exists (select from pg_depend d
+                  where d.classid = 'pg_foreign_data_wrapper'::regclass and d.objid = w.oid and d.deptype = 'e')
+union all
+select 'base type', format('%I.%I', n.nspname, t.typname)
+from pg_type t
+join pg_namespace n on n.oid = t.typnamespace
+where t.typtype = 'b' and t.typelem = 0 and t.typrelid = 0
+  and n.nspname not like 'pg\_%' and n.nspname <> 'information_schema'
+  and not exists (select from pg_depend d
+                  where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e')
 order by 1, 2;
