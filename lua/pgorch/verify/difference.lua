@@ -84,21 +84,29 @@ local function first_difference(a, b)
   return math.min(#a, #b) + 1
 end
 
--- The lines that only one of the two has, in front of what both end with. Few lines are shown whole, else the first.
-local function show_lines(a, b)
+-- On one line, each part of it without the blanks that laid it out.
+local function joined(lines, first, last)
+  local parts = {}
+  for i = first, last do
+    if lines[i]:find "%S" then parts[#parts + 1] = lines[i]:match "^%s*(.-)%s*$" end
+  end
+  return table.concat(parts, " ")
+end
+
+-- What stands between what both begin with and what both end with. Numbered: only the first line of it.
+local function show_lines(a, b, numbered)
   local from, more = 1, 0
   while a[from] and a[from] == b[from] do from = from + 1 end
-  while #a - more > from - 1 and #b - more > from - 1 and a[#a - more] == b[#b - more] do more = more + 1 end
-  local function side(mine, theirs)
-    local last = #mine - more
-    if last < from then return #mine == 1 and mine[1] == "" and "nothing" or "without it" end
-    local line = mine[from]
-    local shown = M.excerpt(line, first_difference(line, theirs[from] or ""))
-    if #mine > 1 then shown = ("line %d: %s"):format(from, shown) end
-    if last > from then shown = ("%s (and %d more)"):format(shown, last - from) end
-    return shown
+  while #a - more >= from and #b - more >= from and a[#a - more] == b[#b - more] do more = more + 1 end
+  local x = joined(a, from, numbered and math.min(from, #a - more) or #a - more)
+  local y = joined(b, from, numbered and math.min(from, #b - more) or #b - more)
+  local at = first_difference(x, y)
+  local function side(shown, lines)
+    if #lines - more < from then return "without it" end
+    shown = shown == "" and "nothing" or M.excerpt(shown, at)
+    return numbered and ("line %d: %s"):format(from, shown) or shown
   end
-  return side(a, b), side(b, a)
+  return side(x, a), side(y, b)
 end
 
 -- Of a stored long text only the place is known, and of the other side the line there.
@@ -117,9 +125,10 @@ end
 ---How two texts differ, one short line for each.
 ---@param a string|pgorch.LongText
 ---@param b string|pgorch.LongText
+---@param numbered? boolean   with the number of the line, as people count a function's lines
 ---@return string source, string target
-function M.show(a, b)
-  if type(a) == "string" and type(b) == "string" then return show_lines(lines_of(a), lines_of(b)) end
+function M.show(a, b, numbered)
+  if type(a) == "string" and type(b) == "string" then return show_lines(lines_of(a), lines_of(b), numbered) end
   if type(b) == "string" then return show_place(a, b) end
   if type(a) == "string" then
     local target, source = show_place(b, a)
@@ -133,8 +142,8 @@ end
 ---@return string
 function M.beginning(text)
   if type(text) == "table" then return text.first end
-  local line = text:match "^[^\n]*"
-  return line == "" and "there" or M.excerpt(line, 1)
+  local lines = lines_of(text)
+  return text == "" and "there" or M.excerpt(joined(lines, 1, #lines), 1)
 end
 
 return M

@@ -14,6 +14,7 @@ local FAMILIES = { "schemas", "types", "relations", "columns", "constraints", "i
 
 ---@alias pgorch.Objects table<string, table<string, string|pgorch.LongText>>  kind -> name -> definition
 
+local HAS_LINES = { ["function"] = true, procedure = true, ["window function"] = true }
 local IS_VIEW = { view = true, ["materialized view"] = true }
 
 local function definition(row)
@@ -116,6 +117,14 @@ local function level_of(kind, a, b)
   end
 end
 
+-- The relation that is gone with this object, if that is so.
+local function gone_with(kind, name, text, missing)
+  local holder = PARTS[kind] and M.holder(name)
+  if kind == "index" then holder = (type(text) == "table" and text.first or text):match " ON (.-) USING " end
+  holder = holder and holder:gsub("^ONLY ", "")
+  return missing[holder] and holder
+end
+
 -- What only `mine` has, as it is told of the side that has it.
 local function only_here(mine, theirs, report)
   local missing = lacking(mine, theirs)
@@ -123,15 +132,15 @@ local function only_here(mine, theirs, report)
   for _, kind in ipairs(sorted(mine)) do
     for _, name in ipairs(sorted(mine[kind])) do
       if (theirs[kind] or {})[name] == nil then
-        local holder = PARTS[kind] and M.holder(name)
-        if holder and missing[holder] then missing[holder] = missing[holder] + 1
+        local holder = gone_with(kind, name, mine[kind][name], missing)
+        if holder then missing[holder] = missing[holder] + 1
         else found[#found + 1] = { kind = kind, name = name, text = difference.beginning(mine[kind][name]) } end
       end
     end
   end
   for _, each in ipairs(found) do
     local parts = missing[each.name]
-    if parts and parts > 0 then each.text = ("%s (with %d columns and the like)"):format(each.text, parts) end
+    if parts and parts > 0 then each.text = ("%s (and %d columns, keys and the like)"):format(each.text, parts) end
     report(each)
   end
 end
@@ -152,7 +161,7 @@ function M.compare(a, b, list)
     for _, name in ipairs(sorted(a[kind])) do
       local mine, theirs = a[kind][name], (b[kind] or {})[name]
       if theirs ~= nil and not difference.same(mine, theirs) then
-        local source_text, target_text = difference.show(mine, theirs)
+        local source_text, target_text = difference.show(mine, theirs, HAS_LINES[kind])
         add(kind, name, nil, source_text, target_text, level_of(kind, mine, theirs))
       end
     end

@@ -4,12 +4,13 @@ with owned as (
   select classid, objid from pg_depend where deptype = 'e'
 ), listed as (
   select s.oid, s.option_name, case when s.option_name ~* 'pass|secret|key|token|cred'
-           then left(sha256(convert_to(s.option_value, 'UTF8'))::text, 6) else s.option_value end as shown
+           then format('(secret %s)', left(encode(sha256(convert_to(s.option_value, 'UTF8')), 'hex'), 4))
+           else quote_literal(s.option_value) end as shown
   from (select w.oid, o.* from pg_foreign_data_wrapper w, pg_options_to_table(w.fdwoptions) o
         union all
         select s.oid, o.* from pg_foreign_server s, pg_options_to_table(s.srvoptions) o) s
 ), options as (
-  select oid, string_agg(format('%I %L', option_name, shown), ', ' order by option_name collate "C") as list
+  select oid, string_agg(format('%I %s', option_name, shown), ', ' order by option_name collate "C") as list
   from listed group by oid
 )
 select 'foreign data wrapper' as kind, format('%I', w.fdwname) as name,

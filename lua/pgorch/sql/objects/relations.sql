@@ -12,13 +12,14 @@ select case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' wh
            (select string_agg(quote_ident(a.attname), ', ' order by
                               case when i.parents is null or c.relispartition then a.attnum end, a.attname collate "C")
             from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), 'none') end,
-         case c.relpersistence when 'u' then 'unlogged' end,
+         case when c.relkind = 'r' then case c.relpersistence when 'u' then 'unlogged' else 'permanent' end end,
          case when c.reloftype <> 0 then 'of type ' || c.reloftype::regtype end,
          'partition by ' || pg_get_partkeydef(c.oid),
          case when c.relispartition then 'partition of ' || i.parents || ' ' || pg_get_expr(c.relpartbound, c.oid)
               else 'inherits ' || i.parents end,
-         case when c.relrowsecurity then 'row security on' end,
-         case when c.relforcerowsecurity then 'row security forced' end,
+         case when c.relkind in ('r', 'p') then
+           'row security ' || case when not c.relrowsecurity then 'off' when c.relforcerowsecurity then 'forced' else 'on' end
+         end,
          case when c.relkind in ('r', 'p', 'm') then
            case c.relreplident when 'n' then 'replica identity nothing' when 'f' then 'replica identity full' end end,
          case when am.amname <> 'heap' then 'using ' || quote_ident(am.amname) end,
@@ -26,12 +27,13 @@ select case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' wh
                      from (select unnest(c.reloptions) union all
                            select 'toast.' || unnest(t.reloptions)) as options(o)),
          'server ' || quote_ident(s.srvname),
-         'options ' || (select string_agg(format('%I %L', f.option_name,   -- a secret is told apart, and not told
+         'options ' || (select string_agg(format('%I ', f.option_name) ||   -- a secret is told apart, and not told
                           case when f.option_name ~* 'pass|secret|key|token|cred'
-                               then left(sha256(convert_to(f.option_value, 'UTF8'))::text, 6) else f.option_value end),
+                               then format('(secret %s)', left(encode(sha256(convert_to(f.option_value, 'UTF8')), 'hex'), 4))
+                               else quote_literal(f.option_value) end,
                           ', ' order by f.option_name collate "C")
                         from pg_options_to_table(ft.ftoptions) f),
-         case when c.relkind = 'm' and not c.relispopulated then 'not populated' end,
+         case when c.relkind = 'm' then case when c.relispopulated then 'populated' else 'not populated' end end,
          case when c.relkind in ('v', 'm') then ltrim(pg_get_viewdef(c.oid)) end) as text
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace

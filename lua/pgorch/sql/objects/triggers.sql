@@ -1,9 +1,9 @@
 -- Triggers with their definition, and whether they fire. Of a partition's copy of its parent's trigger (internal until
 -- 14, not since 15) only one that fires otherwise than the parent's. Event triggers are not carried.
 select 'trigger' as kind, format('%I.%I %I', n.nspname, c.relname, t.tgname) as name,
-       concat_ws(E'\n', case t.tgenabled when 'D' then 'disabled' when 'R' then 'enabled on a replica'
-                                         when 'A' then 'enabled always' else 'enabled' end,
-                 case when t.tgparentid = 0 then pg_get_triggerdef(t.oid) end) as text
+       concat_ws(E'\n', case when t.tgparentid = 0 then pg_get_triggerdef(t.oid) end,
+                 case t.tgenabled when 'D' then 'disabled' when 'R' then 'enabled on a replica'
+                                  when 'A' then 'enabled always' else 'enabled' end) as text
 from pg_trigger t
 join pg_class c on c.oid = t.tgrelid
 join pg_namespace n on n.oid = c.relnamespace

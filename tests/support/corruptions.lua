@@ -1,0 +1,37 @@
+-- What can go wrong with a moved database, as data: for each a title, the statements that do it (by the superuser), and
+-- the differences that must be told, in order, and no others. The lists are in corruptions/.
+
+local corruptions = {}
+
+-- In both databases before they are compared.
+corruptions.BY_SUPERUSER = [[
+  create foreign data wrapper paper options (debug 'yes');
+  create server archive type 'box' foreign data wrapper paper options (host 'cellar', password 'geheim');
+  create foreign table public.receipts (id integer options (place 'left') not null) server archive
+    options (shelf '3', api_key 'geheim');
+  create table public.split (a integer, b integer) partition by list (a);
+  create operator class shop.by_city for type shop.address using btree family pg_catalog.text_ops as
+    storage shop.address;
+  create access method pile type table handler heap_tableam_handler;
+  create language plain handler plpgsql_call_handler;
+  create operator family shop.cities using hash;
+  create text search template shop.simplest (lexize = dsimple_lexize);
+  create text search parser shop.words (start = prsd_start, gettoken = prsd_nexttoken, end = prsd_end,
+    lextypes = prsd_lextype);
+  create type shop.ink;
+  create function shop.ink_in(cstring) returns shop.ink language internal immutable as 'textin';
+  create function shop.ink_out(shop.ink) returns cstring language internal immutable as 'textout';
+  create type shop.ink (input = shop.ink_in, output = shop.ink_out);
+  create function shop.into_plain(internal) returns internal language internal immutable as 'prsd_end';
+  create transform for shop.ink language plain (from sql with function shop.into_plain(internal));
+]]
+
+corruptions.GROUPS = {
+  { name = "rows, sequences and large objects", list = require "support.corruptions.rows", rows = true },
+  { name = "tables and columns", list = require "support.corruptions.tables" },
+  { name = "keys, indexes and constraints", list = require "support.corruptions.keys" },
+  { name = "functions, triggers, policies and views", list = require "support.corruptions.code" },
+  { name = "types, languages, extensions and comments", list = require "support.corruptions.types" },
+}
+
+return corruptions
