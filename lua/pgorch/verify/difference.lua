@@ -60,9 +60,9 @@ function M.same(a, b)
   return type(x) == "table" and type(y) == "table" and x.sha256 == y.sha256
 end
 
--- The place where a character begins, at or before `at`.
-local function character(text, at)
-  while at > 1 and text:byte(at) and text:byte(at) & 0xC0 == 0x80 do at = at - 1 end
+-- The place where a character begins, at `at` or by `step` from it.
+local function character(text, at, step)
+  while (text:byte(at) or 0) & 0xC0 == 0x80 do at = at + step end
   return at
 end
 
@@ -72,8 +72,8 @@ end
 ---@return string
 function M.excerpt(line, at)
   if #line <= SHOWN then return line end
-  local first = character(line, math.max(1, math.min(at - BEFORE, #line - SHOWN + 1)))
-  local stop = character(line, math.min(#line + 1, first + SHOWN)) - 1
+  local first = character(line, math.max(1, math.min(at - BEFORE, #line - SHOWN + 1)), 1)
+  local stop = character(line, math.min(#line + 1, first + SHOWN), -1) - 1
   return (first > 1 and "..." or "") .. line:sub(first, stop) .. (stop < #line and "..." or "")
 end
 
@@ -111,13 +111,17 @@ end
 
 -- Of a stored long text only the place is known, and of the other side the line there.
 local function show_place(long, text)
-  local lines = lines_of(text)
-  for i = 1, #long.lines // 4 do
-    local line = lines[i]
-    if not line then return ("goes on at line %d"):format(i), ("ends at line %d"):format(i - 1) end
-    if digits(line) ~= long.lines:sub(4 * i - 3, 4 * i) then
-      return ("another line %d"):format(i), ("line %d: %s"):format(i, M.excerpt(line, 1))
+  local lines, known = lines_of(text), #long.lines // 4
+  for i = 1, known do
+    if not lines[i] then return ("goes on at line %d"):format(i), ("ends at line %d"):format(i - 1) end
+    if digits(lines[i]) ~= long.lines:sub(4 * i - 3, 4 * i) then
+      local line = lines[i] == "" and "nothing" or M.excerpt(lines[i], 1)
+      return ("another line %d"):format(i), ("line %d: %s"):format(i, line)
     end
+  end
+  if known < LINES and lines[known + 1] then
+    local line = M.excerpt(lines[known + 1], 1)
+    return ("ends at line %d"):format(known), ("goes on at line %d: %s"):format(known + 1, line)
   end
   return "sha256 " .. long.sha256:sub(1, 12), "sha256 " .. crypto.sha256(text):sub(1, 12)
 end

@@ -117,12 +117,30 @@ local function level_of(kind, a, b)
   end
 end
 
+-- How the relation is found to which an object belongs whose name does not tell it.
+local BELONGS = {
+  index = function(_, text)
+    local relation = text:match " ON (.-) USING "
+    return relation and relation:gsub("^ONLY ", "")
+  end,
+  sequence = function(_, text)
+    return M.holder(text:match " owned by (.+)$" or text:match " identity of (.+)$" or "")
+  end,
+  comment = function(name)   -- `trigger audit on shop.orders`, `table column shop.orders.id`
+    local relation = name:match "^%l.* on (.+)$"
+    if relation then return relation end
+    local about = name:gsub("^materialized ", ""):gsub("^foreign ", ""):gsub("^%l+ ", "")
+    return M.holder((about:gsub("^column ", "")))
+  end,
+}
+
 -- The relation that is gone with this object, if that is so.
 local function gone_with(kind, name, text, missing)
-  local holder = PARTS[kind] and M.holder(name)
-  if kind == "index" then holder = (type(text) == "table" and text.first or text):match " ON (.-) USING " end
-  holder = holder and holder:gsub("^ONLY ", "")
-  return missing[holder] and holder
+  local find = BELONGS[kind]
+  local holder
+  if find then holder = find(name, type(text) == "table" and text.first or text)
+  elseif PARTS[kind] then holder = M.holder(name) end
+  return holder and missing[holder] and holder
 end
 
 -- What only `mine` has, as it is told of the side that has it.

@@ -1,0 +1,171 @@
+-- What a difference between two definitions shows, what of a long one is kept, what is noise: without a server.
+
+local difference = require "pgorch.verify.difference"
+local noise      = require "pgorch.verify.noise"
+local objects    = require "pgorch.verify.objects"
+local view_text  = require "pgorch.verify.view_text"
+
+local function side()
+  return {
+    schema = { public = "" },
+    table = { ["shop.orders"] = "columns id", ["shop.items"] = "columns id" },
+    column = { ["shop.orders.id"] = "integer", ["shop.orders.note"] = "text", ["shop.items.id"] = "integer" },
+    index = { ["shop.by_note"] = "CREATE INDEX by_note ON shop.orders USING btree (note)" },
+    trigger = { ["shop.orders audit"] = "CREATE TRIGGER audit" },
+    sequence = { ["shop.orders_id_seq"] = "as integer start 1 owned by shop.orders.id" },
+    comment = { ["table column shop.orders.id"] = "the number", ["trigger audit on shop.orders"] = "who" },
+    extension = { hstore = "schema public, version 1.7" },
+  }
+end
+
+local function told(a, b)
+  local list = {}
+  local ignored = objects.compare(a, b, list)
+  for i, d in ipairs(list) do
+    list[i] = ("%s%s %s: %s -> %s"):format(d.level and d.level .. " " or "", d.kind, d.name, d.source, d.target)
+  end
+  return table.concat(list, "\n"), ignored
+end
+
+local function changed(change)
+  local b = side()
+  change(b)
+  return told(side(), b)
+end
+
+local LONG = ("a line of the body\n"):rep(60)
+
+describe("objects.compare", function()
+  it("tells a lost relation once, not all that belongs to it", function()
+    expect(changed(function(b)
+      b.table["shop.orders"], b.column["shop.orders.id"], b.column["shop.orders.note"] = nil, nil, nil
+      b.index, b.trigger, b.sequence, b.comment = nil, nil, nil, nil
+    end)).is "table shop.orders: columns id (and 7 columns, keys and the like) -> missing"
+  end)
+
+  it("tells what is lost of a relation that is there", function()
+    expect(changed(function(b) b.index, b.column["shop.orders.note"] = nil, nil end))
+      .is("column shop.orders.note: text -> missing\n"
+        .. "index shop.by_note: CREATE INDEX by_note ON shop.orders USING btree (note) -> missing")
+  end)
+
+  it("warns of another version of an extension, and fails for another schema or none", function()
+    expect(changed(function(b) b.extension.hstore = "schema public, version 1.8" end))
+      .is "warn extension hstore: schema public, version 1.7 -> schema public, version 1.8"
+    expect(changed(function(b) b.extension.hstore = "schema shop, version 1.8" end))
+      .is "extension hstore: schema public, version 1.7 -> schema shop, version 1.8"
+    expect(changed(function(b) b.extension.hstore = nil end))
+      .is "extension hstore: schema public, version 1.7 -> missing"
+  end)
+
+  it("returns what it ignored, each with its reason", function()
+    local list, ignored = changed(function(b)
+      b.schema._heroku, b.extension.pg_stat_statements = "", "schema public, version 1.10"
+      b.comment["extension hstore"] = "pairs"
+    end)
+    expect(list).is ""
+    table.sort(ignored, function(x, y) return x.name < y.name end)
+    expect(ignored).same {
+      { kind = "schema", name = "_heroku", why = "a schema of Heroku's own" },
+      { kind = "comment", name = "extension hstore",
+        why = "extensions belong to Heroku; only its owner may comment on one" },
+      { kind = "extension", name = "pg_stat_statements", why = "Heroku has installed it in each database" },
+    }
+  end)
+
+  it("finds the same in the form that a run records, and says where a long text differs", function()
+    local a, b = side(), side()
+    a["function"] = { ["shop.f()"] = LONG .. "the end" }
+    b["function"] = { ["shop.f()"] = LONG .. "the end" }
+    expect(told(objects.stored(a), b)).is ""
+    b["function"]["shop.f()"] = LONG .. "another end"
+    expect(told(objects.stored(a), b)).is "function shop.f(): another line 61 -> line 61: another end"
+    expect(told(a, b)).is "function shop.f(): line 61: the end -> line 61: another end"
+    b["function"]["shop.f()"] = LONG
+    expect(told(objects.stored(a), b)).is "function shop.f(): another line 61 -> line 61: nothing"
+    b["function"]["shop.f()"] = LONG .. "the end\nand more"
+    expect(told(objects.stored(a), b)).is "function shop.f(): ends at line 61 -> goes on at line 62: and more"
+  end)
+
+  it("records a long definition by little more than a digest", function()
+    local kept = objects.stored({ view = { v = LONG } }).view.v
+    expect(#kept.sha256).is(64)
+    expect(kept.first).is "a line of the body"
+    expect(#kept.lines).is(61 * 4)
+  end)
+end)
+
+describe("noise", function()
+  it("is on one side only where the list says so", function()
+    expect(noise.reason("schema", "_heroku", "target")).is "a schema of Heroku's own"
+    expect(noise.reason("schema", "_heroku", "source")).is_nil()
+    expect(noise.reason("schema", "public", "source")).is_nil()
+    expect(noise.reason("column", "shop.pg_stat_statements.calls", "source")).has "figures"
+  end)
+
+  it("never hides an object of the user's whose name begins alike", function()
+    for _, kind in ipairs { "table", "index", "schema", "view", "column", "comment" } do
+      for _, name in ipairs { "heroku_export", "shop.heroku_ext", "shop._heroku", "public", "_herokuish.t" } do
+        expect(noise.reason(kind, name, "source")).is_nil()
+      end
+    end
+  end)
+end)
+
+describe("a definition", function()
+  it("shows no password, and shows that it is another one", function()
+    local function masked(text) return (difference.mask(text)) end
+    local a = masked "SELECT dblink('host=h user=u password=geheim dbname=d'::text)"
+    local b = masked "SELECT dblink('host=h user=u password=hemlig dbname=d'::text)"
+    expect(a).lacks "geheim"
+    expect(a).matches "host=h user=u password=%(password %x%x%x%x%) dbname=d"
+    expect(a).is_not(b)
+    for _, text in ipairs { "postgres://u:geheim@host/db", "alter role u PASSWORD 'geheim'", "password = 'geheim'",
+      "PassWord='geheim'" } do
+      expect(masked(text)).lacks "geheim"
+    end
+    expect(masked "see https://example.test/a:b and user@host").is "see https://example.test/a:b and user@host"
+  end)
+
+  it("is cut between characters, around the place where it differs", function()
+    local a, b = ("ü"):rep(200) .. "a", ("ü"):rep(200) .. "b"
+    local x, y = difference.show(a, b)
+    expect(x).matches "^%.%.%.ü"
+    expect(x).matches "a$"
+    expect(y).matches "b$"
+    expect(utf8.len(x)).is_true()
+    expect(#x).below(170)
+  end)
+end)
+
+describe("a view's text", function()
+  local function same(old, new)
+    expect(view_text.normal(old)).is(view_text.normal(new))
+    expect(view_text.normal(old)).is_not(view_text.normal((old:gsub("note", "mote"))))
+  end
+
+  it("is the same from a server until 15 and since 16: one relation, its prefix gone", function()
+    same("SELECT t.id,\n    t.note\n   FROM shop.t\n  WHERE (t.id > 1);",
+      "SELECT id,\n    note\n   FROM shop.t\n  WHERE (id > 1);")
+    same([[SELECT "a b".id, "a b".note FROM shop.t "a b" ORDER BY "a b".id;]],
+      [[SELECT id, note FROM shop.t "a b" ORDER BY id;]])
+    same("SELECT f.note FROM shop.f('FROM x, y'::text) f(note, id);",
+      "SELECT note FROM shop.f('FROM x, y'::text) f(note, id);")
+    same("WITH c AS (\n SELECT a.note FROM a, b\n ) SELECT c.note FROM c;",
+      "WITH c AS (\n SELECT a.note FROM a, b\n ) SELECT note FROM c;")
+    same("SELECT s.note FROM ( SELECT a.note FROM (a JOIN b ON (a.id = b.id))) s LIMIT 1;",
+      "SELECT note FROM ( SELECT a.note FROM (a JOIN b ON (a.id = b.id))) s LIMIT 1;")
+    same("SELECT t.note FROM shop.t TABLESAMPLE system ('10'::real);",
+      "SELECT note FROM shop.t TABLESAMPLE system ('10'::real);")
+  end)
+
+  it("keeps the prefix where there are several relations, and in strings", function()
+    for _, text in ipairs { "SELECT a.id FROM a, b;", "SELECT a.id FROM (a JOIN b ON (a.id = b.id));",
+      "SELECT a.id FROM a UNION SELECT b.id FROM b;", "SELECT 1;", "VALUES (1);" } do
+      expect(view_text.normal(text)).is(text)
+    end
+    expect(view_text.normal "SELECT 't.id ''t.x'::text, \"t.id\" FROM shop.t;")
+      .is "SELECT 't.id ''t.x'::text, \"t.id\" FROM shop.t;"
+    expect(view_text.normal "SELECT x.t.id, t.id FROM shop.t;").is "SELECT x.t.id, id FROM shop.t;"
+  end)
+end)
