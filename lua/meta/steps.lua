@@ -26,9 +26,10 @@
 ---@field presign pgorch.ConfigurableStep            a signed URL, tried
 ---@field restore pgorch.ConfigurableStep            {uuid, num, seconds}
 ---@field checksum_source pgorch.ConfigurableStep    {sums, objects, sequences, large}; options: content
+---@field refresh_matviews pgorch.ConfigurableStep   {refreshed, failed}: those that the restore left empty
 ---@field reapply_settings pgorch.ConfigurableStep   options: only = "safe" | "none"
 ---@field verify pgorch.ConfigurableStep             {tables, rows}; options: content, queries
----@field analyze pgorch.ConfigurableStep
+---@field analyze pgorch.ConfigurableStep            {tables}
 ---@field accept pgorch.ConfigurableStep             runs --accept CMD
 ---@field nothing_was_written pgorch.ConfigurableStep
 ---@field cut_over pgorch.ConfigurableStep           {vars}: the point of no return

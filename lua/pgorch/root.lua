@@ -13,7 +13,7 @@ local function report(err)
   if cure ~= "" then term.err(("    cure: %s\n"):format(cure)) end
 end
 
-local statuses = { usage = 2, cancelled = 8, preflight = 4, locked = 7, verify = 5 }
+local statuses = { usage = 2, cancelled = 8, preflight = 4, locked = 7, verify = 5, net = 6 }
 
 local function guarded(finish, fn, ...)
   local results = table.pack(xpcall(fn, fail.handler, ...))
@@ -21,7 +21,7 @@ local function guarded(finish, fn, ...)
     return finish(math.type(results[2]) == "integer" and results[2] or 0)
   end
   report(results[2])
-  finish(statuses[results[2].kind] or 1)
+  finish(statuses[results[2].kind] or results[2].retryable and 6 or 1)
 end
 
 ---The command line: arguments without the program's name.

@@ -34,6 +34,7 @@ end
 ---@field large pgorch.LargeObjects
 ---@field sums table<string, pgorch.TableSum>|nil
 ---@field unreadable table<string, string>   sequences and columns that could not be read, and why
+---@field search_path string|nil   that sessions have by default
 
 ---All but the rows. Settings are pinned on `conn` by the caller.
 ---@param conn pgorch.Connection
@@ -44,7 +45,8 @@ function M.catalog(conn, o)
   local behind, columns = sequences.behind(conn, values)
   for column, why in pairs(columns) do unreadable[column] = why end
   return { objects = objects.read(conn), sequences = values, behind = behind, unreadable = unreadable,
-           large = large_objects.read(conn, not (o and o.content == false)) }
+           large = large_objects.read(conn, not (o and o.content == false)),
+           search_path = conn:value "select reset_val from pg_settings where name = 'search_path'" }
 end
 
 ---Everything, in one snapshot.

@@ -59,6 +59,7 @@ function M.tables(conn)
     view.matview = true
     list[#list + 1] = view
   end
+  for _, t in ipairs(list) do t.bytes = t.bytes or 0 end     -- unknown of one that was dropped since
   table.sort(list, function(a, b) return a.bytes > b.bytes end)
   return list
 end

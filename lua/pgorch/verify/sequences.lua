@@ -58,9 +58,13 @@ local function is_further(edge, than, upwards)
   return edge < than
 end
 
--- numeric columns may hold more than a sequence can.
-local EDGE = { [true] = "select least(max(%s), 9223372036854775807)::bigint from %s",
-               [false] = "select greatest(min(%s), -9223372036854775808)::bigint from %s" }
+-- numeric columns may hold more than a sequence can. (least() would take its other argument for a NULL.)
+local EDGE = {
+  [true] = "select least(edge, 9223372036854775807)::bigint from (select max(%s) as edge from %s) as it "
+    .. "where edge is not null",
+  [false] = "select greatest(edge, -9223372036854775808)::bigint from (select min(%s) as edge from %s) as it "
+    .. "where edge is not null",
+}
 
 local function next_value(text, increment)
   local last, called = text:match "^(%-?%d+)|(%a+)$"
