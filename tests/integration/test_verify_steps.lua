@@ -1,0 +1,142 @@
+-- The steps of a run that compare both databases and make the new one ready, each on real servers with what it is
+-- handed in a run: what is recorded of a difference, which views are refreshed, what is analyzed.
+
+local analyze         = require "pgorch.steps.analyze"
+local checksum_source = require "pgorch.steps.checksum_source"
+local clusters        = require "support.clusters"
+local fs              = require "pgorch.fs"
+local json            = require "pgorch.json"
+local refresh         = require "pgorch.steps.refresh_matviews"
+local verify          = require "pgorch.steps.verify"
+
+-- What a step gets as ctx, and what it told.
+local function context(cluster, results)
+  local told = { warnings = {}, notes = {}, tables = {} }
+  local function side(dbname)
+    return { connect = function(_, o) return cluster:opener(dbname)(o) end,
+             database = function() return { limits = function() return { connections = 20 } end } end }
+  end
+  return {
+    source = side "a", target = side "b", params = {}, live = {}, result = results, told = told,
+    options = { content = "checksum", queries = "queries/*.sql" },
+    progress = function() end,
+    warn = function(_, text) table.insert(told.warnings, text) end,
+    note = function(_, text) table.insert(told.notes, text) end,
+    table = function(_, t) table.insert(told.tables, t) end,
+  }
+end
+
+local function both(fn)
+  return function()
+    clusters.with({ 15 }, function(cluster)
+      cluster:create "a"
+      cluster:exec("a", [[create table people (id integer primary key, name text);
+        insert into people select i, 'name' || i from generate_series(1, 2000) as i;
+        create sequence numbers; select lo_from_bytea(5, 'abc');]])
+      fn(cluster)
+    end)
+  end
+end
+
+-- The source's side as a run reads it, the snapshot of the dump held by this connection.
+local function read_source(cluster)
+  local holder = cluster:connect "a"
+  holder:exec "begin isolation level repeatable read read only"
+  local ctx = context(cluster, { fingerprint = { snapshot = holder:value "select pg_export_snapshot()" } })
+  ctx.live.snapshot = holder
+  local result = checksum_source.run(ctx)
+  expect(result.on_snapshot).is(true)
+  return json.decode(json.encode(result)), ctx, holder         -- as it comes out of the record
+end
+
+describe("the steps checksum_source and verify", function()
+  it("find a restore equal, and record of a difference how many rows, not which", both(function(cluster)
+    cluster:create("b", "template a")
+    local from, ctx, holder = read_source(cluster)
+    ctx.result.checksum_source, ctx.result.size = from, { bytes = 1 }
+    cluster:exec("a", "insert into people values (9999, 'late')")   -- after the snapshot: not part of the dump
+    local done = verify.run(ctx)
+    expect(done.rows).is(2000)
+    expect(done.large_objects).is(1)
+    expect(ctx.told.notes[1]).has "1 tables, 2000 rows, 1 sequences, 1 large objects"
+    expect(ctx.told.notes[1]).has "EQUAL"
+    expect(#ctx.told.warnings).is(0)
+
+    cluster:exec("b", [[update people set name = 'x' where id = 1234; delete from people where id = 777;
+      select lo_put(5, 0, 'x')]])
+    local err = expect(function() verify.run(ctx) end):raises "PGO-VERIFY"
+    expect(err.detail).has '(rows: 1 changed, 1 missing)'
+    expect(err.detail).has "large object 5"
+    local recorded = json.encode { err.detail, ctx.told.tables }
+    expect(recorded).lacks "777"
+    expect(recorded).lacks "1234"
+    holder:close()
+  end), { limit = 60 })
+
+  it("compare the results of the recipe's own queries in the dump's snapshot", both(function(cluster)
+    cluster:create("b", "template a")
+    local from, ctx, holder = read_source(cluster)
+    ctx.result.checksum_source, ctx.result.size = from, { bytes = 1 }
+    cluster:exec("a", "update people set name = 'late' where id = 1")
+    fs.with_temporary("pgorch-recipe-", function(dir)
+      fs.mkdir(dir .. "/queries")
+      ctx.recipe = { folder = dir }
+      fs.write(dir .. "/queries/people.sql", "select * from people;")
+      expect(verify.run(ctx).queries).is(1)
+      fs.write(dir .. "/queries/people.sql", "select * from nobody;")
+      expect(expect(function() verify.run(ctx) end):raises("PGO-VERIFY").detail).has 'query people.sql'
+    end)
+    holder:close()
+  end), { limit = 60 })
+end)
+
+describe("the step refresh_matviews", function()
+  it("refreshes what the source has data in, in whatever order they need, and names what fails", both(function(cluster)
+    cluster:exec("a", [[create schema app; create table app.t as select 1 as n;
+      create function app.total() returns bigint language plpgsql as 'begin return (select sum(n) from a_second); end';
+      alter database a set search_path = app, public; set search_path = app, public;
+      create materialized view app.a_second as select * from t;
+      create materialized view app.a_first as select total() as n;      -- reads a_second, unseen by the catalogue
+      create materialized view app.kept_empty as select 1 as n with no data;
+      create materialized view app.broken as select 1 / n as n from t;]])
+    cluster:create("b", "template a")
+    local from, ctx, holder = read_source(cluster)
+    holder:close()
+    ctx.result.checksum_source = from
+    cluster:exec("b", [[refresh materialized view app.a_first with no data;
+      refresh materialized view app.a_second with no data; refresh materialized view app.broken with no data;
+      update app.t set n = 0;]])
+    local done = refresh.run(ctx)
+    expect(done.refreshed).same { '"app"."a_second"', '"app"."a_first"' }
+    expect(done.failed).same { '"app"."broken"' }
+    expect(#ctx.told.warnings).is(1)
+    expect(ctx.told.warnings[1]).has '"app"."broken" could not be refreshed: division by zero'
+    local conn <close> = cluster:connect "b"
+    expect(conn:value "select n from app.a_first").is(0)
+    expect(conn:value "select relispopulated from pg_class where relname = 'kept_empty'").is(false)
+  end), { limit = 60 })
+end)
+
+describe("the step analyze", function()
+  it("gives every table statistics, partitioned ones too, and names what it may not analyze", both(function(cluster)
+    cluster:exec("a", [[create table parts (n integer) partition by list (n);
+      create table part partition of parts for values in (1); insert into parts values (1);
+      create materialized view names as select name from people;
+      create table foreigners (n integer); create role owner login;
+      alter table people owner to owner; alter table parts owner to owner; alter table part owner to owner;
+      alter materialized view names owner to owner;]])
+    cluster:create("b", "template a")
+    local ctx = context(cluster, {})
+    ctx.target = { connect = function()
+      local conn = cluster:connect "b"
+      conn:exec "set session authorization owner"
+      return conn
+    end }
+    expect(analyze.run(ctx).tables).is(4)
+    expect(#ctx.told.warnings).is(1)
+    expect(ctx.told.warnings[1]).has '"public"."foreigners" was not analyzed: '
+    expect(ctx.told.warnings[1]).has "skipping"
+    local conn <close> = cluster:connect "b"
+    expect(conn:value "select string_agg(distinct tablename, ' ') from pg_stats where schemaname = 'public'").is "names part parts people"
+  end), { limit = 60 })
+end)
