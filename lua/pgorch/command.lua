@@ -27,7 +27,8 @@ end
 local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version", ["-V"] = "version" }
 
 local function wants_help(name, arguments)
-  if name == "help" or name == "run" and #arguments > 1 then return false end -- run: of a recipe, if one is named
+  if name == "help" then return false end
+  if (name == "run" or name == "check") and #arguments > 1 then return false end -- of a recipe, if one is named
   for _, word in ipairs(arguments) do
     if word == "--" then return false end
     if word == "--help" or word == "-h" then return true end

@@ -39,9 +39,9 @@ function help.all()
   }, "\n")
 end
 
-local function host_rows(recipe)
+local function host_rows(recipe, flags)
   local rows = {}
-  for _, each in ipairs(invocation.FLAGS) do
+  for _, each in ipairs(flags or invocation.FLAGS) do
     local name = (each.short and "-" .. each.short .. ", " or "") .. "--" .. each.name
     if not recipe or not recipe.params[(each.name:gsub("-", "_"))] then
       rows[#rows + 1] = { name .. (each.value and " " .. each.value or ""), each.help }
@@ -57,7 +57,7 @@ function help.command(name, found)
   local text = ("pgorch %s: %s\n\nusage: %s\n"):format(name, found.summary or "", found.usage or "pgorch " .. name)
   if not found.takes_flags then return text end
   return ("%s\nRecipes: a file, or %s\n\nFlags of pgorch:\n%s\n"):format(text,
-    table.concat(loader.built_in(), ", "), two_columns(host_rows()))
+    table.concat(loader.built_in(), ", "), two_columns(host_rows(nil, found.flags)))
 end
 
 local TYPE_WORDS = { string = "TEXT", integer = "N", number = "N", duration = "26h", size = "2GB", list = "A,B" }
@@ -86,9 +86,9 @@ local function row_of(spec)
   return { flag, #more > 0 and ("%s (%s)"):format(text, table.concat(more, "; ")):gsub("^ ", "") or text }
 end
 
-local function examples(recipe)
-  if recipe.examples then return table.concat(recipe.examples, "\n  ") end
-  local words = { "pgorch run", recipe.folder and recipe.path or recipe.name }
+local function examples(recipe, verb)
+  if recipe.examples and verb == "run" then return table.concat(recipe.examples, "\n  ") end
+  local words = { "pgorch " .. verb, recipe.folder and recipe.path or recipe.name }
   for _, spec in ipairs(params.sorted(recipe.params)) do
     if spec.required == true and not spec.secret then
       words[#words + 1] = params.flag(spec.name) .. " " .. spec.name:upper()
@@ -99,8 +99,10 @@ end
 
 ---Help on a recipe; without one, on the flags that all have.
 ---@param recipe pgorch.Recipe|nil
+---@param o? {verb: string, flags: table[]}   of another command than `run`
 ---@return string
-function help.recipe(recipe)
+function help.recipe(recipe, o)
+  local verb, flags = o and o.verb or "run", o and o.flags
   local parts = {}
   if recipe then
     local rows = {}
@@ -109,10 +111,10 @@ function help.recipe(recipe)
     if recipe.article then parts[2] = recipe.article end
     parts[#parts + 1] = "\nParameters:\n" .. two_columns(rows)
   else
-    parts[1] = "pgorch run RECIPE [--PARAMETER VALUE ...] [FLAGS]"
+    parts[1] = ("pgorch %s RECIPE [--PARAMETER VALUE ...] [FLAGS]"):format(verb)
   end
-  parts[#parts + 1] = "\nFlags of pgorch:\n" .. two_columns(host_rows(recipe))
-  if recipe then parts[#parts + 1] = "\nExample:\n  " .. examples(recipe) end
+  parts[#parts + 1] = "\nFlags of pgorch:\n" .. two_columns(host_rows(recipe, flags))
+  if recipe then parts[#parts + 1] = "\nExample:\n  " .. examples(recipe, verb) end
   return table.concat(parts, "\n") .. "\n"
 end
 

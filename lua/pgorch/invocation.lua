@@ -37,9 +37,9 @@ invocation.FLAGS = {
 }
 
 -- A flag of the host gives way to a parameter of the recipe with that name.
-local function flags_for(recipe)
+local function flags_for(recipe, flags)
   local host = {}
-  for _, each in ipairs(invocation.FLAGS) do
+  for _, each in ipairs(flags or invocation.FLAGS) do
     if not recipe or not recipe.params[(each.name:gsub("-", "_"))] then host[#host + 1] = each end
   end
   return arguments.flags(recipe and recipe.params or {}, host)
@@ -176,16 +176,17 @@ end
 
 ---For a new run. Returns nil and the recipe when --help was asked for.
 ---@param argv string[]
+---@param flags? table[]  of a command that is no run
 ---@return table|nil options  of runner.start, without the store
 ---@return pgorch.Recipe|nil recipe
-function invocation.new(argv)
+function invocation.new(argv, flags)
   local name = take_recipe(argv)
   if not name then
     if argv[1] == "--help" or argv[1] == "-h" then return nil end
     fail.raise("PGO-USAGE", "no recipe is named", { detail = "built in: " .. table.concat(loader.built_in(), ", ") })
   end
   local recipe = loader.load(name)
-  local state = arguments.parse(argv, flags_for(recipe))
+  local state = arguments.parse(argv, flags_for(recipe, flags))
   if state.host.help then return nil, recipe end
   local o = { recipe = recipe, given = copy(state.given), recipe_path = recipe.folder and absolute(name) or name }
   fill(o, state)

@@ -70,9 +70,10 @@ local UNTOLD = { ["57014"] = "it took too long", ["55P03"] = "somebody holds a l
 
 ---Runs one of the checks that ask the database. One that the server does not answer is a warning, never a pass.
 ---@param theme string   what could not be told: "row security"
+---@return any result  of the check; nil when it was not answered
 function Findings:ask(theme, check, ...)
   local ok, why = pcall(check, ...)
-  if ok then return end
+  if ok then return why end
   local reason = type(why) == "table" and UNTOLD[why.sqlstate]
   if not reason then error(why, 0) end
   self:warn(("%s: could not be told, %s"):format(theme, reason), { detail = why.message,

@@ -74,7 +74,11 @@ local function check_pools(found, source)
     cure = "count their clients in when choosing the plan; Heroku has pooling of its own (pg:connection-pooling)" })
 end
 
-local function login(found, source)
+---Logs in, and looks whether that is the server itself.
+---@param found pgorch.Findings
+---@param source pgorch.Source
+---@return pgorch.Source|nil
+function M.login(found, source)
   local ok, conn = pcall(source.connect, source)
   if not ok then
     if not pooled.refused(conn) then error(conn, 0) end
@@ -103,7 +107,7 @@ local function check_source(ctx, found)
   if not state then return nil end
   if state.answer == "closed" then return nil, state end
   if state.answer ~= "none" then found:pass("allow list: " .. state.answer) end
-  return found:try(login, found, source)
+  return found:try(M.login, found, source)
 end
 
 ---Runs all of them.

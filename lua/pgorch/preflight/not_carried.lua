@@ -6,7 +6,7 @@ local source    = require "pgorch.source"
 
 local M = {}
 
-local SQL = "run what `pgorch check RECIPE --sql not-carried` prints"
+local SQL = "`pgorch check RECIPE --sql not-carried` prints the SQL"
 
 -- In the order of telling. Event triggers and user mappings are failures already, told by restorable.lua.
 local KINDS = {

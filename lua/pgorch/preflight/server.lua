@@ -32,7 +32,8 @@ end
 function M.others(_, found, facts, conn)
   if facts.other_databases == 0 then return end
   local rows = conn:query(source.sql "preflight/databases")
-  found:warn("not moved: " .. preflight.number(#rows, "other database") .. " of the same cluster", { detail = preflight.names(rows, function(r) return r.name end),
+  found:warn("not moved: " .. preflight.number(#rows, "other database") .. " of the same cluster", {
+    detail = preflight.names(rows, function(r) return r.name end),
     fate = "stays where it is; only " .. facts.name .. " is moved",
     cure = "move each with a run of its own (--dbname)" })
 end

@@ -18,7 +18,7 @@ local M = {}
 
 -- Names are written out with their schemas where the search_path is empty, as it is in a restore.
 M.LIMITS = { statement_timeout = "30s", lock_timeout = "2s", idle_in_transaction_session_timeout = "60s",
-             search_path = "" }
+             search_path = "", ["pgorch.long_transaction"] = "5 minutes" }
 
 -- fn(ctx, found, facts, conn); the theme is what a check that is not answered is called.
 local THEMES = {
@@ -43,7 +43,7 @@ M.is_too_old = versions.is_too_old
 ---@return table
 function M.facts(conn)
   local facts = conn:row(source.sql "database")
-  facts.tables = #conn:query(source.sql "tables")
+  facts.tables = conn:value(source.sql "preflight/table_count")
   facts.extensions = conn:query(source.sql "extensions")
   facts.tls = conn.tls
   return facts

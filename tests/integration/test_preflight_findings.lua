@@ -1,0 +1,395 @@
+-- Each finding of the preflight on a database that has what it is about, with its level, what it names and its cure;
+-- and none of them on a database that is clean. The role that asks is no superuser, as at a provider.
+
+local checks       = require "pgorch.preflight.source"
+local extensions   = require "pgorch.preflight.extensions"
+local fs           = require "pgorch.fs"
+local locale       = require "pgorch.preflight.locale"
+local pg           = require "pgorch.pg"
+local postgres     = require "support.postgres"
+local preflight    = require "pgorch.preflight"
+local restorable   = require "pgorch.preflight.restorable"
+local size         = require "pgorch.preflight.size"
+local server_check = require "pgorch.preflight.server"
+local source       = require "pgorch.source"
+local surroundings = require "pgorch.preflight.surroundings"
+
+local MOVER = "mover"
+
+local server, clean
+
+local function admin(dbname) return pg.connect(server:table { dbname = dbname }) end
+
+-- A database of the mover's, made as `options` say; `sql` is run in it by the superuser.
+local function database(name, sql, options)
+  do
+    local conn <close> = admin()
+    conn:exec(("create database %s owner %s %s"):format(pg.ident(name), MOVER, options or ""))
+  end
+  local conn <close> = admin(name)
+  conn:exec "grant create on schema public to public"
+  if sql then conn:exec(sql) end
+end
+
+local function source_of(dbname)
+  return source.new { provider = "test", host = server.host, port = server.port, user = MOVER, password = "m",
+                      dbname = dbname, sslmode = "disable" }
+end
+
+-- All findings of a database, and what the checks came to know.
+local function look(dbname, params)
+  local found = preflight.new()
+  local facts = checks.check({ source = source_of(dbname), params = params or {} }, found)
+  return found.list, facts
+end
+
+local function has(list, level, what)
+  for _, each in ipairs(list) do
+    if each.level == level and (each.id or ""):find(what.id or "", 1, true) and each.what:find(what.what) then
+      return each
+    end
+  end
+end
+
+local function show(list)
+  local lines = {}
+  for _, each in ipairs(list) do
+    if each.level ~= "pass" then lines[#lines + 1] = each.level .. " " .. table.concat(preflight.lines(each), "\n") end
+  end
+  return table.concat(lines, "\n")
+end
+
+-- The finding is there, names what it should, and says a fate and a cure; the clean database has none like it.
+local function expect_finding(list, wanted)
+  local each = has(list, wanted.level, wanted)
+  if not each then error(("no %s %s %q in\n%s"):format(wanted.level, wanted.id or "", wanted.what, show(list)), 0) end
+  for _, text in ipairs(wanted.detail or {}) do expect(each.detail).has(text) end
+  expect(each.fate ~= nil or each.cure ~= nil).is(true)
+  if wanted.cure then expect(each.cure).has(wanted.cure) end
+  expect(has(clean, wanted.level, wanted)).is_nil()
+end
+
+local CASES = {
+  { "a policy for a role", [[create role report; create table "Or""ders" (id int);
+      alter table "Or""ders" owner to mover;
+      alter table "Or""ders" enable row level security; create policy "own %" on "Or""ders" to report using (true)]],
+    { level = "fail", id = "PGO-POLICY-ROLE", what = "policy own %% of public.\"Or\"\"ders\" names role report",
+      cure = "heroku pg:credentials:create --name report" } },
+  { "a function in an untrusted language",
+    [[create function "F%s"() returns int language internal as 'pg_backend_pid']],
+    { level = "fail", id = "PGO-NOT-RESTORABLE", what = "1 object can only be made by a superuser",
+      detail = { 'function in internal public."F%s"' }, cure = "Drop them" } },
+  { "an event trigger", [[create function et() returns event_trigger language plpgsql as 'begin end';
+      create event trigger "Watch" on ddl_command_end execute function et()]],
+    { level = "fail", id = "PGO-NOT-RESTORABLE", what = "superuser", detail = { "event trigger Watch" } } },
+  { "a foreign data wrapper of one's own", "create foreign data wrapper odd",
+    { level = "fail", id = "PGO-NOT-RESTORABLE", what = "superuser", detail = { "foreign data wrapper odd" } } },
+  { "foreign servers", [[create extension postgres_fdw; create role far;
+      create server "S 1" foreign data wrapper postgres_fdw options (host 'db.example', dbname 'd');
+      create foreign table ft (a int) server "S 1";
+      create user mapping for far server "S 1" options (password 'hush')]],
+    { level = "warn", what = "3 objects of foreign data wrappers",
+      detail = { "server S 1 host=db.example", "foreign table public.ft of S 1" }, cure = "Heroku can reach" },
+    { level = "fail", id = "PGO-NOT-RESTORABLE", what = "1 user mapping for roles", detail = { "far on S 1" },
+      cure = "--sql not-carried" } },
+  { "an unlogged table", "create unlogged table u (a int)",
+    { level = "warn", what = "1 unlogged table", detail = { "public.u" }, cure = "set logged" } },
+  { "an invalid index", [[create table t (a int); create index "bad one" on t (a);
+      update pg_index set indisvalid = false where indexrelid = '"bad one"'::regclass]],
+    { level = "warn", what = "1 invalid index", detail = { 'public."bad one"' }, cure = "reindex" } },
+  { "another owner", "create role other; create table t (a int); alter table t owner to other",
+    { level = "warn", what = "1 owner that is another role", detail = { "other, of 1 objects" }, cure = "owner to" } },
+  { "a table that cannot be read", "create table t (a int); revoke all on t from public",
+    { level = "fail", id = "PGO-UNREADABLE", what = "tables or sequences that cannot be read: 1",
+      detail = { "public.t" }, cure = "SELECT" } },
+  { "a large object that cannot be read", "select lo_create(4711); select lo_create(4712); "
+      .. "grant select on large object 4712 to mover",
+    { level = "fail", id = "PGO-UNREADABLE", what = "1 large object cannot be read", detail = { "4711 of postgres" },
+      cure = "grant select on large object" } },
+  { "row security that hides rows", [[create table t (a int); alter table t enable row level security;
+      grant select on t to mover]],
+    { level = "fail", id = "PGO-ROW-SECURITY", what = "row security hides rows", detail = { "public.t" },
+      cure = "BYPASSRLS" } },
+  { "an extension that Heroku is not known to offer", [[create extension seg; create table t (s seg, at int);
+      create view v as select s from t]],
+    { level = "warn", what = "not known to be offered by Heroku: seg",
+      detail = { "seg is used by column s of table public.t", "seg is used by column s of view public.v" },
+      cure = "drop the extension" } },
+  { "an index on an expression that needs a search_path", [[create function helper(text) returns text language sql
+      immutable as 'select lower($1)'; create function norm(text) returns text language sql immutable
+      as 'select helper($1)'; create table t (a text); create index "i%" on t (norm(a))]],
+    { level = "fail", id = "PGO-SEARCH-PATH", what = "cannot be made with an empty search_path: 1 object",
+      detail = { 'index public."i%": ', "helper" }, cure = "set search_path" },
+    { level = "warn", id = "PGO-SEARCH-PATH", what = "1 function that the restore calls",
+      detail = { 'public.norm names helper without a schema; used by index public."i%"' } } },
+  { "a generated column and a check that need one", [[create function helper(int) returns int language sql immutable
+      as 'select $1 + 1'; create function plus(int) returns int language sql immutable as 'select helper($1)';
+      create table t (a int, b int generated always as (plus(a)) stored, constraint c check (plus(a) > 0))]],
+    { level = "fail", id = "PGO-SEARCH-PATH", what = "2 objects",
+      detail = { "generated column public.t.b", "check public.t c" } } },
+  { "a materialized view whose function needs one", [[create table goods as select 1 as n;
+      create function all_goods() returns bigint language plpgsql as 'begin return (select count(*) from goods); end';
+      create view between_them as select all_goods() as n; create materialized view m as select * from between_them]],
+    { level = "warn", id = "PGO-SEARCH-PATH", what = "1 function that the restore calls may need a search_path",
+      detail = { "public.all_goods names goods without a schema; used by view public.between_them" },
+      cure = "alter function NAME set search_path" } },
+  { "collations of its own", [[create collation "Any Case" (provider = icu, locale = 'und-u-ks-level2',
+      deterministic = false); create table t (a text collate "Any Case", b text collate "de-x-icu")]],
+    { level = "warn", what = "2 collations beside the database's own, 1 of them not deterministic",
+      detail = { 'public."Any Case" (icu, made here)', 'pg_catalog."de-x-icu" (icu)' }, cure = "ICU" } },
+  { "a logical replication slot", "select pg_create_logical_replication_slot('feed', 'pgoutput')",
+    { level = "warn", what = "1 logical replication slot", detail = { "feed (pgoutput)" }, cure = "consumers" } },
+}
+
+local LEFT_BEHIND = [[
+  create role grp nologin; create role "Rep Ort" login password 'x'; grant grp to "Rep Ort";
+  comment on role grp is 'the readers'; alter role grp set statement_timeout = '5s';
+  create table t (a int); grant select on t to grp; alter default privileges grant select on tables to grp;
+  create function f() returns int language sql as 'select 1'; revoke execute on function f from public;
+  create publication news for table t;
+  create subscription old connection 'host=x password=hush' publication p with (connect = false, slot_name = none);
+  alter default privileges for role mover grant select on tables to grp;
+  set allow_system_table_mods = on;
+  insert into pg_seclabel values ('t'::regclass, 'pg_class'::regclass, 0, 'dummy', 'secret')]]
+
+describe("the preflight of a source", function()
+  it("finds nothing in a clean database, as no superuser", function()
+    server = postgres.start { settings = { max_prepared_transactions = 5, wal_level = "logical" } }
+    do
+      local conn <close> = admin()
+      conn:exec(("create role %s login password 'm'"):format(MOVER))
+    end
+    database("clean", [[set role mover; create table t (id int primary key, word text check (length(word) > 1),
+      twice int generated always as (id * 2) stored); create index on t (lower(word)) where id > 3;
+      create function qualified() returns bigint language sql as 'select count(*) from public.t';
+      create function guarded() returns bigint language sql set search_path = public as 'select count(*) from t';
+      create materialized view m as select public.qualified() as n, public.guarded() as g;
+      create extension hstore; select lo_create(1)]])
+    clean = look "clean"
+    expect(show(clean)).is ""
+    expect(#clean).above(20)
+  end)
+
+  for i, case in ipairs(CASES) do
+    it("finds " .. case[1], function()
+      database("case" .. i, case[2])
+      local list = look("case" .. i)
+      for at = 3, #case do expect_finding(list, case[at]) end
+      expect(show(list)).lacks "hush"
+    end)
+  end
+
+  it("no longer finds an expression whose function was given a search_path", function()
+    database("cured", [[create function helper(text) returns text language sql immutable as 'select lower($1)';
+      create function norm(text) returns text language sql immutable as 'select helper($1)';
+      create table t (a text); create index i on t (norm(a)); alter function norm set search_path = public]])
+    expect(show(look "cured")).lacks "PGO-SEARCH-PATH"
+  end)
+
+  it("lists by kind what stays behind, and none of its passwords", function()
+    database("left", LEFT_BEHIND)
+    local list = look "left"
+    for _, what in ipairs { "%d+ roles", "1 role membership", "1 setting", "1 grant$",
+      "1 privilege taken from PUBLIC", "1 default privilege", "1 publication", "1 subscription", "1 security label",
+      "1 comment" } do
+      expect_finding(list, { level = "warn", what = "left behind: " .. what, cure = "--sql not-carried" })
+    end
+    expect(show(list)).lacks "hush"
+  end)
+
+  it("finds objects in a tablespace", function()
+    local dir = server.dir .. "/space"
+    fs.mkdir(dir)
+    if server.owner then fs.chown(dir, server.owner) end
+    do
+      local conn <close> = admin()
+      conn:exec(("create tablespace fast location %s"):format(pg.literal(dir)))
+    end
+    database("spaced", "create table t (a int) tablespace fast")
+    expect_finding(look "spaced", { level = "warn", what = "1 object in tablespaces", detail = { "public.t in fast" } })
+  end)
+
+  it("refuses SQL_ASCII unless told that all of it is UTF-8, and names other encodings", function()
+    database("ascii", nil, "encoding 'SQL_ASCII' template template0 lc_collate 'C' lc_ctype 'C'")
+    expect_finding(look "ascii", { level = "fail", id = "PGO-ENCODING", what = "SQL_ASCII",
+      cure = "--allow-sql-ascii" })
+    expect_finding(look("ascii", { allow_sql_ascii = true }), { level = "warn", what = "SQL_ASCII" })
+    database("latin", nil, "encoding 'LATIN1' template template0 lc_collate 'C' lc_ctype 'C'")
+    expect_finding(look "latin", { level = "warn", what = "the encoding is LATIN1; Heroku's is UTF8" })
+  end)
+
+  it("finds a collation whose version has changed under the database", function()
+    database("icu", nil, "template template0 locale_provider icu icu_locale 'de' lc_collate 'C' lc_ctype 'C'")
+    expect(show(look "icu")).lacks "was version"
+    do
+      local conn <close> = admin()
+      conn:exec "update pg_database set datcollversion = '1.2.3' where datname = 'icu'"
+    end
+    expect_finding(look "icu", { level = "warn", what = "the collation icu de was version 1.2.3", cure = "REINDEX" })
+  end)
+
+  it("finds other databases, and prepared transactions", function()
+    database("prepared", "create table t (a int)")
+    do
+      local conn <close> = admin "prepared"
+      conn:exec "begin"
+      conn:exec "insert into t values (1)"
+      conn:exec "prepare transaction 'later'"
+    end
+    local list = look "prepared"
+    expect_finding(list, { level = "fail", id = "PGO-PREPARED", what = "1 prepared transaction",
+      detail = { "later of" }, cure = "COMMIT PREPARED" })
+    expect_finding(list, { level = "warn", what = "not moved: %d+ other databases", detail = { "case1" },
+      cure = "--dbname" })
+  end)
+
+  it("finds clients, transactions that are open for long, locks, and sessions that it cannot look into", function()
+    database("busy", "create table t (a int); grant all on t to mover; create materialized view m as select * from t")
+    local idle <close> = pg.connect(server:table { dbname = "busy", user = MOVER, password = "m" },
+      { application_name = "mailer" })
+    idle:exec "begin; select 1"
+    local other <close> = pg.connect(server:table { dbname = "busy" }, { application_name = "nightly" })
+    other:exec "begin; lock table t in access exclusive mode"
+    local limit = checks.LIMITS["pgorch.long_transaction"]
+    checks.LIMITS["pgorch.long_transaction"] = "0 s"
+    local _ <close> = setmetatable({}, { __close = function() checks.LIMITS["pgorch.long_transaction"] = limit end })
+    local list = look "busy"
+    expect_finding(list, { level = "warn", what = "open for more than five minutes: 1 transaction",
+      detail = { "mover, mailer: idle in transaction for 0 minutes" }, cure = "pg_terminate_backend" })
+    expect_finding(list, { level = "warn", what = "1 session of other roles cannot be looked into",
+      cure = "pg_read_all_stats" })
+    expect_finding(list, { level = "warn", what = "1 lock would keep the dump waiting",
+      detail = { "public.t: ACCESS EXCLUSIVE held by pid " .. other.pid }, cure = "let it end" })
+    expect_finding(list, { level = "warn", what = "connected to the source: 2 sessions", detail = { "mailer (mover" } })
+    -- What waits for that lock is not known, and not passed.
+    expect_finding(list, { level = "warn",
+      what = "search_path of expressions: could not be told, somebody holds a lock",
+      detail = { "lock timeout" }, cure = "run the check again" })
+  end)
+
+  it("turns a query that takes too long into a warning, never a pass", function()
+    local conn <close> = source_of("clean"):connect { settings = { statement_timeout = "50ms" } }
+    local found = preflight.new()
+    found:ask("naps", function()
+      conn:value "select pg_sleep(20)"
+      found:pass "no naps"
+    end)
+    expect(found:count "pass").is(0)
+    expect(found.list[1].level).is "warn"
+    expect(found.list[1].what).is "naps: could not be told, it took too long"
+    expect(function() found:ask("nonsense", conn.value, conn, "selec") end):raises "PGO-PG-QUERY"
+  end)
+end)
+
+describe("a target that is there", function()
+  it("is asked for the extensions and collations that the source uses", function()
+    database("wide", [[create extension seg; create table t (s seg, a text collate "de-x-icu")]])
+    database("narrow", nil, "template template0 lc_collate 'C' lc_ctype 'C'")
+    local _, facts = look "wide"
+    local function compare(dbname, sql)
+      local found, conn <close> = preflight.new(), admin(dbname)
+      if sql then conn:exec(sql) end
+      extensions.compare(found, facts, conn, function(fn)
+        local asked <close> = source_of "wide":connect { settings = checks.LIMITS }
+        return fn(asked)
+      end)
+      locale.compare(found, facts, conn)
+      return found.list
+    end
+    expect(show(compare "wide")).is ""
+    local list = compare("narrow", [[set rds.allowed_extensions = 'hstore';
+      delete from pg_collation where collname = 'de-x-icu']])
+    expect_finding(list, { level = "fail", id = "PGO-EXTENSION", what = "seg",
+      detail = { "column s of table public.t" } })
+    expect_finding(list, { level = "fail", id = "PGO-COLLATION", what = "the target has not: de%-x%-icu" })
+    expect_finding(list, { level = "warn", what = "by libc C.UTF%-8 on the source, by libc C on the target" })
+  end)
+
+  it("may have the role of a policy already", function()
+    local conn <close> = source_of("case1"):connect()
+    local function policies(roles)
+      local found = preflight.new()
+      local target = { connect = function() return setmetatable({ query = function() return roles end },
+        { __close = function() end }) end }
+      restorable.policies({ params = { database = "DATABASE" }, target = target }, found, nil, conn)
+      return found:count "fail"
+    end
+    expect(policies { { name = "report" } }).is(0)
+    expect(policies { { name = "somebody" } }).is(1)
+  end)
+
+  it("stops its server", function() server:close() end)
+end)
+
+describe("the size of a source", function()
+  local GB = 2 ^ 30
+  local function findings(facts, params)
+    local found = preflight.new()
+    facts.tables, facts.name = facts.tables or 10, "shop"
+    size.check({ params = params }, found, facts)
+    return show(found.list)
+  end
+
+  it("has to fit the plan, in bytes and tables", function()
+    expect(findings({ bytes = 5 * GB }, { plan = "essential-1" })).is ""
+    expect(findings({ bytes = 9.5 * GB }, { plan = "essential-1" })).has "9.5 GB do not fit essential-1"
+    expect(findings({ bytes = GB, tables = 4001 }, { plan = "essential-2" })).has "4001 tables do not fit essential-2"
+    expect(findings({ bytes = GB, tables = 4001 }, { plan = "standard-0" })).is ""
+    expect(findings({ bytes = GB }, { plan = "private-0" })).has "the limits of private-0 are not known here"
+  end)
+
+  it("is warned of above 20 GB, and refused above 100", function()
+    expect(findings({ bytes = 20 * GB }, {})).is ""
+    expect(findings({ bytes = 21 * GB }, {})).has "warn 21 GB: the restore will take hours"
+    expect(findings({ bytes = 101 * GB }, {})).has "fail PGO-TARGET-SIZE 101 GB"
+    expect(findings({ bytes = 101 * GB }, { allow_large = true })).has "warn 101 GB"
+    expect(findings({ bytes = GB, tables = 0 }, {})).has "PGO-EMPTY-SOURCE"
+  end)
+
+  it("counts what makes a restore slow, and the clients against the plan", function()
+    local found = preflight.new()
+    local conn = { row = function() return { schemas = 1001, objects = 10001 } end, value = function() return 10001 end,
+      query = function() return { { application = "web", sessions = 21 } } end }
+    size.amounts({}, found, {}, conn)
+    expect(found:count "warn").is(3)
+    size.clients({ params = { plan = "essential-1" } }, found, {}, conn)
+    expect(show(found.list)).has "21 sessions are connected; essential-1 allows 20"
+    local few = preflight.new()
+    size.clients({ params = { plan = "essential-2" } }, few, {}, conn)
+    expect(show(few.list)).lacks "essential-2 allows"
+  end)
+end)
+
+describe("closing a source", function()
+  it("is refused on a standby, and without any means", function()
+    local function failures(facts, freeze)
+      local found = preflight.new()
+      server_check.closing({ params = { freeze = freeze } }, found, facts)
+      return found:count "fail"
+    end
+    expect(failures({ standby = true })).is(1)
+    expect(failures({ standby = false }, { "none" })).is(1)
+    expect(failures({ standby = false }, { "read-only" })).is(0)
+  end)
+end)
+
+describe("an object storage", function()
+  local function finding(host, o)
+    local found = preflight.new()
+    surroundings.store(found, host, o)
+    return found.list[1] and found.list[1].level or "none"
+  end
+
+  it("must be one that Heroku can reach", function()
+    for _, host in ipairs { "127.0.0.1:9000", "localhost", "10.1.2.3", "172.20.0.1:443", "192.168.1.1", "[::1]:9000",
+      "[fd00::1]", "s3.internal" } do
+      expect(finding(host, {})).is "fail"
+    end
+    for _, host in ipairs { "ewr1.vultrobjects.com", "172.32.0.1", "11.0.0.1:443", "fdisk.example" } do
+      expect(finding(host, {})).is "pass"
+    end
+    expect(finding("s3.example", { bundle = "/etc/own.pem" })).is "warn"
+    expect(finding("127.0.0.1:9000", { heroku = "http://127.0.0.1:5000" })).is "none"
+    expect(finding("127.0.0.1:9000", { heroku = "api.heroku.com" })).is "fail"
+  end)
+end)
