@@ -5,7 +5,8 @@
 #
 # The PostgreSQL server is not installed but unpacked: installing the package would start a cluster on this
 # machine, or leave a setting behind that keeps a later installation from making one. The same goes for the real
-# object stores of the set `servers`, whose packages start daemons and bring rsyslog, lvm2 and sudo with them.
+# object stores and the pooler of the set `servers`, whose packages start daemons and bring rsyslog, lvm2 and sudo with
+# them.
 set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config liblua5.4-dev libuv1-dev libpq-dev libcurl4-openssl-dev libssl-dev
@@ -20,8 +21,9 @@ npm="npm"
 servers="openssl librgw2 libaio1 libsnappy1v5 libleveldb1d libpmem1 librdmacm1 libfuse2 libgoogle-perftools4 liboath0
     libboost-iostreams1.74.0 libboost-filesystem1.74.0 libboost-program-options1.74.0 libwrap0 libevent-2.1-7
     libsasl2-2 python3-rados python3-ceph-argparse python3-ceph-common python3-prettytable
-    python3-swift"
+    python3-swift libc-ares2"
 stores="ceph-base ceph-mon ceph-osd ceph-common radosgw stunnel4 memcached"
+pooler="pgbouncer"
 
 if [ "$(id -u)" = 0 ]; then
     as_root=""
@@ -106,14 +108,14 @@ unpack_server() {
 }
 
 # The last word of what an earlier call unpacked: a download that broke off leaves no `complete`.
-unpack_stores() {
-    folder=$(unpacked_folder servers)
-    [ "$(cat "$folder/complete" 2>/dev/null)" = "$stores" ] && return
-    echo "unpacking Ceph, stunnel and memcached into $folder" >&2
+unpack_once() { # NAME PACKAGES
+    folder=$(unpacked_folder "$1")
+    [ "$(cat "$folder/complete" 2>/dev/null)" = "$2" ] && return
+    echo "unpacking into $folder: $2" >&2
     rm -rf "$folder"
     # shellcheck disable=SC2086
-    unpack "$folder" $stores
-    echo "$stores" >"$folder/complete"
+    unpack "$folder" $2
+    echo "$2" >"$folder/complete"
 }
 
 cd "$(dirname "$0")/.."
@@ -139,5 +141,8 @@ case " $* " in
 *" sandbox "*) have_server || unpack_server ;;
 esac
 case " $* " in
-*" servers "*) unpack_stores ;;
+*" servers "*)
+    unpack_once servers "$stores"
+    unpack_once pooler "$pooler"
+    ;;
 esac

@@ -58,8 +58,10 @@ local function check_store(ctx, found)
   end
 end
 
--- Pools of the provider: their clients lose them, and a pool is no database that could be dumped.
-local function check_pools(found, source)
+---Pools of the provider: their clients lose them, and a pool is no database that could be dumped.
+---@param found pgorch.Findings
+---@param source pgorch.Source
+function M.pools(found, source)
   local pools = source.pools and found:try(source.pools) or {}
   for _, pool in ipairs(pools) do
     if pool.name == source.dbname then
@@ -74,7 +76,7 @@ local function check_pools(found, source)
     cure = "count their clients in when choosing the plan; Heroku has pooling of its own (pg:connection-pooling)" })
 end
 
----Logs in, and looks whether that is the server itself.
+---Logs in.
 ---@param found pgorch.Findings
 ---@param source pgorch.Source
 ---@return pgorch.Source|nil
@@ -87,7 +89,6 @@ function M.login(found, source)
   local closing <close> = conn
   found:pass(("login as %s at %s"):format(source.user, source.host))
   if conn.tls then found:pass("TLS " .. (source.ca_pem and "verified with the provider's CA" or "encrypted")) end
-  pooled.check(found, source, closing)
   return closing.server_version and source
 end
 
@@ -102,7 +103,7 @@ local function check_source(ctx, found)
       { cure = "wait until it runs" })
     return nil
   end
-  check_pools(found, source)
+  M.pools(found, source)
   local state = found:try(allow_list.state, ctx, source)
   if not state then return nil end
   if state.answer == "closed" then return nil, state end

@@ -18,10 +18,11 @@ local function hint(source)
   if PORTS[source.port] then return ("port %d is %s usual one"):format(source.port, PORTS[source.port]) end
 end
 
+---@param ctx table
 ---@param found pgorch.Findings
----@param source pgorch.Source
----@param conn table   to it
-function M.check(found, source, conn)
+---@param conn table   to the source
+function M.check(ctx, found, _, conn)
+  local source = ctx.source
   if is_pooled(conn) then
     return found:fail("PGO-POOLED", ("%s:%d is a connection pooler"):format(source.host, source.port),
       { fate = "pg_dump would fail, or dump a mixture of states", cure = CURE })

@@ -7,6 +7,7 @@ local contents    = require "pgorch.preflight.contents"
 local extensions  = require "pgorch.preflight.extensions"
 local locale      = require "pgorch.preflight.locale"
 local not_carried = require "pgorch.preflight.not_carried"
+local pooled      = require "pgorch.preflight.pooled"
 local readable    = require "pgorch.preflight.readable"
 local restorable  = require "pgorch.preflight.restorable"
 local search_path = require "pgorch.preflight.search_path"
@@ -22,6 +23,7 @@ M.LIMITS = { statement_timeout = "30s", lock_timeout = "2s", idle_in_transaction
 
 -- fn(ctx, found, facts, conn); the theme is what a check that is not answered is called.
 local THEMES = {
+  { "pooler", pooled.check },
   { "client programs", versions.clients }, { "what newer majors took away", versions.gone },
   { "size", size.check }, { "amounts", size.amounts },
   { "closing for writing", server.closing }, { "prepared transactions", server.prepared },

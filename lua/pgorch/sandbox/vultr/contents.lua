@@ -109,12 +109,13 @@ end)
 
 -- Pools ----------------------------------------------------------------------------------------------------------
 
---- There are none: no pooler runs here.
+--- Those that a test has put into the entry's `pools`: no pooler runs here.
 contents.pools = databases.with(function(_, _, entry)
   local used, most = 0, 97
   if entry.server and entry.server.cluster then used, most = entry.server:connections() end
   return answer.json(200, { connections = { used = used, available = most - used, max = most },
-    connection_pools = json.array {}, meta = { total = 0, links = { next = "", prev = "" } } })
+    connection_pools = json.array(entry.pools or {}),
+    meta = { total = #(entry.pools or {}), links = { next = "", prev = "" } } })
 end)
 
 return contents
