@@ -79,6 +79,14 @@ local CASES = {
     [[create function "F%s"() returns int language internal as 'pg_backend_pid']],
     { level = "fail", id = "PGO-NOT-RESTORABLE", what = "1 object can only be made by a superuser",
       detail = { 'function in internal public."F%s"' }, cure = "Drop them" } },
+  { "what only a superuser may make", [[create function lp(int) returns bool language sql immutable leakproof
+      as 'select true'; create operator class "odd ops" for type int using btree as operator 1 <, operator 2 <=,
+      operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int, int);
+      create type pair as (a int); create cast (pair as text) with inout; create type two as enum ('a');
+      create domain d as int; create cast (text as bytea) without function]],
+    { level = "fail", id = "PGO-NOT-RESTORABLE", what = "3 objects can only be made by a superuser",
+      detail = { "leakproof function public.lp", 'operator class public."odd ops"',
+        "cast without a function text as bytea" } } },
   { "an event trigger", [[create function et() returns event_trigger language plpgsql as 'begin end';
       create event trigger "Watch" on ddl_command_end execute function et()]],
     { level = "fail", id = "PGO-NOT-RESTORABLE", what = "superuser", detail = { "event trigger Watch" } } },

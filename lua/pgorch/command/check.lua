@@ -8,6 +8,7 @@ local inspect    = require "pgorch.preflight.inspect"
 local fail       = require "pgorch.error"
 local fs         = require "pgorch.fs"
 local report     = require "pgorch.preflight.report"
+local task       = require "pgorch.task"
 local term       = require "pgorch.term"
 
 local command = {
@@ -39,6 +40,19 @@ local function put_sql(seen, where)
   term.err(("what is left behind is in %s\n"):format(where))
 end
 
+local TRANSIENT = { net = true, timeout = true }
+
+-- A service that is away is no finding: said, with the status for trouble that passes.
+local function inspected(o)
+  local ok, seen = pcall(inspect.all, inspection.new { recipe = o.recipe, params = o.params }, {
+    open_allow_list = o.host["open-allow-list"], sql = o.host.sql ~= nil,
+    say = function(text) o.display:emit("message", { text = text }) end })
+  if ok then return seen end
+  local why = fail.wrap(seen)
+  if task.cancelled(why) or not (why.retryable or TRANSIENT[why.kind]) then error(seen, 0) end
+  o.display:emit("failed", { error = why })
+end
+
 ---@param arguments string[]
 ---@return integer status
 function command.run(arguments)
@@ -51,8 +65,8 @@ function command.run(arguments)
   if wish == PRINTED and o.host.json then
     fail.raise("PGO-USAGE", "--sql not-carried and --json both print", { cure = "Name a file: --sql FILE" })
   end
-  local seen = inspect.all(inspection.new { recipe = o.recipe, params = o.params },
-    { open_allow_list = o.host["open-allow-list"], sql = wish ~= nil })
+  local seen = inspected(o)
+  if not seen then return 6 end
   local write = wish == PRINTED and term.err or term.out       -- standard output is for the SQL then
   report.write(seen, { host = o.host, display = o.display, write = write })
   if wish then put_sql(seen, wish) end

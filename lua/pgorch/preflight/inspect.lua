@@ -49,11 +49,12 @@ local function take_out(step, ctx, row)
 end
 
 -- Lets this machine in with the recipe's own step while fn runs. Whatever happens, the entry is taken out again.
-local function let_in(seen, cidr, fn)
+local function let_in(seen, cidr, say, fn)
   local step, row = seen.inspection:step "allow_list", {}
   local ctx = seen.inspection:context(step, row)
   host.last_words(("left at once. NOT put back: %s is on the source's allow list"):format(cidr))
   local _ <close> = setmetatable({}, { __close = function() take_out(step, ctx, row) end })
+  say(("%s is put on the allow list; it takes some time until the database lets it in"):format(cidr))
   step.run(ctx)
   seen.found:pass(("allow list: %s is added, and taken out again"):format(cidr))
   fn()
@@ -107,7 +108,7 @@ end
 local function with_source(seen, ctx, may, o)
   if may.source then return look_into_all(seen, ctx, may, o) end
   if may.closed and o.open_allow_list and seen.inspection:step "allow_list" then
-    seen.found:try(let_in, seen, may.closed.cidr, function()
+    seen.found:try(let_in, seen, may.closed.cidr, o.say, function()
       if seen.found:try(input.login, seen.found, ctx.source) then look_into_all(seen, ctx, may, o) end
     end)
     return tell(seen, "allow_list")
@@ -117,7 +118,7 @@ local function with_source(seen, ctx, may, o)
 end
 
 ---@param of pgorch.Inspection
----@param o {open_allow_list?: boolean, sql?: boolean}
+---@param o {open_allow_list?: boolean, sql?: boolean, say: fun(text: string)}
 ---@return pgorch.preflight.Seen
 function M.all(of, o)
   local seen = { found = preflight.new(), inspection = of }

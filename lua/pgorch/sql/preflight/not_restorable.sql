@@ -1,5 +1,30 @@
 -- Objects that Heroku's database owner may not create, because only a superuser may. Aggregates, and what a range
--- type makes for itself (deptype i), are "internal" too, and come with their makers.
+-- type makes for itself (deptype i), are "internal" too, and come with their makers. What has no schema, and is no
+-- part of PostgreSQL itself, has an oid from 16384 on.
+with member as (select classid, objid from pg_depend where deptype = 'e'),
+named(kind, name, schema, classid, objid) as (
+  select 'leakproof function', proname, pronamespace, 'pg_proc'::regclass::oid, oid from pg_proc where proleakproof
+  union all select 'operator class', opcname, opcnamespace, 'pg_opclass'::regclass, oid from pg_opclass
+  union all select 'text search template', tmplname, tmplnamespace, 'pg_ts_template'::regclass, oid from pg_ts_template
+  union all select 'text search parser', prsname, prsnamespace, 'pg_ts_parser'::regclass, oid from pg_ts_parser
+), unnamed(kind, name, classid, objid) as (
+  select 'access method', amname::text, 'pg_am'::regclass::oid, oid from pg_am where oid >= 16384
+  union all select 'language', lanname, 'pg_language'::regclass, oid from pg_language where oid >= 16384
+  union all
+  select 'cast without a function', format('%s as %s', castsource::regtype, casttarget::regtype), 'pg_cast'::regclass,
+         oid
+  from pg_cast where oid >= 16384 and castmethod = 'b'
+)
+select x.kind, format('%I.%I', n.nspname, x.name) as name
+from named x
+join pg_namespace n on n.oid = x.schema
+where n.nspname not like 'pg\_%' and n.nspname <> 'information_schema'
+  and not exists (select from member m where m.classid = x.classid and m.objid = x.objid)
+union all
+select x.kind, x.name
+from unnamed x
+where not exists (select from member m where m.classid = x.classid and m.objid = x.objid)
+union all
 select 'function in ' || l.lanname as kind, format('%I.%I', n.nspname, p.proname) as name
 from pg_proc p
 join pg_language l on l.oid = p.prolang
