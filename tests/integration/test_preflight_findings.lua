@@ -6,8 +6,10 @@ local extensions   = require "pgorch.preflight.extensions"
 local fs           = require "pgorch.fs"
 local locale       = require "pgorch.preflight.locale"
 local pg           = require "pgorch.pg"
+local pg_client    = require "pgorch.pg_client"
 local postgres     = require "support.postgres"
 local preflight    = require "pgorch.preflight"
+local process      = require "pgorch.process"
 local restorable   = require "pgorch.preflight.restorable"
 local size         = require "pgorch.preflight.size"
 local server_check = require "pgorch.preflight.server"
@@ -132,7 +134,8 @@ local CASES = {
       detail = { 'public.norm names helper without a schema; used by index public."i%"' } } },
   { "a generated column and a check that need one", [[create function helper(int) returns int language sql immutable
       as 'select $1 + 1'; create function plus(int) returns int language sql immutable as 'select helper($1)';
-      create table t (a int, b int generated always as (plus(a)) stored, constraint c check (plus(a) > 0))]],
+      create table t (a int, b int generated always as (plus(a)) stored, constraint c check (plus(a) > 0));
+      insert into t values (1)]],
     { level = "fail", id = "PGO-SEARCH-PATH", what = "2 objects",
       detail = { "generated column public.t.b", "check public.t c" } } },
   { "a materialized view whose function needs one", [[create table goods as select 1 as n;
@@ -148,6 +151,23 @@ local CASES = {
   { "a logical replication slot", "select pg_create_logical_replication_slot('feed', 'pgoutput')",
     { level = "warn", what = "1 logical replication slot", detail = { "feed (pgoutput)" }, cure = "consumers" } },
 }
+
+-- What pg_restore complains of when that database is dumped and restored.
+local function complaints(dbname)
+  local again, archive = dbname .. " again", server.dir .. "/" .. dbname .. ".dump"
+  do
+    local conn <close> = admin()
+    conn:exec(("create database %s"):format(pg.ident(again)))
+  end
+  local function client(argv)
+    argv[1] = server.client .. "/" .. argv[1]
+    argv.env, argv.env_clear, argv.check = pg_client.environment(pg.env(server:table { dbname = dbname }, server.dir)),
+      true, false
+    return process.run(argv).stderr
+  end
+  expect(client { "pg_dump", "-Fc", "-f", archive }).is ""
+  return client { "pg_restore", "-d", again, archive }
+end
 
 local LEFT_BEHIND = [[
   create role grp nologin; create role "Rep Ort" login password 'x'; grant grp to "Rep Ort";
@@ -192,6 +212,19 @@ describe("the preflight of a source", function()
       create function norm(text) returns text language sql immutable as 'select helper($1)';
       create table t (a text); create index i on t (norm(a)); alter function norm set search_path = public]])
     expect(show(look "cured")).lacks "PGO-SEARCH-PATH"
+  end)
+
+  it("is right about the search_path: a real restore complains of the same objects, and of no others", function()
+    local asked = 0
+    for i, case in ipairs(CASES) do
+      if (case[3].id or "") == "PGO-SEARCH-PATH" then
+        asked = asked + 1
+        expect(complaints("case" .. i)).matches "does not exist"
+      end
+    end
+    expect(asked).is(3)
+    expect(complaints "cured").is ""
+    expect(complaints "clean").is ""
   end)
 
   it("lists by kind what stays behind, and none of its passwords", function()
