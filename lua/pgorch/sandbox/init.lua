@@ -22,7 +22,7 @@ local sandbox = {}
 
 -- Stand-ins of providers, and for which host they answer: a module that is there is started. Each gives {url, close}
 -- and what `variables` reads.
-local PROVIDERS = { vultr = "api.vultr.com", linode = "api.linode.com" }
+local PROVIDERS = { vultr = "api.vultr.com", linode = "api.linode.com", digitalocean = "api.digitalocean.com" }
 
 ---@class pgorch.sandbox.World
 ---@field dir string                    what PGORCH_SANDBOX names
@@ -32,6 +32,8 @@ local PROVIDERS = { vultr = "api.vultr.com", linode = "api.linode.com" }
 ---@field heroku pgorch.sandbox.Heroku
 ---@field s3 table
 ---@field vultr table
+---@field linode table
+---@field digitalocean table
 ---@field group table                   tasks of the stand-ins
 local World = {}
 World.__index = World
@@ -142,6 +144,10 @@ local function variables(self)
   }
   if self.vultr then all.VULTR_API_URL, all.VULTR_API_KEY = self.vultr.url, self.vultr.api_key end
   if self.linode then all.LINODE_API_URL, all.LINODE_TOKEN = self.linode.url, self.linode.token end
+  if self.digitalocean then
+    all.DIGITALOCEAN_API_URL, all.DIGITALOCEAN_TOKEN = self.digitalocean.url, self.digitalocean.token
+    all.DIGITALOCEAN_ACCESS_TOKEN = self.digitalocean.token                   -- as doctl calls it
+  end
   return all
 end
 

@@ -7,16 +7,15 @@ local buckets = require "pgorch.sandbox.linode.buckets"
 local crypto = require "pgorch.crypto"
 local databases = require "pgorch.sandbox.linode.databases"
 local faults = require "pgorch.sandbox.faults"
-local http_server = require "pgorch.http_server"
 local instances = require "pgorch.sandbox.linode.instances"
 local json = require "pgorch.json"
 local keys = require "pgorch.sandbox.linode.keys"
 local limits = require "pgorch.sandbox.linode.limits"
+local managed = require "pgorch.sandbox.managed"
 local objects = require "pgorch.sandbox.linode.objects"
-local pg = require "pgorch.pg"
 local places = require "pgorch.sandbox.linode.places"
-local request_log = require "pgorch.sandbox.request_log"
 local settings = require "pgorch.sandbox.linode.settings"
+local stand_in = require "pgorch.sandbox.account"
 local url = require "pgorch.sandbox.url"
 
 local linode = {}
@@ -159,17 +158,6 @@ function linode.operation(req)
   return "linode." .. (call and call[3] or "unknown")
 end
 
---- Linode's admin is a role of its own, which may do all that the source's owner may.
-local function make_admin(world)
-  local source = world.source
-  if not source.cluster then return { name = source.user, password = source.password } end
-  local admin = { name = ADMIN, password = "AVNS_" .. crypto.hex(crypto.random(12)) }
-  local conn <close> = source.cluster:connect()
-  conn:exec(("create role %s login createdb createrole replication in role %s, pg_monitor, pg_signal_backend"
-    .. " password %s"):format(ADMIN, pg.ident(source.user), pg.literal(admin.password)))
-  return admin
-end
-
 local DEFAULT_ALLOW = { "127.0.0.1/32", "::1/128", "198.51.100.7/32" }
 
 local function about_demo(opts)
@@ -178,15 +166,7 @@ local function about_demo(opts)
   return about
 end
 
-local Api = {}
-Api.__index = Api
-
-function Api:close()
-  self.listener:close()
-  for _, entry in ipairs(self.made) do entry.server:close() end
-end
-
-Api.__close = Api.close
+local Api = stand_in.class()
 
 --- Another database of the account, which stands for databases of the source's cluster, behind a gate of its own.
 ---@param o { label: string, id: integer?, allow_list: string[]?, dbs: string[]? } see instances.real
@@ -194,10 +174,7 @@ Api.__close = Api.close
 function Api:add_database(o)
   self.last_id = (self.last_id or 1000) + 1
   o.id = o.id or self.last_id
-  local entry = instances.real(self.world, self.admin, o)
-  table.insert(self.state.databases, entry)
-  table.insert(self.made, entry)
-  return entry
+  return self:keep(instances.real(self.world, self.admin, o))
 end
 
 --- Another token: "databases:read_only object_storage:read_write", with a budget of its own.
@@ -254,14 +231,11 @@ function linode.start(world, opts)
   else
     state.signer = s3
   end
-  local api = setmetatable({ world = world, state = state, token = token, admin = make_admin(world), made = {} }, Api)
+  local api = setmetatable({ world = world, state = state, token = token, made = {},
+    admin = managed.admin(world.source, ADMIN) }, Api)
   add_databases(api, opts)
-  local handler = faults.wrap(world, linode.operation, function(req) return handle(state, req) end, fault_answer)
-  api.listener = http_server.serve({ host = "127.0.0.1", port = opts.port or 0 },
-    request_log.wrap("linode", handler, world))
-  api.port = api.listener.port
-  api.url = ("http://127.0.0.1:%d/v4"):format(api.port)
-  return api
+  return stand_in.serve(api, { name = "linode", prefix = "/v4", port = opts.port, operation = linode.operation,
+    handle = function(req) return handle(state, req) end, fault_answer = fault_answer })
 end
 
 return linode

@@ -2,9 +2,10 @@
 -- own. What the API changes is changed in the server: roles, passwords, databases, settings. Changes take some looks
 -- or some time, whichever ends first. Owns its gate, unless it is the source's; knows no provider's words.
 
-local gate = require "pgorch.sandbox.gate"
-local pg   = require "pgorch.pg"
-local task = require "pgorch.task"
+local crypto = require "pgorch.crypto"
+local gate   = require "pgorch.sandbox.gate"
+local pg     = require "pgorch.pg"
+local task   = require "pgorch.task"
 
 local managed = {}
 
@@ -18,6 +19,20 @@ local LOOKS, SECONDS = 2, 0.3
 ---@field users table[]         {name, password}; the admin first
 local Managed = {}
 Managed.__index = Managed
+
+--- An admin role of its own, as a provider has one, which may do all that the source's owner may. A real source has
+--- its own.
+---@param source table the world's
+---@param name string
+---@return { name: string, password: string }
+function managed.admin(source, name)
+  if not source.cluster then return { name = source.user, password = source.password } end
+  local admin = { name = name, password = "AVNS_" .. crypto.hex(crypto.random(12)) }
+  local conn <close> = source.cluster:connect()
+  conn:exec(("create role %s login createdb createrole replication in role %s, pg_monitor, pg_signal_backend"
+    .. " password %s"):format(name, pg.ident(source.user), pg.literal(admin.password)))
+  return admin
+end
 
 --- Without a cluster (a real source in its place) nothing behind it can be changed, and there is no gate.
 ---@param source table the world's

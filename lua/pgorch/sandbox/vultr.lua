@@ -8,11 +8,10 @@ local contents = require "pgorch.sandbox.vultr.contents"
 local crypto = require "pgorch.crypto"
 local databases = require "pgorch.sandbox.vultr.databases"
 local faults = require "pgorch.sandbox.faults"
-local http_server = require "pgorch.http_server"
 local instances = require "pgorch.sandbox.vultr.instances"
 local json = require "pgorch.json"
-local request_log = require "pgorch.sandbox.request_log"
 local settings = require "pgorch.sandbox.vultr.settings"
+local stand_in = require "pgorch.sandbox.account"
 local storage = require "pgorch.sandbox.vultr.storage"
 local url = require "pgorch.sandbox.url"
 
@@ -153,24 +152,13 @@ local function account_databases(world, opts)
   return found
 end
 
-local Api = {}
-Api.__index = Api
-
-function Api:close()
-  self.listener:close()
-  for _, entry in ipairs(self.made) do entry.server:close() end
-end
-
-Api.__close = Api.close
+local Api = stand_in.class()
 
 --- Another database of the account, which stands for databases of the source's cluster, behind a gate of its own.
 ---@param o { label: string, dbname: string?, trusted_ips: string[]?, configuring_polls: integer? } see instances.real
 ---@return table entry {object, server}
 function Api:add_database(o)
-  local entry = instances.real(self.world, o)
-  table.insert(self.state.databases, entry)
-  table.insert(self.made, entry)
-  return entry
+  return self:keep(instances.real(self.world, o))
 end
 
 --- Starts the API. `s3` is what the S3 stand-in's start returned.
@@ -192,12 +180,10 @@ function vultr.start(world, opts)
     state.storages[1] = storage.subscription(state, { label = "pgorch", status = "active", account = s3.account,
       access_key = s3.access_key, secret_key = s3.secret_key })
   end
-  local handler = faults.wrap(world, vultr.operation, function(req) return handle(state, req) end, fault_answer)
-  local listener = http_server.serve({ host = "127.0.0.1", port = opts.port or 0 },
-    request_log.wrap("vultr", handler, world))
-  return setmetatable({ world = world, state = state, listener = listener, port = listener.port,
-    api_key = state.api_key, made = { state.databases[1], state.databases[2] },
-    url = ("http://127.0.0.1:%d/v2"):format(listener.port) }, Api)
+  local api = setmetatable({ world = world, state = state, api_key = state.api_key,
+    made = { state.databases[1], state.databases[2] } }, Api)
+  return stand_in.serve(api, { name = "vultr", prefix = "/v2", port = opts.port, operation = vultr.operation,
+    handle = function(req) return handle(state, req) end, fault_answer = fault_answer })
 end
 
 return vultr

@@ -6,7 +6,7 @@ local fail = require "pgorch.error"
 local places = {}
 
 --- Those that answer requests. Beside them there is `worker`: what Heroku does by itself.
-places.STAND_INS = { "heroku", "s3", "vultr", "linode" }
+places.STAND_INS = { "heroku", "s3", "vultr", "linode", "digitalocean" }
 
 local WORKERS = {
   ["worker.provision"] = "an add-on at Heroku: it crawls by `looks` more of them or `delay` seconds; it ends as "
