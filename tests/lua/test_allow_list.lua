@@ -143,6 +143,25 @@ describe("the step allow_list", function()
     expect(ctx.remembered).same { cidr = "203.0.113.9/32" }
   end)
 
+  it("gives its place among those who share an entry back, killed before it knows whose the entry is", function()
+    local ctx, seen = play({ "198.51.100.7/32" }, 1)
+    local hold = ctx.hold
+    function ctx.hold(...)
+      hold(...)
+      error("killed", 0)
+    end
+    expect(pcall(run, ctx)).is(false)
+    step.undo(ctx, ctx.remembered)
+    local _, held = seen()
+    expect(held).is_nil()
+    -- Resumed from another address, it leaves the first one's place as well.
+    local again, seen_again = play({ "198.51.100.7/32" }, 1, { recall = { joined = "192.0.2.1/32" } })
+    again:hold "allow-list:vultr:one:192.0.2.1/32"
+    step.undo(again, run(again))
+    local _, held_again = seen_again()
+    expect(held_again).is_nil()
+  end)
+
   it("says what to do when the entry does not help", function()
     local ctx = play({ "198.51.100.7/32" }, math.huge)
     local err = expect(function() run(ctx) end):raises "PGO-ALLOW-LIST"

@@ -146,7 +146,8 @@ describe("recipe.from", function()
 
   local function child(changes)
     write("base.lua", HEAD .. [[return recipe { name = "base", summary = "s",
-      params = { size = { default = 1 }, gone = {} }, uses = { api = function() return "base" end },
+      params = { size = { default = 1 }, gone = {}, key = { use = "api" }, tier = { use = "api" } },
+      uses = { api = function() return "base" end, other = function() return "other" end },
       steps = { recipe.section "First", ]] .. step "a" .. ", recipe.together { { " .. step "b" .. " } }, "
       .. step "c" .. " } }")
     return load_text('return recipe.from "base" { name = "child", ' .. changes .. " }")
@@ -170,6 +171,44 @@ describe("recipe.from", function()
     expect(steps_after('recipe.remove { "a", "c" }')).is("First +")
     local made = child(('change = { recipe.after { "b", %s } }'):format(step "x"))
     expect(#made.steps[3].lists[1]).is(2)
+  end)
+
+  it("has no parameters of a constructor that it replaces, but for those that it declares itself", function()
+    expect(child("").params.key.use).is "api"
+    local made = child 'uses = { api = function() return "mine" end }, params = { tier = { help = "mine" } }'
+    expect(made.params.key).is_nil()
+    expect(made.params.tier.help).is "mine"
+    expect(made.params.size.default).is(1)
+    expect({ made.uses.api(), made.uses.other() }).same { "mine", "other" }
+  end)
+
+  it("changes what a base has changed, inside of together and at gates too", function()
+    local middle = HEAD .. [[return recipe.from "base" { name = "middle", titles = { First = "Middle" }, change = {
+      recipe.before { "b", %s }, recipe.after { "c", recipe.gate "go on?" } } }]]
+    child ""
+    write("middle.lua", middle:format(step "m"))
+    local made = load_text([[return recipe.from "middle" { name = "x", titles = { Middle = "Last" }, change = {
+      recipe.replace { "m", ]] .. step "n" .. [[ }, recipe.remove "b", recipe.after { "gate_go_on", ]] .. step "z"
+      .. [[ }, recipe.replace { "gate_go_on", recipe.gate "really?" } } }]])
+    expect(ids(made)).is "Last a + c gate_really z"
+    expect(made.steps[3].lists[1][1].id).is "n"
+    expect(#made.steps[3].lists[1]).is(1)
+    -- The base is as it was: it may be inherited once more.
+    expect(ids(loader.load(folder .. "/middle.lua"))).is "Middle a + c gate_go_on"
+  end)
+
+  it("takes the file beside it before the built-in recipe of that name", function()
+    local built_in = load_text 'return recipe.from "postgres" { name = "x" }'
+    expect(ids(built_in)).has "cut_over"
+    write("postgres.lua", HEAD .. of_steps(step "ours"))
+    expect(ids(load_text 'return recipe.from "postgres" { name = "x" }')).is "ours"
+    expect(refusal 'return recipe.from "postgers" { name = "x" }').has "did you mean postgres?"
+  end)
+
+  it("refuses a heading that is not there, and names those that are", function()
+    local ok, err = pcall(child, 'titles = { Frist = "One" }')
+    expect(ok).is(false)
+    expect(err.message).has 'did you mean `First`?'
   end)
 
   it("refuses an id that is not there, and names those that are", function()

@@ -177,6 +177,37 @@ describe("a run", function()
     expect(marks()).same { "do one", "do left" }
   end)
 
+  it("ends a part at any kind of step, and names the one that was meant", function()
+    expect(run("--until", "left").code).is(0)                       -- what stands beside it is done too
+    expect(count(marks(), "do right")).is(1)
+    expect(count(marks(), "do parts.x")).is(0)
+    expect(pgorch("resume", "r1", "--until", "gate_cut_over", "--yes-cut-over").code).is(0)
+    expect(count(marks(), "do parts.y")).is(1)
+    expect(count(marks(), "do cut")).is(0)
+    for _, flag in ipairs { "--until", "--only" } do
+      local r = pgorch("run", RECIPE, "--log", log, flag, "prats")
+      expect(r.code).is(2)
+      expect(r.stderr).has "did you mean parts?"
+    end
+  end)
+
+  it("does a step again before it checks the others, where they stand on it", function()
+    local path, door = folder .. "/door.lua", folder .. "/door"
+    fs.write(path, ([[local recipe, fs = require "pgorch.recipe", require "pgorch.fs"
+      local function open() return fs.exists "%s" end
+      return recipe { name = "door", summary = "behind a door", steps = {
+        recipe.step { id = "open", effect = "write", undo = false, before_checks = true, check = open,
+          run = function() fs.append("%s", "opened ") end },
+        recipe.step { id = "inside", effect = "read", run = function() fs.append("%s.seen", "looked ") end,
+          check = function() assert(open(), "the door is shut") return true end },
+        recipe.step { id = "last", effect = "read", run = function() end } } }]]):format(door, door, door))
+    expect(pgorch("run", path, "--run-id", "d1", "--until", "inside").code).is(0)
+    fs.remove(door)
+    expect(pgorch("resume", "d1").code).is(0)
+    expect(fs.read(door)).is "opened "
+    expect(fs.read(door .. ".seen")).is "looked "                   -- its own result still holds
+  end)
+
   it("explains a part that lacks what other steps found", function()
     local path = folder .. "/part.lua"
     fs.write(path, [[local recipe = require "pgorch.recipe"
