@@ -149,6 +149,10 @@ local function with_dbname(made, dbname)
   return made
 end
 
+local function is_wanted(made, filter)
+  return (not filter.tag or made.tag == filter.tag) and (not filter.region or made.region == filter.region:lower())
+end
+
 ---@param spec pgorch.ProviderSpec
 local function make(_, spec)
   check_spec(spec)
@@ -165,14 +169,19 @@ local function make(_, spec)
   end
 
   function module.databases(client, filter)
-    local found = {}
+    local found, left_out = {}, {}
     for _, each in ipairs(spec.list and spec.list(client) or {}) do
-      local made = to_source(spec, client, spec.database(client, type(each) == "table" and each.id or each))
-      local wanted = not filter or (not filter.tag or made.tag == filter.tag)
-        and (not filter.region or made.region == filter.region:lower())
-      if wanted then found[#found + 1] = made end
+      local ok, made = pcall(function()
+        return to_source(spec, client, spec.database(client, type(each) == "table" and each.id or each))
+      end)
+      if not ok and not fail.is(made, "PGO-PROVIDER-INSTANCE") then error(made, 0) end
+      if not ok then
+        left_out[#left_out + 1] = made
+      elseif is_wanted(made, filter or {}) then
+        found[#found + 1] = made
+      end
     end
-    return found
+    return found, left_out
   end
 
   module.list = spec.list

@@ -85,6 +85,25 @@ describe("run linode", function()
       expect(world.linode.state.last_key > first.id).is(true)
     end), { limit = 250 })
 
+  it("takes a backup on the legacy platform when it is asked for, and waits for it",
+    world_of({ legacy = true, backup_age = 40 * 3600, allow_list = { "127.0.0.1/32" } }, function(world)
+      local done = run.run(world, { "--until", "backup_is_fresh" })
+      run.expect_exit(done, 4)
+      expect(done.all).has "the latest backup of demo is 1 d 16 h old, more than 1 d 02 h"
+      expect(done.all).has "--backup-now takes one"
+      expect(world.linode.state.databases[1].backups).same {}
+      done = run.run(world, { "--until", "backup_is_fresh", "--backup-now" })
+      run.expect_exit(done, 0)
+      expect(done.all).has "a backup was taken"
+      local taken = world.linode.state.databases[1].backups
+      expect(#taken).is(1)
+      expect(taken[1].label).matches "^pgorch%-%w+$"
+      expect(demo(world).status).is "active"
+      -- It is fresh now: no second one is taken.
+      run.expect_exit(run.run(world, { "--app", "another", "--until", "backup_is_fresh", "--backup-now" }), 0)
+      expect(#taken).is(1)
+    end), { limit = 120 })
+
   it("names each wrong value, and changes nothing", world_of({ allow_list = { "127.0.0.1/32" } }, function(world)
     local function says(status, id, arguments, text, more)
       local done = run.run(world, arguments, more)
@@ -100,6 +119,7 @@ describe("run linode", function()
     says(4, "PGO-PROVIDER-INSTANCE", { "--instance", "brand-new" }, "provisioning")
     says(4, "PGO-PROVIDER-STORAGE", { "--storage-region", "nl-ams" }, "us-east, us-ord")
     says(2, "--source-env", { "--source-env", "SOURCE_DATABASE_URL" }, "unknown flag")
+    says(1, "PGO-PARAM", { "--backup-now" }, "takes no backup of this database on request")
     demo(world).private_network = { vpc_id = 1, public_access = false }
     says(4, "PGO-PROVIDER-INSTANCE", {}, "VPC alone")
     demo(world).private_network = nil
@@ -112,12 +132,19 @@ describe("run linode", function()
     end)
     expect(world.s3:buckets(world.linode.state.account)).same {}
     expect(world.linode.state.keys).same {}
+    -- The API lists no databases: the server is asked.
+    local conn = world.source.cluster:connect()
+    conn:exec 'create database "Über Uns"'
+    conn:close()
+    says(4, "PGO-PROVIDER-INSTANCE", {}, "there are: defaultdb, Über Uns")
+    says(4, "PGO-EMPTY-SOURCE", { "--dbname", "Über Uns" }, "demo/Über Uns")
     -- A bucket that the public can read, or that is somebody else's, is refused before anything is put there.
     local bucket = world.s3:create_bucket("in-the-open", world.linode.state.account)
     bucket.acl = "public-read"
-    says(1, "PGO-S3-PUBLIC", { "--bucket", "in-the-open" }, "can be read by the public")
+    says(1, "PGO-S3-PUBLIC", { "--dbname", "defaultdb", "--bucket", "in-the-open" }, "can be read by the public")
     world.s3:create_bucket("taken-by-somebody", world.s3:add_account("somebody").account)
-    says(1, "PGO-S3-BUCKET-TAKEN", { "--bucket", "taken-by-somebody" }, "belongs to somebody else")
+    says(1, "PGO-S3-BUCKET-TAKEN", { "--dbname", "defaultdb", "--bucket", "taken-by-somebody" },
+      "belongs to somebody else")
     run.expect_app_as_before(world)
     expect(world.linode.state.keys).same {}
     expect(#world.heroku.state.addons).is(0)

@@ -11,6 +11,8 @@ local loopback     = require "pgorch.sandbox.loopback"
 local pg_client    = require "pgorch.pg_client"
 local postgres     = require "support.postgres"
 local process      = require "pgorch.process"
+local sandbox      = require "pgorch.sandbox"
+local secret       = require "pgorch.secret"
 local source       = require "pgorch.source"
 local task         = require "pgorch.task"
 local vultr_run    = require "support.vultr_run"
@@ -170,6 +172,34 @@ describe("a source's URL", function()
       expect(err.cure).has "PEM"
     end
   end)
+end)
+
+describe("a provider's CA", function()
+  -- Each as its own API tells it: as PEM, or as base64 of that.
+  local PROVIDERS = {
+    { "vultr", "api_key", function(world, pem) world.vultr.state.databases[1].object.ca_certificate = pem end },
+    { "linode", "token", function(world, pem) world.linode.state.databases[1].ca_pem = pem end },
+    { "digitalocean", "token", function(world, pem) world.digitalocean.state.databases[1].ca_pem = pem end },
+  }
+
+  it("is what our connections and pg_dump verify with, and no other is believed", function()
+    sandbox.run({ source = { sql = "create table public.goods as select generate_series(1, 2000) as n;" } },
+      function(world)
+        fs.with_temporary("pgorch-ca-", function(dir)
+          local theirs = certificates.authority(dir, "theirs").pem
+          for _, each in ipairs(PROVIDERS) do
+            local name, key, set_ca = table.unpack(each)
+            local api = require("pgorch." .. name).client { token = secret.new(world[name][key]),
+                                                            api_url = world[name].url }
+            local it_ = api:database("demo", "defaultdb")
+            expect(it_:dsn().sslmode).is "verify-full"
+            expect_accepted(it_)
+            set_ca(world, theirs)
+            expect_refused(api:database("demo", "defaultdb"), "certificate verify failed")
+          end
+        end)
+      end)
+  end, { limit = 120 })
 end)
 
 describe("run vultr", function()

@@ -40,6 +40,38 @@ describe("provider", function()
     expect(raised { port = "5433" }).has "database.port is a string"
     expect(raised { port = 70000 }).has "port 70000"
     expect(raised { ca_pem = "not a certificate" }).has "ca_pem"
-    expect(function() provider { name = "x" } end):raises "PGO-RECIPE"
+    expect(raised { prot = 5432 }).has "did you mean port?"
+    expect(raised { host = false }).has "database.host is a boolean"
+  end)
+
+  it("is checked as a whole when it is made", function()
+    local function raised(change)
+      local spec = { name = "x", client = function() end, database = function() end }
+      for name, value in pairs(change) do spec[name] = value or nil end
+      return expect(function() provider(spec) end):raises "PGO-RECIPE".message
+    end
+    expect(raised { client = false }).has "spec.client is missing"
+    expect(raised { destory = function() end }).has "did you mean destroy?"
+    expect(raised { pools = {} }).has "spec.pools is a table, a function is needed"
+    expect(raised { allow_list = { get = function() end, add = function() end } }).has "add and remove, or put"
+    expect(raised { allow_list = { get = "list" } }).has "allow_list.get is no function"
+    expect(raised { empty_allow_list = "shut" }).has "open"
+  end)
+
+  it("binds to the instance what else its API can do", function()
+    local done = {}
+    local module = provider { name = "x", client = function() return { name = "api" } end,
+      database = function(_, id) return { id = id, host = "h.example", port = 5432, user = "u" } end,
+      list = function() return { "a", { id = "b" } } end,
+      destroy = function(api, id) done[#done + 1] = api.name .. " " .. id end,
+      pools = function(_, id) return { { name = "pool-of-" .. id, database = "d" } } end,
+      console_bytes = function() return 7 end, latest_backup = function() return "2026-11-20T10:00:00Z" end }
+    local sources = module.databases(module.client())
+    expect(#sources).is(2)
+    sources[2].destroy()
+    expect(done).same { "api b" }
+    expect(sources[1].pools()[1].name).is "pool-of-a"
+    expect({ sources[1].console_bytes(), sources[1].latest_backup() }).same { 7, 1795168800 }
+    expect(acme().database({}, 7).destroy).is_nil()
   end)
 end)

@@ -109,9 +109,10 @@ function Api:pages(path, key, o)
   return all
 end
 
----Every PostgreSQL instance of the account.
+---Every PostgreSQL instance of the account, and why some are not among them: being made, out of reach.
 ---@param filter? {tag?: string, region?: string}
----@return pgorch.Source[]
+---@return pgorch.Source[] found
+---@return pgorch.Error[] left_out
 function Api:databases(filter) return self.provider.databases(self, filter) end
 
 ---The instance of that label or id, and one database inside it (optional when it has only one).

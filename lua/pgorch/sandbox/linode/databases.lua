@@ -161,8 +161,9 @@ local function on_legacy(handler)
 end
 
 databases.backups = on_legacy(function(entry, request)
-  local found = { { id = 1, label = "auto-backup", type = "auto", created = answer.time(clock.time() - 8 * 3600) } }
-  return answer.page(table.move(entry.backups, 1, #entry.backups, 2, found), request)
+  local found = {}
+  if entry.auto_backup then found[1] = { id = 1, label = "auto-backup", type = "auto", created = entry.auto_backup } end
+  return answer.page(table.move(entry.backups, 1, #entry.backups, #found + 1, found), request)
 end)
 
 databases.create_backup = on_legacy(function(entry, request)

@@ -54,8 +54,10 @@ function instances.real(world, admin, o)
     seconds = o.updating_seconds, admin = admin })
   local about = { port = server.port, version = server:version() or tostring(source.version) }
   for name, value in pairs(o) do about[name] = value end
-  if about.backup_age == nil then about.backup_age = 10 * DAY end
+  local age = about.backup_age
+  if age == nil then about.backup_age = 10 * DAY end
   local entry = { object = object_of(about), server = server, ca_pem = source.ca_pem, host = server.host, backups = {} }
+  if age ~= false then entry.auto_backup = answer.time(clock.time() - (age or 8 * 3600)) end   -- of the legacy platform
   if o.provisioning_polls then
     entry.object.status, entry.ready_in = "provisioning", o.provisioning_polls
     entry.object.oldest_restore_time = json.null
