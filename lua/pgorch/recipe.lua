@@ -28,9 +28,10 @@ local recipe = { params = params }
 ---@field stands string|fun(result: any): string   what is so while it is not undone: "maintenance is on"
 ---@field by_hand fun(ctx: table, result: any): string   what to type when undo fails
 ---@field freezes boolean            it keeps writes out of the source: --freeze none is allowed with it
----@field keeps fun(result: any): string|nil   what stays when the run is put back: "add-on X, $9/month"
----@field cleanup fun(ctx: table, result: any, row: table|nil): pgorch.Cleaned[]   removes what the step left behind
----  and looks again, for `pgorch cleanup`. Called when the step never ran, too: result and row are nil then
+---@field keeps fun(result: any, run: string): string|nil   what stays when the run is put back: "add-on X, $9/month"
+---@field cleanup fun(ctx: table, result: any, row: table|nil, confirmed: fun(what: string): boolean): pgorch.Cleaned[]
+---  for `pgorch cleanup`: removes what the step left behind, and looks again. Called when the step never ran, too:
+---  result and row are nil then. What is billed goes only if it is `confirmed`
 ---@field options table
 
 ---@class pgorch.Cleaned

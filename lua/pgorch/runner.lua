@@ -1,6 +1,7 @@
 -- The runner: starts a run, resumes one, puts one back. Ties the record, the steps, the endings and the display
 -- together; each of them is a file in runner/. Returns exit statuses; raises only what came before the run began.
 
+local cleanup = require "pgorch.runner.cleanup"
 local clock   = require "pgorch.clock"
 local ending  = require "pgorch.runner.ending"
 local fail    = require "pgorch.error"
@@ -170,6 +171,18 @@ function runner.resume(o, run)
   return work(current)
 end
 
+-- What is undone at the end of a good run too (our entry on the source's allow list) is needed again by whoever comes
+-- back to the source later. It is undone with the rest, or by undo.all(current, true).
+local function reopen(current)
+  for _, row in ipairs(current:backwards()) do
+    local step = current:step_of(row.id)
+    if row.state == "undone" and step and step.undo_when == "always" and not step.each then
+      local ok, err = attended(current, steps.run, current, step)
+      if not ok then error(err, 0) end
+    end
+  end
+end
+
 local function refuse_after_cut_over(current)
   if not current:cut_over() or current.host["lose-writes"] then return end
   for id, row in pairs(current.rows) do
@@ -192,7 +205,48 @@ function runner.rollback(o, run)
   current:claim()
   current:lock()
   current:last_words()
+  if run.state == "done" or run.state == "failed" then reopen(current) end
   return put_back(current, 0)
+end
+
+---Runs fn with a run that is over, as the one process that works on it and on its app.
+---@param o pgorch.RunnerOptions
+---@param run pgorch.Run
+---@param fn fun(current: table): any
+---@return any
+function runner.at_rest(o, run, fn)
+  local current <close> = open_session(o, run)
+  resume.compare(current, o.recipe, {}, o.host["accept-changes"])
+  current:claim()
+  cleanup.refuse_unfinished(current)
+  current:lock()
+  local results = table.pack(pcall(fn, current))
+  current:unlock()
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+---Runs fn while the source lets this machine in, as it did during the run.
+---@param current table
+---@param fn fun(): any
+---@return any
+function runner.with_source(current, fn)
+  reopen(current)
+  local ok, result = pcall(fn)
+  local failures = undisturbed(current, undo.all, current, true)
+  if not ok then error(result, 0) end
+  if failures[1] then error(failures[1].error, 0) end
+  return result
+end
+
+---Removes what the run has left behind. Returns how much of it could not be removed.
+---@param o pgorch.RunnerOptions
+---@param run pgorch.Run
+---@param confirmed fun(what: string): boolean
+---@param seen fun(entry: pgorch.Cleaned)
+---@return integer left
+function runner.cleanup(o, run, confirmed, seen)
+  return runner.at_rest(o, run, function(current) return cleanup.run(current, confirmed, seen) end)
 end
 
 return runner

@@ -30,7 +30,6 @@ local M = {}
 ---@field allow_list {get: fun():string[], add: fun(cidr:string), remove: fun(cidr:string):string|nil}|nil
 ---@field empty_allow_list "open"|"closed"
 ---@field latest_backup (fun(): number|nil)|nil   epoch of the provider's newest backup
----@field pools (fun(): {name: string, database: string}[])|nil   the provider's connection pools
 ---@field console_bytes (fun(): number|nil)|nil   the provider console's figure
 ---@field databases (fun(): string[])|nil         what the provider's API lists
 ---@field pools (fun(): table[])|nil              connection pools: {name, database}

@@ -45,6 +45,21 @@ local function step_text(row)
   return "  " .. lines.dotted(row.id, text, 38)
 end
 
+-- The last clean-up, and whether the source still lives.
+local function after_lines(store, run, out)
+  local said = {}
+  for _, event in ipairs(store:events(run.id)) do
+    local at = clock.iso(event.at // 1000000)
+    if event.kind == "cleaned" then
+      said.cleaned = ("cleaned %s: %s"):format(at, event.data.left == 0 and "nothing left but what is kept"
+        or event.data.left .. " could not be removed")
+    elseif event.kind == "destroyed" then
+      said.destroyed = ("source %s destroyed %s"):format(event.data.source, at)
+    end
+  end
+  for _, kind in ipairs { "cleaned", "destroyed" } do out[#out + 1] = said[kind] end
+end
+
 local function detail(store, run)
   local state, out = state_of(run), {}
   out[1] = ("run %s  %s  recipe %s%s  attempt %d"):format(run.id, meaning.of_state(state), run.recipe,
@@ -58,6 +73,7 @@ local function detail(store, run)
   local locks = store:locks(run.id)
   for i, lock in ipairs(locks) do locks[i] = lock.name end
   if #locks > 0 then out[#out + 1] = "holds: " .. table.concat(locks, ", ") end
+  after_lines(store, run, out)
   if run.exit_status then
     out[#out + 1] = ("exit %d: %s"):format(run.exit_status, meaning.OF[run.exit_status] or "?")
   end

@@ -145,6 +145,17 @@ function App:addon_surely(name)
   return self:addon(name)
 end
 
+---Removes an add-on and what is in it, for good. One that other apps use is refused.
+---@param id string
+function App:destroy_addon(id)
+  self.client:request("DELETE", self.path .. "/addons/" .. id, { force = false }, { missing = true })
+end
+
+---Removes the app and its add-ons, for good.
+function App:destroy()
+  self.client:request("DELETE", self.path, nil, { missing = true })
+end
+
 -- Not confirmed: an attachment name that something else has by now is a refusal, not a loss.
 local function post_database(self, o)
   return self.client:request("POST", self.path .. "/addons", {

@@ -77,6 +77,24 @@ local function put_back_lines(e, rows, out)
   end
 end
 
+-- What a run that was put back leaves on purpose, and what removes it.
+local function kept_list(e)
+  local list, session = {}, e.session
+  if session.run.state ~= "put_back" and session.run.state ~= "undo_failed" then return list end
+  for _, row in ipairs(ordered(session)) do
+    local step, did = session:step_of(row.id), row.result or row.remembered
+    local ok, text = pcall(step and step.keeps or error, did, session.run.id)
+    if did and ok and text then list[#list + 1] = text end
+  end
+  return list
+end
+
+local function kept_lines(e, out)
+  local list = kept_list(e)
+  if #list == 0 then return end
+  out[#out + 1] = ("kept: %s   (`pgorch cleanup %s` removes it)"):format(table.concat(list, "; "), e.session.run.id)
+end
+
 local function standing_lines(e, out)
   if not e.kept then return end
   local id = e.session.run.id
@@ -110,6 +128,7 @@ function summary.text(e)
     out[#out + 1] = ("warning: %s: %s"):format(each.row.id, each.value)
   end
   put_back_lines(e, rows, out)
+  kept_lines(e, out)
   standing_lines(e, out)
   if e.session.record_lost then out[#out + 1] = "the record of this run could not be written to its end" end
   out[#out + 1] = ("record: %s   pgorch status %s"):format(e.session.store.path, e.session.run.id)
@@ -136,6 +155,7 @@ local PLAIN = { "id", "title", "text", "bytes", "total", "how", "effect", "run",
 local function ended_fields(e, fields)
   fields.state, fields.meaning = e.session.run.state, meaning.OF[e.status]
   fields.steps, fields.standing, fields.not_put_back = json.array {}, json.array(e.standing), json.array {}
+  fields.kept = json.array(kept_list(e))
   for i, row in ipairs(ordered(e.session)) do fields.steps[i] = row_fields(row) end
   for i, failure in ipairs(e.failures or {}) do
     fields.not_put_back[i] = { id = failure.row.id, error = error_fields(failure.error), by_hand = failure.by_hand }

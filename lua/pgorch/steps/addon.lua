@@ -69,7 +69,39 @@ local function run(ctx)
   wait_until_it_answers(ctx)
   ctx.target:claim(ctx)
   ctx:note(("database %s answers"):format(addon.name))
-  return { name = addon.name, id = addon.id, created = created, attachment = ctx.target.attachment }
+  return { name = addon.name, id = addon.id, created = created, attachment = ctx.target.attachment,
+           cents = ctx.target:is_ours() and ctx.result.choose_plan.cents or nil }
+end
+
+-- What Heroku asks for it, in words.
+local function price(cents) return cents and (", $%g/month"):format(cents / 100) or "" end
+
+-- Other apps and names that use the database; the colours that Heroku gives by itself are read by nobody.
+local function use_of(ctx, addon)
+  for _, each in ipairs(ctx.target.client:list("/addons/" .. addon.id .. "/addon-attachments")) do
+    local idle = each.name == ctx.target.attachment or each.name:match "^HEROKU_POSTGRESQL_%u+$"
+    if not idle then return ("%s uses it as %s"):format(each.app.name, each.name) end
+  end
+end
+
+local function reason_to_keep(ctx, addon, confirmed)
+  if not addon.name:find(ctx.run.id, 1, true) then return "this run did not make it" end
+  local use = use_of(ctx, addon)
+  if use then return use end
+  local cents = addon.billed_price and addon.billed_price.cents
+  if confirmed(("add-on %s with all that is in it"):format(addon.name)) then return nil end
+  return ("billed%s; `pgorch cleanup %s --confirm %s` removes it"):format(price(cents), ctx.run.id, ctx.params.app)
+end
+
+local function cleanup(ctx, result, _, confirmed)
+  if not result or not result.name then return {} end
+  local app, what = ctx.target.app, "add-on " .. result.name
+  local addon = app:addon_surely(result.name)
+  if not addon then return { { what = what, state = "gone" } } end
+  local why = reason_to_keep(ctx, addon, confirmed)
+  if why then return { { what = what, state = "kept", why = why } } end
+  app:destroy_addon(addon.id)
+  return { { what = what, state = app:addon_surely(result.name) and "left" or "removed" } }
 end
 
 return recipe.step {
@@ -83,4 +115,8 @@ return recipe.step {
     local addon = ctx.target.app:addon(result.name)
     return addon ~= nil and addon.state == "provisioned"
   end,
+  keeps = function(result, id)
+    return result.name and result.name:find(id, 1, true) and "add-on " .. result.name .. price(result.cents) or nil
+  end,
+  cleanup = cleanup,
 }

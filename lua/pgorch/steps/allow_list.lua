@@ -85,6 +85,23 @@ local function check(ctx)
   return allow_list.state(ctx, ctx.source).answer ~= "closed"
 end
 
+local function has(ctx, cidr)
+  for _, each in ipairs(ctx.source.allow_list.get()) do
+    if each == cidr then return true end
+  end
+  return false
+end
+
+local function cleanup(ctx, result, row)
+  local cidr = result and result.cidr
+  if not cidr then return {} end
+  local what = "allow-list entry " .. cidr
+  if not has(ctx, cidr) then return { { what = what, state = "gone" } } end
+  if row.state == "undone" then return { { what = what, state = "kept", why = "not this run's any more" } } end
+  take_out(ctx, cidr)
+  return { { what = what, state = has(ctx, cidr) and "left" or "removed" } }
+end
+
 local function plan(ctx)
   local state = allow_list.state(ctx, ctx.source)
   if state.answer ~= "closed" then return "allow list: " .. state.answer end
@@ -93,7 +110,7 @@ end
 
 return recipe.step {
   id = "allow_list", title = "Be let in by the allow list", effect = "write", run = run, plan = plan,
-  check = check, undo = undo, undo_when = "always", before_checks = true,
+  check = check, undo = undo, undo_when = "always", before_checks = true, cleanup = cleanup,
   stands = function(result) return result.cidr and result.cidr .. " is on the source's allow list" or false end,
   by_hand = function(_, result) return result.cidr and "remove " .. result.cidr .. " from the allow list" end,
 }

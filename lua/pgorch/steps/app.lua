@@ -14,10 +14,32 @@ local function run(ctx)
   return { name = name, id = made.id, created = true }
 end
 
+-- Only one that this run made, that nothing was moved to, and that holds nothing: no code, no other add-on.
+local function reason_to_keep(ctx, confirmed)
+  local app = ctx.target.app
+  if ctx:finished "cut_over" then return "it uses the new database" end
+  if #app:formation() > 0 then return "code was deployed to it" end
+  if #app:addons() > 0 then return "it has add-ons" end
+  if confirmed("app " .. app.name) then return nil end
+  return ("empty; `pgorch cleanup %s --confirm %s` removes it"):format(ctx.run.id, app.name)
+end
+
+local function cleanup(ctx, result, _, confirmed)
+  local app = ctx.target.app
+  if not result or not result.created and result.id then return {} end          -- it was there before
+  local what = "app " .. app.name
+  if not app:info() then return { { what = what, state = "gone" } } end
+  local why = reason_to_keep(ctx, confirmed)
+  if why then return { { what = what, state = "kept", why = why } } end
+  app:destroy()
+  return { { what = what, state = app:info() and "left" or "removed" } }
+end
+
 return recipe.step {
   id = "app", title = "Create a Heroku app, or find it", effect = "write", run = run, undo = false,
   plan = function(ctx)
     return ctx.target.app:info() and "app " .. ctx.params.app .. " is there" or "+ app " .. ctx.params.app
   end,
   check = function(ctx) return ctx.target.app:info() ~= nil end,
+  keeps = function(result) return result.created and "app " .. result.name or nil end, cleanup = cleanup,
 }

@@ -20,8 +20,19 @@ local function run(ctx)
   return { name = bucket.name, created = state == "free" }
 end
 
+local function cleanup(ctx, result)
+  local bucket = ctx.store
+  if not result or bucket:head() == "free" then return { { what = "bucket " .. bucket.name, state = "gone" } } end
+  local function kept(why) return { { what = "bucket " .. bucket.name, state = "kept", why = why } } end
+  if not result.created then return kept "this run did not make it" end
+  if #bucket:list "" > 0 or #bucket:uploads "" > 0 then return kept "it is not empty" end
+  bucket:remove()
+  return { { what = "bucket " .. bucket.name, state = bucket:head() == "free" and "removed" or "left" } }
+end
+
 return recipe.step {
   id = "bucket", title = "A private bucket", effect = "write", run = run, undo = false,
   plan = function(ctx) return ("bucket %s, made if it is not there"):format(ctx.store.name) end,
   check = function(ctx) return ctx.store:head() == "mine" end,
+  keeps = function(result) return result.created and "bucket " .. result.name or nil end, cleanup = cleanup,
 }

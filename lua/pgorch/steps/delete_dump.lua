@@ -18,8 +18,27 @@ local function run(ctx)
   return { deleted = key }
 end
 
+-- All that the run put into the bucket, a dump that was to be kept included, and parts that are billed until aborted.
+local function cleanup(ctx)
+  local store, prefix = ctx.store, ("pgorch/%s/"):format(ctx.run.id)
+  if store:head() ~= "mine" then return { { what = "objects and uploads", state = "gone" } } end
+  local entries = {}
+  for _, object in ipairs(store:list(prefix)) do
+    store:delete(object.key)
+    entries[#entries + 1] = { what = "object " .. object.key,
+                              state = store:head_object(object.key) and "left" or "removed" }
+  end
+  if #entries == 0 then entries[1] = { what = "objects", state = "gone" } end
+  local had = #store:uploads(prefix)
+  store:abort_stale_uploads(prefix)
+  local left = #store:uploads(prefix)
+  entries[#entries + 1] = { what = had > 0 and had .. " uploads" or "uploads",
+                            state = left > 0 and "left" or had > 0 and "removed" or "gone" }
+  return entries
+end
+
 return recipe.step {
   id = "delete_dump", title = "Delete the dump", effect = "destroy", run = run, undo = false,
-  options = { unless = "keep_dump" },
+  options = { unless = "keep_dump" }, cleanup = cleanup,
   plan = function(ctx) return kept(ctx) and {} or "- object" end,
 }

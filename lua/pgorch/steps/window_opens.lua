@@ -101,7 +101,22 @@ local function by_hand(ctx, old)
   return table.concat(commands, "\n")
 end
 
+-- A source that has been moved away from stays closed. One that was put back is looked at, if it lets us.
+local function cleanup(ctx, old, row)
+  if not old or old.has_setting == nil then return {} end
+  local what = "source " .. ctx.source:name()
+  if row.state == "done" then
+    return { { what = what, state = "kept", why = ("read-only; `pgorch destroy-source %s`"):format(ctx.run.id) } }
+  end
+  local ok, setting = pcall(ctx.source.read_only_setting, ctx.source)
+  if not ok then return { { what = what, state = "kept", why = "opened again; it does not answer from here" } } end
+  local still = setting == "on" and old.setting ~= "on"
+  return { { what = what .. " read-only", state = still and "left" or "gone",
+             why = still and "not by this run: it was opened again" or nil } }
+end
+
 return recipe.step {
   id = "window_opens", title = "Open the window", effect = "write", run = run, plan = plan, check = check,
   undo = undo, undo_when = "failure", by_hand = by_hand, stands = stands, opens_window = true,
+  cleanup = cleanup,
 }

@@ -1,0 +1,162 @@
+-- pgorch cleanup and pgorch destroy-source: what a run leaves behind goes, and is proved gone; what is billed only when
+-- its name was typed; the source only after everything that speaks for it was looked at.
+
+local json      = require "pgorch.json"
+local pg        = require "pgorch.pg"
+local vultr_run = require "support.vultr_run"
+
+local APP = vultr_run.APP
+
+local function id_of(done) return done.all:match "pgorch status (%w+)" end
+
+local function pgorch(world, code, ...)
+  local done = vultr_run.pgorch(world, { ... })
+  vultr_run.expect_exit(done, code)
+  return done.stdout, done.all
+end
+
+
+local function unfinished_upload(world, id)
+  local s3 = require "pgorch.s3".client { endpoint = world.s3.url, access_key = world.vultr.state.storages[1].object
+    .s3_access_key, secret_key = world.vultr.state.storages[1].object.s3_secret_key, region = "us-east-1" }
+  local bucket = world.s3:buckets(world.vultr.state.storages[1].account)[1]
+  s3:bucket(bucket.name):request { method = "POST", key = ("pgorch/%s/9.dump"):format(id), query = { uploads = "" } }
+end
+
+local function is_there(world)
+  for _, entry in ipairs(world.vultr.state.databases) do
+    if entry.object.label == "demo" then return true end
+  end
+  return false
+end
+
+local function after_a_failure(world)
+  local done = vultr_run.run(world, { "--accept", "exit 3" })
+  vultr_run.expect_exit(done, 5)
+  local id = id_of(done)
+  -- What stays, and what it costs, is said with the command that removes it.
+  expect(done.all).matches("kept: .*add%-on pgorch%-demo%-app%-" .. id .. ", %$9/month")
+  expect(done.all).has("`pgorch cleanup " .. id .. "` removes it")
+  unfinished_upload(world, id)
+  local text = pgorch(world, 0, "cleanup", id)
+  expect(text).has "1 uploads: removed"
+  expect(#world.s3:buckets(world.vultr.state.storages[1].account)).is(0)
+  expect(text).matches "add%-on pgorch%-demo%-app%-%w+: kept  %(billed, %$9/month;"
+  expect(#world.heroku.state.addons).is(1)
+  pgorch(world, 0, "cleanup", id, "--confirm", "another-app")
+  expect(#world.heroku.state.addons).is(1)
+  expect(text).matches "bucket [%w-]+: removed"
+  text = pgorch(world, 0, "cleanup", id, "--confirm", APP)
+  expect(text).matches "add%-on pgorch%-demo%-app%-%w+: removed"
+  expect(text).matches "source .* read%-only: gone"
+  expect(#world.heroku.state.addons).is(0)
+  text = pgorch(world, 0, "cleanup", id)
+  expect(text).lacks "removed"
+  expect(text).matches "add%-on pgorch%-demo%-app%-%w+: gone"
+  expect(pgorch(world, 0, "status", id)).has "nothing left but what is kept"
+  vultr_run.expect_app_as_before(world)
+end
+
+local function while_it_is_not_over(world)
+  local done = vultr_run.run(world, { "--until", "dump_to_store" })
+  local id = id_of(done)
+  local _, all = pgorch(world, 2, "cleanup", id)
+  expect(all).has "PGO-CLEANUP"
+  expect(all).has("pgorch rollback " .. id)
+  pgorch(world, 2, "destroy-source", id, "--confirm", "demo")
+  pgorch(world, 0, "rollback", id)
+  local _, kept = pgorch(world, 2, "destroy-source", id, "--confirm", "demo")
+  expect(kept).has "PGO-SOURCE-KEPT"
+  expect(is_there(world)).is_true()
+end
+
+local function write(world, sql)
+  local conn <close> = pg.connect(world.source.direct_url, { application_name = "late",
+    settings = { default_transaction_read_only = "off" } })
+  conn:exec(sql)
+end
+
+local function refuses(world, id, what, ...)
+  local _, all = pgorch(world, 2, "destroy-source", id, ...)
+  expect(all).has "PGO-SOURCE-KEPT"
+  expect(all).has(what)
+  expect(is_there(world)).is_true()
+  -- It came in by an entry of its own, and has taken it out again.
+  expect(world.vultr.state.databases[1].object.trusted_ips).same { "198.51.100.7/32" }
+end
+
+local function after_a_move(world)
+  local done = vultr_run.run(world, { "--keep-dump" })
+  vultr_run.expect_exit(done, 0)
+  local id = id_of(done)
+  expect(#vultr_run.objects(world)).is(1)
+  local lines = {}
+  for line in pgorch(world, 0, "cleanup", id, "--json", "--confirm", APP):gmatch "[^\n]+" do
+    local entry = json.decode(line)
+    lines[entry.what or entry.event] = entry.state or entry.status
+  end
+  expect(lines[("object pgorch/%s/1.dump"):format(id)]).is "removed"
+  expect(lines.ended).is(0)
+  expect(lines["config var OLD_DATABASE_URL"]).is "kept"
+  expect(lines["source demo/defaultdb"]).is "kept"
+  expect(lines[("add-on pgorch-demo-app-%s"):format(id)]).is "kept"   -- the app uses it
+  expect(#vultr_run.objects(world)).is(0)
+  vultr_run.expect_moved(world)
+
+  refuses(world, id, "the name of the source was not typed: demo")
+  refuses(world, id, "the name of the source was not typed: demo", "--confirm", "defaultdb")
+  do
+    local client <close> = pg.connect(world.source.direct_url, { application_name = "mailer" })
+    client:exec "select 1"
+    refuses(world, id, "mailer", "--confirm", "demo")
+  end
+  local app = world.heroku:app(APP)
+  app.config.DATABASE_URL = nil
+  pgorch(world, 0, "destroy-source", id, "--confirm", "demo", "--unset-old")
+  expect(is_there(world)).is(false)
+  expect(app.config.OLD_DATABASE_URL).is_nil()
+  expect(vultr_run.value(vultr_run.database_url(world), "select count(*) > 0 from shop.customers")).is_true()
+  expect(pgorch(world, 0, "status", id)).has "source demo destroyed"
+  expect(pgorch(world, 0, "cleanup", id)).has "the source itself is gone"
+end
+
+local function written_to(world)
+  local done = vultr_run.run(world, {})
+  vultr_run.expect_exit(done, 0)
+  write(world, "insert into public.schema_migrations values ('late')")
+  refuses(world, id_of(done), "schema_migrations", "--confirm", "demo", "--force")
+end
+
+local CLOSED = { vultr = { trusted_ips = { "198.51.100.7/32" } } }
+
+describe("pgorch cleanup", function()
+  it("removes what a failed run left, and nothing of one that is not over", vultr_run.with_world({}, function(world)
+    after_a_failure(world)
+    while_it_is_not_over(world)
+  end), { limit = 200 })
+
+  it("removes the app that a failed run made", vultr_run.with_world({}, function(world)
+    local done = vultr_run.pgorch(world, { "run", "vultr", "--instance", "demo", "--app", "brand-new", "--no-input",
+      "--accept", "false" })
+    vultr_run.expect_exit(done, 5)
+    local text = pgorch(world, 0, "cleanup", id_of(done), "--confirm", "brand-new")
+    expect(text).has "app brand-new: removed"
+    expect(world.heroku:app "brand-new").is_nil()
+  end), { limit = 200 })
+
+  it("proves it by looking: what it cannot remove is said, with status 11", vultr_run.with_world({}, function(world)
+    local done = vultr_run.run(world, { "--keep-dump" })
+    vultr_run.expect_exit(done, 0)
+    world:fault { at = "s3.delete_object", answer = 403, code = "AccessDenied", times = "always" }
+    local text = pgorch(world, 11, "cleanup", id_of(done))
+    expect(text).has "STILL THERE"
+  end), { limit = 200 })
+end)
+
+describe("pgorch destroy-source", function()
+  it("destroys it once its name was typed, and cleanup has shown what else there is",
+    vultr_run.with_world(CLOSED, after_a_move), { limit = 250 })
+
+  it("never when it was written to after the dump",
+    vultr_run.with_world({ vultr = { trusted_ips = { "198.51.100.7/32" } } }, written_to), { limit = 200 })
+end)
