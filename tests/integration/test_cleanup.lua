@@ -1,6 +1,7 @@
 -- pgorch cleanup and pgorch destroy-source: what a run leaves behind goes, and is proved gone; what is billed only when
 -- its name was typed; the source only after everything that speaks for it was looked at.
 
+local fs        = require "pgorch.fs"
 local json      = require "pgorch.json"
 local pg        = require "pgorch.pg"
 local vultr_run = require "support.vultr_run"
@@ -120,43 +121,45 @@ local function after_a_move(world)
   expect(pgorch(world, 0, "cleanup", id)).has "the source itself is gone"
 end
 
-local function written_to(world)
-  local done = vultr_run.run(world, {})
+local function cannot_be_removed(world)
+  local done = vultr_run.run(world, { "--keep-dump" })
   vultr_run.expect_exit(done, 0)
+  world:fault { at = "s3.delete_object", answer = 403, code = "AccessDenied", times = "always" }
+  expect(pgorch(world, 11, "cleanup", id_of(done))).has "STILL THERE"
+  fs.remove(world.dir .. "/faults/s3.delete_object")
+  return done
+end
+
+local function written_to(world)
+  local done = cannot_be_removed(world)
   write(world, "insert into public.schema_migrations values ('late')")
   refuses(world, id_of(done), "schema_migrations", "--confirm", "demo", "--force")
 end
 
 local CLOSED = { vultr = { trusted_ips = { "198.51.100.7/32" } } }
 
+local function with_an_app_of_its_own(world)
+  local done = vultr_run.pgorch(world, { "run", "vultr", "--instance", "demo", "--app", "brand-new", "--no-input",
+    "--accept", "false" })
+  vultr_run.expect_exit(done, 5)
+  local text = pgorch(world, 0, "cleanup", id_of(done), "--confirm", "brand-new")
+  expect(text).has "app brand-new: removed"
+  expect(world.heroku:app "brand-new").is_nil()
+end
+
 describe("pgorch cleanup", function()
-  it("removes what a failed run left, and nothing of one that is not over", vultr_run.with_world({}, function(world)
-    after_a_failure(world)
-    while_it_is_not_over(world)
-  end), { limit = 200 })
-
-  it("removes the app that a failed run made", vultr_run.with_world({}, function(world)
-    local done = vultr_run.pgorch(world, { "run", "vultr", "--instance", "demo", "--app", "brand-new", "--no-input",
-      "--accept", "false" })
-    vultr_run.expect_exit(done, 5)
-    local text = pgorch(world, 0, "cleanup", id_of(done), "--confirm", "brand-new")
-    expect(text).has "app brand-new: removed"
-    expect(world.heroku:app "brand-new").is_nil()
-  end), { limit = 200 })
-
-  it("proves it by looking: what it cannot remove is said, with status 11", vultr_run.with_world({}, function(world)
-    local done = vultr_run.run(world, { "--keep-dump" })
-    vultr_run.expect_exit(done, 0)
-    world:fault { at = "s3.delete_object", answer = 403, code = "AccessDenied", times = "always" }
-    local text = pgorch(world, 11, "cleanup", id_of(done))
-    expect(text).has "STILL THERE"
-  end), { limit = 200 })
+  it("removes what a failed run left, the app that it made included, and nothing of one that is not over",
+    vultr_run.with_world({}, function(world)
+      after_a_failure(world)
+      with_an_app_of_its_own(world)
+      while_it_is_not_over(world)
+    end), { limit = 250 })
 end)
 
 describe("pgorch destroy-source", function()
   it("destroys it once its name was typed, and cleanup has shown what else there is",
     vultr_run.with_world(CLOSED, after_a_move), { limit = 250 })
 
-  it("never when it was written to after the dump",
+  it("never when it was written to after the dump; and cleanup says what it cannot remove, with status 11",
     vultr_run.with_world({ vultr = { trusted_ips = { "198.51.100.7/32" } } }, written_to), { limit = 200 })
 end)

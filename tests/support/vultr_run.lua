@@ -120,7 +120,7 @@ end
 function M.objects(world, account)
   local keys = {}
   for _, bucket in ipairs(world.s3:buckets(account or world.vultr.state.storages[1].account)) do
-    for key in pairs(bucket.objects or {}) do keys[#keys + 1] = key end
+    for key in pairs(world.s3.server.buckets[bucket.name].objects) do keys[#keys + 1] = key end
   end
   return keys
 end
