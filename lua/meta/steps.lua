@@ -27,7 +27,7 @@
 ---@field restore pgorch.ConfigurableStep            {uuid, num, seconds}
 ---@field checksum_source pgorch.ConfigurableStep    {sums, objects, sequences, large}; options: content
 ---@field refresh_matviews pgorch.ConfigurableStep   {refreshed, failed}: those that the restore left empty
----@field reapply_settings pgorch.ConfigurableStep   options: only = "safe" | "none"
+---@field reapply_settings pgorch.ConfigurableStep   options: only = "safe" | "all" | "none"
 ---@field verify pgorch.ConfigurableStep             {tables, rows}; options: content, queries
 ---@field analyze pgorch.ConfigurableStep            {tables}
 ---@field accept pgorch.ConfigurableStep             runs --accept CMD

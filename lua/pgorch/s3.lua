@@ -44,6 +44,9 @@ local function check_credentials(self)
   if not ok and not errors.is(err, "AccessDenied") and not errors.is(err, "Unexpected") then error(err, 0) end
 end
 
+---@return string  "https://host[:port]"
+function Bucket:endpoint() return self.transport.base end
+
 ---@return "mine"|"foreign"|"free"  raises PGO-S3-CREDENTIALS for keys that are not accepted
 function Bucket:head()
   local ok, err = pcall(self.request, self, { method = "HEAD" })

@@ -11,6 +11,7 @@ local majors      = require "support.majors"
 local pg          = require "pgorch.pg"
 local preflight   = require "pgorch.preflight"
 local sample      = require "pgorch.sandbox.source"
+local settings    = require "pgorch.settings.read"
 local source      = require "pgorch.source"
 local task        = require "pgorch.task"
 local verify      = require "pgorch.verify"
@@ -199,7 +200,7 @@ describe("a source of PostgreSQL", function()
         expect(everything(from).objects.table["news.items"]).matches "columns"
         expect_ready(from, major)
         local conn <close> = from:connect()
-        expect(#conn:query(source.sql "settings")).above(5)
+        expect(#settings.state(conn).rows).above(5)
         conn:close()
         expect_detected(from, made)
         expect_closed_and_opened(from, made)

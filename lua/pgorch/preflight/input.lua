@@ -54,7 +54,7 @@ local function check_store(ctx, found)
     found:fail("PGO-S3-BUCKET-TAKEN", ("the bucket %s belongs to somebody else"):format(tostring(bucket.name)))
   elseif state then
     found:pass(("bucket %s %s"):format(tostring(bucket.name), state == "free" and "can be made" or "is ours"))
-    surroundings.store(found, bucket.transport.host)
+    surroundings.store(found, bucket:endpoint():match "^%a+://([^/]+)")
   end
 end
 

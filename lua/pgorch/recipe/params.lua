@@ -154,6 +154,8 @@ local STANDARD = {
   { "on_thaw", help = "a command to run when the window closes; PGORCH_OUTCOME is moved or put-back" },
   { "keep_dump", default = false, help = "keep the dump in the object storage afterwards" },
   { "watch", type = "duration", default = "0", help = "how long to watch the source for stray writers after cut-over" },
+  { "settings", choices = { "safe", "all", "none" }, default_text = "safe: those that change what queries mean",
+    help = "which of the source's settings are set on the new database" },
   { "restore_pending", type = "duration", default = "30m",
     help = "how long a restore, or another transfer of the app, may be waited for until it is canceled or given up" },
   { "database", help = "an attachment or add-on that is there, to restore into", default_text = "a new add-on" },

@@ -1,66 +1,114 @@
--- "Migrate Any Custom Settings": saves the target's settings beside the source's, and sets again those of the database
--- that its owner may set and that change what queries mean. The rest is listed, for a person to decide.
+-- "Migrate Any Custom Settings": saves the target's settings and what differs beside the source's, and sets again those
+-- of the database that its owner may set and that change what queries mean. The rest is told, with what can be done.
 
 local recipe = require "pgorch.recipe"
 local csv    = require "pgorch.csv"
+local diff   = require "pgorch.settings.diff"
 local fs     = require "pgorch.fs"
 local pg     = require "pgorch.pg"
-local source = require "pgorch.source"
+local plans  = require "pgorch.heroku.plans"
+local read   = require "pgorch.settings.read"
+local task   = require "pgorch.task"
+local value  = require "pgorch.settings.value"
 
-local SAFE = {
-  search_path = true, TimeZone = true, DateStyle = true, IntervalStyle = true, statement_timeout = true,
-  lock_timeout = true, idle_in_transaction_session_timeout = true, default_text_search_config = true,
-  bytea_output = true, extra_float_digits = true, default_transaction_isolation = true, lc_monetary = true,
-  lc_numeric = true, lc_time = true, xmloption = true, standard_conforming_strings = true, jit = true,
-}
-
--- Never carried: pgorch's own switch, and what the provider tunes for its own machines.
-local IGNORED = { default_transaction_read_only = true }
-
--- The server stores lists already quoted ("$user", public); one literal around them would be one name.
-local function value_of(name, text)
-  if name == "search_path" and text:match('^[%w_"$, ]*$') then return text == "" and "''" or text end
-  return pg.literal(text)
+local function state_of(end_of_move)
+  local conn <close> = end_of_move:connect()
+  return read.state(conn)
 end
 
-local function apply(conn, rows)
-  local done, left = {}, {}
-  local database = pg.ident(conn:value "select current_database()")
-  for _, row in ipairs(rows) do
-    local name, value = row.setting:match("^([^=]+)=(.*)$")
-    if not IGNORED[name] then
-      local applied = not row.role and SAFE[name]
-        and pcall(conn.exec, conn, ("alter database %s set %s = %s"):format(database, pg.ident(name),
-          value_of(name, value)))
-      local list = applied and done or left
-      list[#list + 1] = (row.role and row.role .. ": " or "") .. row.setting
+local function plan_of(ctx)
+  local name = ctx.target:database().name
+  local addon = ctx.target.app:addon(name)
+  local slug = plans.slug(addon and addon.plan and addon.plan.name or "")
+  return { app = ctx.params.app, database = name, essential = slug:find "^essential" ~= nil }
+end
+
+-- An app's own setting (app.name) only a superuser may set for a database: no owner at Heroku is one.
+local BY_APP = "; have the app set it when its sessions begin"
+
+local function words_of(err, each)
+  local said = err.message:find(each.value, 1, true) and "" or ": " .. err.message
+  return said .. (each.name:find(".", 1, true) and err.sqlstate == "42501" and BY_APP or "")
+end
+
+-- One that the server refuses is told in its words. What somebody wrote for the database is missed: that is a warning.
+local function set(ctx, conn, each)
+  local ok, err = pcall(conn.exec, conn, ("alter database %s set %s = %s"):format(pg.ident(conn.dbname),
+    pg.ident(each.name), value.sql(each.name, each.value)))
+  if ok then
+    each.applied = true
+    return
+  end
+  if task.cancelled(err) or err.id ~= "PGO-PG-QUERY" then error(err, 0) end
+  each.can = "refused" .. words_of(err, each)
+  if each.origin == "server" then return end
+  ctx:warn(("%s could not be set on the target%s"):format(each.name, words_of(err, each)))
+end
+
+local function apply(ctx, list, how)
+  local conn <close> = ctx.target:connect()
+  local applied = {}
+  for _, each in ipairs(list) do
+    if diff.is_wanted(each, how) then
+      set(ctx, conn, each)
+      if each.applied then applied[#applied + 1] = each.name end
+    elseif each.class == "carry" then
+      each.can = "--settings safe sets it"
     end
   end
-  return done, left
+  return applied
 end
 
-local function save_and_apply(ctx)
-  local conn <close> = ctx.target:connect()
-  fs.write(ctx.run.dir .. "/settings_heroku.csv", csv.text(conn:query "select * from pg_settings order by name"))
-  if ctx.options.only == "none" then return {}, {} end
-  return apply(conn, ctx.result.save_settings.database)
+-- A new session, in which settings of the database apply from its start, has to say the same as the source.
+local function expect_applied(ctx, list, from)
+  local to = state_of(ctx.target)
+  for _, each in ipairs(list) do
+    local wanted = from.server[each.name] and read.effective(from, each.name) or each.value
+    if each.applied and read.effective(to, each.name) ~= wanted then
+      ctx:warn(("%s was set, but a session of the target gets another value"):format(each.name))
+    end
+  end
+end
+
+-- What only Heroku sets, of what only the source's provider has set, is for the file: it is about machines.
+local function is_for_people(each)
+  return each.class ~= "cannot" and each.class ~= "never" or each.origin ~= "server"
+end
+
+local function show(ctx, list)
+  local rows, hidden = {}, 0
+  for _, each in ipairs(list) do
+    local name = each.role and ("%s: %s"):format(each.role, each.name) or each.name
+    if is_for_people(each) then rows[#rows + 1] = { name, each.source, each.target, each.can }
+    else hidden = hidden + 1 end
+  end
+  if #rows > 0 then
+    ctx:table { title = "Settings that differ", columns = { "setting", "source", "target was", "" }, rows = rows }
+  end
+  if hidden > 0 then ctx:note(("%d settings of the server differ too: settings_diff.csv"):format(hidden)) end
+end
+
+local function save(ctx, name, text) fs.write(("%s/%s.csv"):format(ctx.run.dir, name), text) end
+
+local function save_diff(ctx, list)
+  local rows = {}
+  for i, each in ipairs(list) do
+    rows[i] = { setting = each.name, role = each.role, set_on = each.origin, source = each.source,
+                target = each.target, what = each.applied and "set on the database" or each.can }
+  end
+  save(ctx, "settings_diff", csv.text(rows, { "setting", "role", "set_on", "source", "target", "what" }))
 end
 
 local function run(ctx)
-  local done, left = save_and_apply(ctx)
-  local conn <close> = ctx.target:connect()       -- a new session: settings of the database apply from its start
-  local chosen, rows = {}, {}
-  for _, row in ipairs(conn:query(source.sql "settings")) do chosen[row.name] = row.setting end
-  for name, value in pairs(ctx.result.save_settings.chosen) do
-    if SAFE[name] and chosen[name] ~= value then rows[#rows + 1] = { name, value, chosen[name] or "default" } end
-  end
-  table.sort(rows, function(a, b) return a[1] < b[1] end)
-  if #rows > 0 then
-    ctx:table { title = "Settings that differ", columns = { "setting", "source", "target" }, rows = rows }
-  end
-  if #done > 0 then ctx:note("settings carried: " .. table.concat(done, "; ")) end
-  if #left > 0 then ctx:note("settings not carried: " .. table.concat(left, "; ")) end
-  return { applied = done, left = left, differing = #rows }
+  local from, to = state_of(ctx.source), state_of(ctx.target)
+  save(ctx, "settings_heroku", read.csv(to))
+  local list = diff.list(from, to, plan_of(ctx))
+  local applied = apply(ctx, list, ctx.params.settings or ctx.options.only)
+  expect_applied(ctx, list, from)
+  save_diff(ctx, list)
+  show(ctx, list)
+  if #applied > 0 then ctx:note("settings carried: " .. table.concat(applied, ", ")) end
+  return { applied = applied, differing = #list }
 end
 
 return recipe.step {

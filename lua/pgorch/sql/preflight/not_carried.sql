@@ -22,7 +22,7 @@ setting as (
 ), assignment as (                                -- lists are stored as they are written, anything else is a literal
   select s.*, s.quoted || ' to ' || case
            when s.value in ('', '""') then ''''''
-           when s.name ~* '(pass|secret|key|token)' then '''FILL-IN'''
+           when s.name ~* '(pass|secret|key|token)|\.' then '''FILL-IN'''   -- an app's own may be a secret by any name
            when s.name in ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries')
              then s.value
            else quote_literal(s.value) end as text
