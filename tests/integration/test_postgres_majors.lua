@@ -1,11 +1,12 @@
 -- PostgreSQL 13 to 18 on both sides: the whole recipe as far as the pg_dump of this machine reaches, and a refusal that
 -- touches nothing beyond. The servers are real ones (vendor/postgres-majors.sh), and so are pg_dump 14 and 15.
 
-local majors    = require "support.majors"
-local pg        = require "pgorch.pg"
-local process   = require "pgorch.process"
-local sandbox   = require "pgorch.sandbox"
-local vultr_run = require "support.vultr_run"
+local definitions = require "support.definitions"
+local majors      = require "support.majors"
+local pg          = require "pgorch.pg"
+local process     = require "pgorch.process"
+local sandbox     = require "pgorch.sandbox"
+local vultr_run   = require "support.vultr_run"
 
 local SCALE = 0.01
 
@@ -39,6 +40,7 @@ end
 local function add_partitions(world)
   local conn <close> = pg.connect(world.source.url)
   conn:exec(PARTITIONS)
+  conn:exec(definitions)
 end
 
 local function major_of(url)

@@ -40,4 +40,15 @@ function M.reason(kind, name, only)
   end
 end
 
+---Why an extension that both have, but not alike, is alike enough: its version is what the server offers, and the
+---preflight has warned of it. Nil where its schema is another, which breaks names.
+---@param kind string
+---@param a any  its definition on the source
+---@param b any  on the target
+---@return string|nil why
+function M.version_only(kind, a, b)
+  if kind ~= "extension" or type(a) ~= "string" or type(b) ~= "string" then return nil end
+  if a:match "^(.*), version" == b:match "^(.*), version" then return "another version of it, as the server offers it" end
+end
+
 return M

@@ -109,14 +109,6 @@ function M.holder(name)
   return stop and name:sub(1, stop) or nil
 end
 
--- Another version of an extension is what the server offers; another schema breaks names.
-local function level_of(kind, a, b)
-  if kind == "extension" and type(a) == "string" and type(b) == "string"
-    and a:gsub(", version.*", "") == b:gsub(", version.*", "") then
-    return "warn"
-  end
-end
-
 -- How the relation is found to which an object belongs whose name does not tell it.
 local BELONGS = {
   index = function(_, text)
@@ -170,22 +162,25 @@ end
 ---@return {kind: string, name: string, why: string}[] ignored
 function M.compare(a, b, list)
   local ignored = {}
-  local function add(kind, name, only, mine, theirs, level)
-    local why = noise.reason(kind, name, only)
+  local function add(kind, name, why, mine, theirs)
     if why then ignored[#ignored + 1] = { kind = kind, name = name, why = why }
-    else list[#list + 1] = { kind = kind, name = name, source = mine, target = theirs, level = level } end
+    else list[#list + 1] = { kind = kind, name = name, source = mine, target = theirs } end
   end
   for _, kind in ipairs(sorted(a)) do
     for _, name in ipairs(sorted(a[kind])) do
       local mine, theirs = a[kind][name], (b[kind] or {})[name]
       if theirs ~= nil and not difference.same(mine, theirs) then
-        local source_text, target_text = difference.show(mine, theirs, HAS_LINES[kind])
-        add(kind, name, nil, source_text, target_text, level_of(kind, mine, theirs))
+        local why = noise.reason(kind, name) or noise.version_only(kind, mine, theirs)
+        add(kind, name, why, difference.show(mine, theirs, HAS_LINES[kind]))
       end
     end
   end
-  only_here(a, b, function(each) add(each.kind, each.name, "source", each.text, "missing") end)
-  only_here(b, a, function(each) add(each.kind, each.name, "target", "missing", each.text) end)
+  only_here(a, b, function(each)
+    add(each.kind, each.name, noise.reason(each.kind, each.name, "source"), each.text, "missing")
+  end)
+  only_here(b, a, function(each)
+    add(each.kind, each.name, noise.reason(each.kind, each.name, "target"), "missing", each.text)
+  end)
   return ignored
 end
 

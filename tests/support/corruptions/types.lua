@@ -103,9 +103,6 @@ return {
     "column shop.customers.public_id: uuid not null default public.uuid_generate_v4() -> uuid not null default "
       .. "shop.uuid_generate_v4()",
     [[extension "uuid-ossp": schema public, version 1.1 -> schema shop, version 1.1]] },
-  { "another version of an extension",
-    "update pg_extension set extversion = '9.9' where extname = 'hstore'",
-    "warn extension hstore: schema public, version 1.8 -> schema public, version 9.9" },
   { "a comment lost",
     "comment on index shop.orders_open is null",
     "comment index shop.orders_open: partial -> missing" },
