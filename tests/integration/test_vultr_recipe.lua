@@ -96,10 +96,12 @@ describe("run vultr", function()
   it("puts the app back when the restore loses something that only its log tells",
     vultr_run.with_world({ source = { sql = [[
       create table public.goods as select generate_series(1, 100) as n;
-      create function public.all_goods() returns bigint language sql as 'select count(*) from goods';
+      create function public.all_goods() returns bigint language plpgsql as
+        $$declare n bigint; begin execute 'select count(*) from ' || 'goods' into n; return n; end$$;
       create materialized view public.how_many as select public.all_goods() as n;
     ]] } }, function(world)
-      -- A restore runs with an empty search_path: the function does not find its table there.
+      -- A restore runs with an empty search_path: the function does not find its table there. The preflight cannot see it,
+      -- for the name is in no statement.
       local done = vultr_run.run(world, {})
       vultr_run.expect_exit(done, 1)
       expect(done.all).has "PGO-RESTORE-LOSSY"
