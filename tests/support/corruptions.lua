@@ -26,12 +26,24 @@ corruptions.BY_SUPERUSER = [[
   create transform for shop.ink language plain (from sql with function shop.into_plain(internal));
 ]]
 
-corruptions.GROUPS = {
-  { name = "rows, sequences and large objects", list = require "support.corruptions.rows", rows = true },
-  { name = "tables and columns", list = require "support.corruptions.tables" },
-  { name = "keys, indexes and constraints", list = require "support.corruptions.keys" },
-  { name = "functions, triggers, policies and views", list = require "support.corruptions.code" },
-  { name = "types, languages, extensions and comments", list = require "support.corruptions.types" },
-}
+-- Settings of the moved database alone, which must not show.
+corruptions.SETTINGS = [[
+  alter database restored set quote_all_identifiers = on;
+  alter database restored set standard_conforming_strings = off;
+  alter database restored set timezone = 'Asia/Tokyo';
+  alter database restored set datestyle = 'SQL, DMY';
+  alter database restored set intervalstyle = 'iso_8601';
+  alter database restored set bytea_output = 'escape';
+  alter database restored set extra_float_digits = 0;
+  alter database restored set search_path = shop, public;
+]]
+
+corruptions.ROWS = require "support.corruptions.rows"
+corruptions.OBJECTS = {}
+for _, name in ipairs { "tables", "keys", "code", "types" } do
+  for _, each in ipairs(require("support.corruptions." .. name)) do
+    corruptions.OBJECTS[#corruptions.OBJECTS + 1] = each
+  end
+end
 
 return corruptions

@@ -26,7 +26,7 @@ local function masked(before, password) return ("%s(password %s)"):format(before
 ---@return string
 function M.mask(text)
   if text:find "[Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]" then
-    text = text:gsub("([Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]%s*=%s*'*)([^%s']+)", masked)
+    text = text:gsub("([Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]%s*:?=%s*'*)([^%s']+)", masked)
     text = text:gsub("([Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]%s+')([^']+)", masked)
   end
   if text:find("://", 1, true) then text = text:gsub("(://[^%s:/@']*:)([^%s/@']+)%f[@]", masked) end

@@ -48,7 +48,8 @@ end
 ---@return string|nil why
 function M.version_only(kind, a, b)
   if kind ~= "extension" or type(a) ~= "string" or type(b) ~= "string" then return nil end
-  if a:match "^(.*), version" == b:match "^(.*), version" then return "another version of it, as the server offers it" end
+  if a:match "^(.*), version" ~= b:match "^(.*), version" then return nil end
+  return "another version of it, as the server offers it"
 end
 
 return M

@@ -63,28 +63,29 @@ function M.count(objects)
   return n
 end
 
-local function sorted(map)
-  local keys = {}
-  for key in pairs(map) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
+local function in_order(list)
+  table.sort(list, function(x, y)
+    if x.kind ~= y.kind then return x.kind < y.kind end
+    return x.name < y.name
+  end)
+  return list
 end
 
 -- Kinds whose objects have objects of their own, named `relation.column` or `relation constraint`.
-local HOLDERS = { "table", "partitioned table", "foreign table", "view", "materialized view", "domain" }
+local HOLDS = { table = true, ["partitioned table"] = true, ["foreign table"] = true, view = true,
+                ["materialized view"] = true, domain = true }
 local PARTS   = { column = true, ["primary key"] = true, ["unique constraint"] = true, ["foreign key"] = true,
                   check = true, exclusion = true, ["not null"] = true, ["constraint trigger"] = true, trigger = true,
                   rule = true, policy = true, ["domain constraint"] = true }
 
--- Names of relations that the other side lacks altogether: their parts are not told one by one.
+-- Names of relations that the other side lacks altogether: their parts are counted, not told one by one.
 local function lacking(a, b)
   local names = {}
-  for _, kind in ipairs(HOLDERS) do
-    for name in pairs(a[kind] or {}) do
-      local there = false
-      for _, other in ipairs(HOLDERS) do there = there or (b[other] or {})[name] ~= nil end
-      if not there then names[name] = 0 end
-    end
+  for kind in pairs(HOLDS) do
+    for name in pairs(a[kind] or {}) do names[name] = 0 end
+  end
+  for kind in pairs(HOLDS) do
+    for name in pairs(b[kind] or {}) do names[name] = nil end
   end
   return names
 end
@@ -135,23 +136,34 @@ local function gone_with(kind, name, text, missing)
   return holder and missing[holder] and holder
 end
 
--- What only `mine` has, as it is told of the side that has it.
-local function only_here(mine, theirs, report)
-  local missing = lacking(mine, theirs)
-  local found = {}
-  for _, kind in ipairs(sorted(mine)) do
-    for _, name in ipairs(sorted(mine[kind])) do
-      if (theirs[kind] or {})[name] == nil then
-        local holder = gone_with(kind, name, mine[kind][name], missing)
-        if holder then missing[holder] = missing[holder] + 1
-        else found[#found + 1] = { kind = kind, name = name, text = difference.beginning(mine[kind][name]) } end
+-- What only `mine` has, each with the beginning of its definition.
+local function only_here(mine, theirs)
+  local missing, found = lacking(mine, theirs), {}
+  for kind, names in pairs(mine) do
+    local others = theirs[kind] or {}
+    for name, text in pairs(names) do
+      local holder = others[name] == nil and gone_with(kind, name, text, missing)
+      if holder then missing[holder] = missing[holder] + 1
+      elseif others[name] == nil then
+        found[#found + 1] = { kind = kind, name = name, text = difference.beginning(text) }
       end
     end
   end
   for _, each in ipairs(found) do
-    local parts = missing[each.name]
+    local parts = HOLDS[each.kind] and missing[each.name]
     if parts and parts > 0 then each.text = ("%s (and %d columns, keys and the like)"):format(each.text, parts) end
-    report(each)
+  end
+  return found
+end
+
+-- What both have, and not alike.
+local function unlike(a, b, report)
+  for kind, names in pairs(a) do
+    local others = b[kind] or {}
+    for name, mine in pairs(names) do
+      local theirs = others[name]
+      if theirs ~= nil and not difference.same(mine, theirs) then report(kind, name, mine, theirs) end
+    end
   end
 end
 
@@ -161,27 +173,23 @@ end
 ---@param list pgorch.Difference[]
 ---@return {kind: string, name: string, why: string}[] ignored
 function M.compare(a, b, list)
-  local ignored = {}
+  local ignored, found = {}, {}
   local function add(kind, name, why, mine, theirs)
     if why then ignored[#ignored + 1] = { kind = kind, name = name, why = why }
-    else list[#list + 1] = { kind = kind, name = name, source = mine, target = theirs } end
+    else found[#found + 1] = { kind = kind, name = name, source = mine, target = theirs } end
   end
-  for _, kind in ipairs(sorted(a)) do
-    for _, name in ipairs(sorted(a[kind])) do
-      local mine, theirs = a[kind][name], (b[kind] or {})[name]
-      if theirs ~= nil and not difference.same(mine, theirs) then
-        local why = noise.reason(kind, name) or noise.version_only(kind, mine, theirs)
-        add(kind, name, why, difference.show(mine, theirs, HAS_LINES[kind]))
-      end
-    end
-  end
-  only_here(a, b, function(each)
+  unlike(a, b, function(kind, name, mine, theirs)
+    local why = noise.reason(kind, name) or noise.version_only(kind, mine, theirs)
+    add(kind, name, why, difference.show(mine, theirs, HAS_LINES[kind]))
+  end)
+  for _, each in ipairs(only_here(a, b)) do
     add(each.kind, each.name, noise.reason(each.kind, each.name, "source"), each.text, "missing")
-  end)
-  only_here(b, a, function(each)
+  end
+  for _, each in ipairs(only_here(b, a)) do
     add(each.kind, each.name, noise.reason(each.kind, each.name, "target"), "missing", each.text)
-  end)
-  return ignored
+  end
+  table.move(in_order(found), 1, #found, #list + 1, list)
+  return in_order(ignored)
 end
 
 return M

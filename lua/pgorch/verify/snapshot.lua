@@ -10,7 +10,7 @@ local M = {}
 M.SETTINGS = {
   TimeZone = "UTC", DateStyle = "ISO, YMD", IntervalStyle = "postgres", extra_float_digits = "3", bytea_output = "hex",
   search_path = "", lc_monetary = "C", row_security = "off", xmloption = "content", statement_timeout = "0",
-  quote_all_identifiers = "off",
+  quote_all_identifiers = "off", standard_conforming_strings = "on",     -- both change how definitions are written
 }
 
 ---@class pgorch.Snapshot

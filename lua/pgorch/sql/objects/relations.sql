@@ -18,8 +18,8 @@ select case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' wh
          case when c.relispartition then 'partition of ' || i.parents || ' ' || pg_get_expr(c.relpartbound, c.oid)
               else 'inherits ' || i.parents end,
          case when c.relkind in ('r', 'p') then
-           'row security ' || case when not c.relrowsecurity then 'off' when c.relforcerowsecurity then 'forced' else 'on' end
-         end,
+           'row security ' || case when not c.relrowsecurity then 'off' when c.relforcerowsecurity then 'forced'
+                                   else 'on' end end,
          case when c.relkind in ('r', 'p', 'm') then
            case c.relreplident when 'n' then 'replica identity nothing' when 'f' then 'replica identity full' end end,
          case when am.amname <> 'heap' then 'using ' || quote_ident(am.amname) end,
@@ -29,7 +29,8 @@ select case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' wh
          'server ' || quote_ident(s.srvname),
          'options ' || (select string_agg(format('%I ', f.option_name) ||   -- a secret is told apart, and not told
                           case when f.option_name ~* 'pass|secret|key|token|cred'
-                               then format('(secret %s)', left(encode(sha256(convert_to(f.option_value, 'UTF8')), 'hex'), 4))
+                               then format('(secret %s)',
+                                           left(encode(sha256(convert_to(f.option_value, 'UTF8')), 'hex'), 4))
                                else quote_literal(f.option_value) end,
                           ', ' order by f.option_name collate "C")
                         from pg_options_to_table(ft.ftoptions) f),
