@@ -29,7 +29,7 @@ local SUM = "select count(*) as rows, coalesce(sum(" .. content.ROW_HASH:format 
   .. "), 0)::text as sum from (%s\n) as pgorch_row"
 local ROWS = "select pgorch_row::text as line, count(*) as count from (%s\n) as pgorch_row group by 1"
 
-local SHOWN, READ_AT_MOST = 3, 100000
+local SHOWN, LONGEST, READ_AT_MOST = 3, 80, 100000
 
 local function statement(sql)
   return (sql:gsub(";%s*$", ""))
@@ -67,10 +67,14 @@ local function lines(conn, path, sql)
   end)
 end
 
+local function clip(line)
+  return #line <= LONGEST and line or line:sub(1, utf8.offset(line, 0, LONGEST) - 1) .. "..."
+end
+
 local function first_missing(from, counts)
   local missing = {}
   for line, count in pairs(from) do
-    if count > (counts[line] or 0) then missing[#missing + 1] = line end
+    if count > (counts[line] or 0) then missing[#missing + 1] = clip(line) end
   end
   table.sort(missing)
   return #missing > 0 and table.concat(missing, " ", 1, math.min(SHOWN, #missing)) or "-"

@@ -38,12 +38,14 @@ local function both(fn)
   end
 end
 
--- The source's side as a run reads it, the snapshot of the dump held by this connection.
-local function read_source(cluster)
+-- The source's side as a run reads it, the snapshot of the dump held by this connection. What is written after the
+-- snapshot is not part of the dump.
+local function read_source(cluster, late)
   local holder = cluster:connect "a"
   holder:exec "begin isolation level repeatable read read only"
   local ctx = context(cluster, { fingerprint = { snapshot = holder:value "select pg_export_snapshot()" } })
   ctx.live.snapshot = holder
+  if late then cluster:exec("a", late) end
   local result = checksum_source.run(ctx)
   expect(result.on_snapshot).is(true)
   return json.decode(json.encode(result)), ctx, holder         -- as it comes out of the record
@@ -52,9 +54,8 @@ end
 describe("the steps checksum_source and verify", function()
   it("find a restore equal, and record of a difference how many rows, not which", both(function(cluster)
     cluster:create("b", "template a")
-    local from, ctx, holder = read_source(cluster)
+    local from, ctx, holder = read_source(cluster, "insert into people values (9999, 'late')")
     ctx.result.checksum_source, ctx.result.size = from, { bytes = 1 }
-    cluster:exec("a", "insert into people values (9999, 'late')")   -- after the snapshot: not part of the dump
     local done = verify.run(ctx)
     expect(done.rows).is(2000)
     expect(done.large_objects).is(1)
@@ -75,9 +76,8 @@ describe("the steps checksum_source and verify", function()
 
   it("compare the results of the recipe's own queries in the dump's snapshot", both(function(cluster)
     cluster:create("b", "template a")
-    local from, ctx, holder = read_source(cluster)
+    local from, ctx, holder = read_source(cluster, "update people set name = 'late' where id = 1")
     ctx.result.checksum_source, ctx.result.size = from, { bytes = 1 }
-    cluster:exec("a", "update people set name = 'late' where id = 1")
     fs.with_temporary("pgorch-recipe-", function(dir)
       fs.mkdir(dir .. "/queries")
       ctx.recipe = { folder = dir }
@@ -137,6 +137,7 @@ describe("the step analyze", function()
     expect(ctx.told.warnings[1]).has '"public"."foreigners" was not analyzed: '
     expect(ctx.told.warnings[1]).has "skipping"
     local conn <close> = cluster:connect "b"
-    expect(conn:value "select string_agg(distinct tablename, ' ') from pg_stats where schemaname = 'public'").is "names part parts people"
+    expect(conn:value "select string_agg(distinct tablename, ' ') from pg_stats where schemaname = 'public'")
+      .is "names part parts people"
   end), { limit = 60 })
 end)

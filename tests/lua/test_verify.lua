@@ -1,5 +1,7 @@
 -- Comparing two databases: the judgement, without a server.
 
+local budget = require "pgorch.verify.budget"
+local report = require "pgorch.verify.report"
 local verify = require "pgorch.verify"
 
 local function side(change)
@@ -43,6 +45,10 @@ describe("verify.compare", function()
       .is "fail sequence public.users_id_seq"
     expect(differs(function(b) b.large.count = 1 end)).is "fail large objects count"
     expect(differs(function(b) b.large.digest = "98" end)).is "fail large objects content"
+    expect(differs(function(b) b.sequences.more = "1|true" end)).is "fail sequence more"
+    expect(differs(function(b) b.sums["public.users"] = { error = "no" } end)).is "fail rows public.users"
+    expect(differs(function(b) b.large.error = "no" end)).is "fail large objects content"
+    expect(differs(function(b) b.unreadable = { s = "no" } end)).is "fail unreadable s"
   end)
 
   it("does not count what Heroku has by itself", function()
@@ -63,5 +69,50 @@ describe("verify.compare", function()
     end):raises "PGO-VERIFY"
     expect(err.message).has "30 places"
     expect(err.detail).has "and 10 more"
+  end)
+end)
+
+describe("the report", function()
+  local function sums(change)
+    local all = {}
+    for i = 1, 50 do all["t" .. i] = { rows = i, sum = "1" } end
+    if change then change(all) end
+    return all
+  end
+
+  it("names every table that differs, however many equal ones are left out", function()
+    local shown = report.tables(sums(), sums(function(all) all.t1.sum, all.t2 = "2", nil end), 3).rows
+    expect(#shown).is(6)
+    expect(shown[1]).same { "t50", 50, "1", "equal" }
+    expect(shown[4]).same { "t2", "2, target missing", "", "differs" }
+    expect(shown[5]).same { "t1", 1, "", "differs" }
+    expect(shown[6][1]).is "45 smaller tables"
+  end)
+
+  it("never calls equal what could not be read or compared", function()
+    local one = { t = { rows = 1, sum = "1" } }
+    expect(report.each(one, { t = { error = "no" } })[1].verdict).is "differs"
+    expect(report.each({ t = { error = "no" } }, { t = { error = "no" } })[1].verdict).is "differs"
+    expect(report.each(one, {})[1].verdict).is "differs"
+    local part = { t = { rows = 1, sum = "1", not_comparable = { "x (seg)" } } }
+    expect(report.each(one, part)[1].verdict).has "but for"
+  end)
+
+  it("says how many differences it leaves out", function()
+    local list = verify.compare(side(), side(function(b)
+      for i = 1, 30 do b.sums["public.t" .. i] = { rows = i, sum = "1" } end
+    end))
+    local rows = report.differences(list, 20).rows
+    expect(#rows).is(21)
+    expect(rows[21][2]).is "and 10 more"
+  end)
+end)
+
+describe("the connections to read with", function()
+  it("are few, leave some to others, and are one at least", function()
+    for free, jobs in pairs { [0] = 1, [5] = 1, [9] = 3, [11] = 4, [500] = 4 } do
+      expect(budget.choose(free)).is(jobs)
+    end
+    expect(budget.choose(500, 8)).is(2)
   end)
 end)

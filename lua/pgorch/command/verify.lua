@@ -140,10 +140,8 @@ local function report_text(flags, found, status)
   if not flags.quiet then parts[1] = summary.table(report.tables(found.source.sums, found.target.sums)) .. "\n" end
   local differences = report.differences(found.differences)
   if differences then parts[#parts + 1] = summary.table(differences) .. "\n" end
-  for _, line in ipairs(report.notes(found.differences, found.ignored)) do parts[#parts + 1] = line end
-  if found.source.large.owners > 1 then
-    parts[#parts + 1] = ("large objects belong to %d roles on the source"):format(found.source.large.owners)
-  end
+  for _, line in ipairs(report.explanations(found.differences)) do parts[#parts + 1] = line end
+  for _, line in ipairs(report.noise(found.source, found.ignored)) do parts[#parts + 1] = line end
   if not flags.deep then parts[#parts + 1] = "rows and large objects were counted, not compared: --deep does" end
   parts[#parts + 1] = ("%s  %s"):format(report.totals(found.target), VERDICT[status])
   return table.concat(parts, "\n") .. "\n"

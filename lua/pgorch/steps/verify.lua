@@ -29,16 +29,16 @@ local function ask_both(ctx, list, from, to, target)
   return #queries
 end
 
--- The tables with the most rows are named, the others are summed up: the report has them all.
-local SHOWN = 40
+-- The tables with the most rows are named, the others are summed up; of differences the first are enough to see why.
+local SHOWN, DIFFERENCES = 40, 200
 
-local function tell(ctx, list, ignored)
-  local found = report.differences(list)
+local function tell(ctx, from, list, ignored)
+  local found = report.differences(list, DIFFERENCES)
   if found then
     found.summary = true
     ctx:table(found)
   end
-  for _, text in ipairs(report.notes(list, ignored)) do ctx:note(text) end
+  for _, text in ipairs(report.noise(from, ignored)) do ctx:note(text) end
   verify.refuse_differences(list)
   for _, d in ipairs(list) do ctx:warn(verify.line(d)) end
 end
@@ -49,7 +49,7 @@ local function run(ctx)
   local to = read(ctx, target)
   local list, ignored = verify.compare(from, to)
   local queries = ask_both(ctx, list, from, to, target)
-  tell(ctx, list, ignored)
+  tell(ctx, from, list, ignored)
   local tables = report.tables(from.sums, to.sums, SHOWN)
   tables.title, tables.summary = "Verified, source = target", true
   ctx:table(tables)

@@ -101,7 +101,7 @@ local function helper(at, work)
     if task.cancelled(conn) then error(conn, 0) end
     return log.debug("no further connection to read tables with: " .. tostring(conn))
   end
-  local closed <close> = conn -- luacheck: ignore 211
+  local _ <close> = conn
   worker(conn, work)
 end
 

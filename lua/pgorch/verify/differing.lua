@@ -171,14 +171,9 @@ local function name_rows(list, d, found)
 end
 
 local function name_table(list, d, a, b, o)
-  local found, why
-  for _, side in ipairs { a, b } do
-    local conn = side.conn
-    snapshot.release_locks(conn)
-  end
-  found, why = snapshot.attempt(a.conn, function() return M.rows(a.conn, b.conn, d.name) end)
-  snapshot.release_locks(b.conn)
-  if why or not found then return end
+  local found = snapshot.attempt(a.conn, M.rows, a.conn, b.conn, d.name)
+  for _, side in ipairs { a, b } do snapshot.release_locks(side.conn) end
+  if not found then return end
   local words = count_words(found)
   if words ~= "" then d.target = ("%s (rows: %s)"):format(d.target, words) end
   if o.keys then name_rows(list, d, found) end
@@ -187,6 +182,7 @@ end
 local function name_large_objects(list, at, a, b)
   local found = snapshot.attempt(a.conn, large_objects.differences, { conn = a.conn, large = a.side.large },
     { conn = b.conn, large = b.side.large })
+  snapshot.release_locks(b.conn)                    -- a query that failed there has ended its transaction
   for i, d in ipairs(found or {}) do
     if i > M.LARGE_OBJECTS then
       list[at].target = ("%s (%d differ)"):format(list[at].target, #found)

@@ -72,33 +72,48 @@ function M.tables(a, b, shown)
   return { title = "Tables, source = target", columns = { "table", "rows", "checksum", "" }, rows = rows }
 end
 
-local WORD = { warn = "warn", unknown = "unknown" }
+local WORD = { warn = "warn" }
 
 ---@param list pgorch.Difference[]
+---@param shown? integer    at most so many; default all
 ---@return table|nil  nil when there are none
-function M.differences(list)
-  local rows = {}
+function M.differences(list, shown)
+  local rows, left = {}, 0
   for _, d in ipairs(list) do
-    if d.level ~= "unknown" then rows[#rows + 1] = { WORD[d.level] or "FAIL", d.kind, d.name, d.source, d.target } end
+    if d.level ~= "unknown" and #rows < (shown or math.huge) then
+      rows[#rows + 1] = { WORD[d.level] or "FAIL", d.kind, d.name, d.source, d.target }
+    elseif d.level ~= "unknown" then
+      left = left + 1
+    end
   end
+  if left > 0 then rows[#rows + 1] = { "", ("and %d more"):format(left) } end
   if #rows == 0 then return nil end
   return { title = "Differences", columns = { "", "kind", "name", "source", "target" }, rows = rows }
 end
 
----What cannot be compared, what was left out as meaning nothing, and what would mend a difference.
+---What the tables do not show: columns that cannot be compared, and what would mend a difference.
 ---@param list pgorch.Difference[]
----@param ignored {kind: string, name: string, why: string}[]
 ---@return string[] lines
-function M.notes(list, ignored)
+function M.explanations(list)
   local lines = {}
   for _, d in ipairs(list) do
     if d.level == "unknown" then lines[#lines + 1] = verify.line(d) end
   end
-  for _, each in ipairs(ignored) do
-    lines[#lines + 1] = ("ignored: %s %s: %s"):format(each.kind, each.name, each.why)
-  end
   for _, d in ipairs(list) do
     if d.mend then lines[#lines + 1] = ("to mend %s, on the target: %s"):format(d.name, d.mend) end
+  end
+  return lines
+end
+
+---What is different and means nothing: what was left out of the comparison, owners that are not carried.
+---@param from pgorch.Side
+---@param ignored {kind: string, name: string, why: string}[]
+---@return string[] lines
+function M.noise(from, ignored)
+  local lines = {}
+  for i, each in ipairs(ignored) do lines[i] = ("ignored: %s %s: %s"):format(each.kind, each.name, each.why) end
+  if (from.large.owners or 0) > 1 then
+    lines[#lines + 1] = ("ignored: owners of large objects: %d roles on the source"):format(from.large.owners)
   end
   return lines
 end
