@@ -52,7 +52,7 @@ end
 
 local function is_finding(e)
   -- An outage, a bug or a cancel is not a finding about the input: it goes up as it is.
-  return type(e) == "table" and e.id and e.kind ~= "bug" and not task.cancelled(e)
+  return type(e) == "table" and e.id and e.kind ~= "bug" and e.id ~= "PGO-PG-LOST" and not task.cancelled(e)
     and not (e.status and (e.status >= 500 or e.status == 429))
 end
 
