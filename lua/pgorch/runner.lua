@@ -129,10 +129,11 @@ function runner.start(o)
   return work(current)
 end
 
--- `status` is what it ends with when all could be put back.
+-- `status` is what it ends with when all could be put back. What cannot be reached fails by itself, and is listed.
 local function put_back(current, status)
   current.display:emit("rollback_started", { session = current })
   return undisturbed(current, function()
+    if #undo.pending(current) > 0 then pcall(resume.reopen, current) end
     local ended, failures = ending.put_back(current, status, current.run.error)
     current.display:emit("ended", { session = current, status = ended, failures = failures, standing = {},
                                     put_back = true })

@@ -68,14 +68,28 @@ describe("run linode", function()
     expect_given_back(world)
   end), { limit = 250 })
 
+  -- Somebody tidies up while it is down: nothing of the resumed run could reach the source.
+  local function shut(world)
+    world.linode.state.databases[1].server.gate:allow { table.unpack(CLOSED) }
+    demo(world).allow_list = { table.unpack(CLOSED) }
+  end
+
+  it("puts all back after kill -9 in the window: let in again, the key of the dead process gone",
+    world_of({ allow_list = CLOSED }, function(world)
+      local id = run.kill_when(world, in_step "fingerprint")
+      expect(world.linode.state.keys[1].label).is("pgorch-" .. id)
+      shut(world)
+      run.expect_exit(run.pgorch(world, { "rollback", id }), 0)
+      run.expect_app_as_before(world)
+      expect_given_back(world)
+    end), { limit = 250 })
+
   it("goes on after kill -9 in the window: let in again, with another key", world_of({ allow_list = CLOSED },
     function(world)
       local id = run.kill_when(world, in_step "restore")
       expect(#world.linode.state.keys).is(1)
       local first = world.linode.state.keys[1]
-      -- Somebody tidies up while it is down: no check of the resumed run could reach the source.
-      world.linode.state.databases[1].server.gate:allow { table.unpack(CLOSED) }
-      demo(world).allow_list = { table.unpack(CLOSED) }
+      shut(world)
       local done = run.pgorch(world, { "resume", id, "--yes-cut-over" })
       run.expect_exit(done, 0)
       run.expect_moved(world)

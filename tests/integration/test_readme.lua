@@ -12,10 +12,11 @@ describe("the README's recipe", function()
       fs.write(world.dir .. "/ours.lua", source)
       local environment = sandbox.environment(world)
       environment.PGORCH_POLL_SCALE = "0.05"
-      local done = process.run { host.executable(), "run", world.dir .. "/ours.lua", "--bucket", "dumps", "--app",
-        "demo-app", "--yes-cut-over", env = environment, env_clear = true, check = false }
+      local done = process.run { host.executable(), "run", world.dir .. "/ours.lua", "--app", "demo-app",
+        "--yes-cut-over", env = environment, env_clear = true, check = false }
       expect(done.stderr .. done.stdout).has "Verified, source = target"
       expect(done.code).is(0)
+      expect(done.stderr).has "Rebuild the largest table's indexes"
     end)
   end)
 end)

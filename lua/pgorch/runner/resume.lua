@@ -117,6 +117,23 @@ function resume.recheck(session)
   return voided
 end
 
+-- What such a step did may be gone because somebody tidied up, or because an earlier rollback undid it and stuck at
+-- another one.
+local REACHED = { done = true, undone = true }
+
+---Before anything is put back: steps without which nothing can be reached are done again where their effect is gone.
+---They come first, so that they are undone last.
+---@param session table
+function resume.reopen(session)
+  for _, row in ipairs(forwards(session)) do
+    local step = session:step_of(row.id)
+    if step and step.before_checks and REACHED[row.state] and not still_holds(session, step, row) then
+      row.state = "void"
+      steps.run(session, step)
+    end
+  end
+end
+
 ---The step that was at work when the run ended, for the message.
 ---@param session table
 ---@return string|nil
