@@ -1,4 +1,5 @@
--- What the Linode stand-in hands out at a real object store: Ceph RGW takes its keys, and the URLs that it signs.
+-- What the Linode stand-in hands out at a real object store: Ceph RGW takes its keys, and the URLs that it signs, also
+-- in the recipe's hands from end to end.
 
 local ceph   = require "support.ceph"
 local fs     = require "pgorch.fs"
@@ -7,6 +8,10 @@ local json   = require "pgorch.json"
 local linode = require "pgorch.sandbox.linode"
 local s3     = require "pgorch.s3"
 local secret = require "pgorch.secret"
+
+local run = require "support.provider_run"("linode", { "--instance", "demo" }, function(world)
+  return world.linode:database_url(world.linode.state.databases[1])
+end)
 
 local BUCKET, KEY = "postgres-for-migration", "dump/ü x+1&2.dump"
 
@@ -50,4 +55,24 @@ describe("Linode's object-url", function()
       expect((status("GET", (plain:gsub("Signature=.", "Signature=x"))))).is(403)
     end)
   end, { limit = 120 })
+end)
+
+describe("run linode", function()
+  it("moves the data through a real Ceph RGW, by a URL of Signature Version 2", function()
+    local rgw <close> = ceph.start()
+    run.with_world({ s3 = { url = rgw.url, region = rgw.region, access_key = rgw.access_key,
+      secret_key = rgw.secret_key } }, function(world)
+      run.expect_exit(run.run(world, {}), 0)
+      run.expect_moved(world)
+      expect(world.heroku:app(run.APP).transfers[1].from_url).matches "%?Signature=[^&]+&Expires=%d+&AWSAccessKeyId="
+      expect(world.linode.state.keys).same {}
+      local client = s3.client { endpoint = rgw.url, access_key = rgw.access_key,
+                                 secret_key = secret.new(rgw.secret_key) }
+      local names = client:buckets()
+      expect(#names).is(1)
+      expect((client:bucket(names[1]):is_private())).is(true)
+      expect(client:bucket(names[1]):list()).same {}
+      expect(client:bucket(names[1]):uploads()).same {}
+    end)()
+  end, { limit = 250 })
 end)

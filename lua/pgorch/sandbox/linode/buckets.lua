@@ -1,9 +1,10 @@
 -- Buckets of the Linode stand-in: buckets of the sandbox's S3 endpoint, made, listed and removed by the provider's own
--- API, and who may read them. With a real object store in the endpoint's place these calls are refused.
+-- API, and who may read them. With a real object store in the endpoint's place (real_store.lua) most calls are refused.
 
 local answer = require "pgorch.sandbox.linode.answer"
 local json = require "pgorch.json"
 local places = require "pgorch.sandbox.linode.places"
+local real_store = require "pgorch.sandbox.linode.real_store"
 
 local buckets = {}
 
@@ -89,6 +90,12 @@ buckets.set_access = buckets.with(function(_, request, bucket)
   if given.cors_enabled ~= nil then bucket.cors_enabled = given.cors_enabled == true end
   return answer.empty()
 end)
+
+-- What a move needs of a real store too.
+for name, real in pairs(real_store) do
+  local own = buckets[name]
+  buckets[name] = function(state, request) return (state.s3.add_key and own or real)(state, request) end
+end
 
 buckets.ACLS = ACLS
 

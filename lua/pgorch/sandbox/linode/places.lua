@@ -15,9 +15,16 @@ places.REGION, places.CLUSTER = "us-east", "us-east-1"
 ---@return string
 function places.host(state) return (state.s3.url:gsub("^https?://", ""):gsub("/.*$", "")) end
 
+--- The same as the API tells it: without a scheme, but for a real store behind TLS on this machine.
+---@param state { s3: table }
+---@return string
+function places.endpoint(state)
+  return state.s3.url:find "^https:" and state.s3.url or places.host(state)
+end
+
 ---@return { region: string, endpoint_type: string, s3_endpoint: string? }[]
 function places.endpoints(state)
-  return { { region = places.REGION, endpoint_type = "E0", s3_endpoint = places.host(state) }, ELSEWHERE[1],
+  return { { region = places.REGION, endpoint_type = "E0", s3_endpoint = places.endpoint(state) }, ELSEWHERE[1],
     ELSEWHERE[2] }
 end
 
