@@ -27,6 +27,7 @@ local recipe = { params = params }
 ---@field before_checks boolean       where a resume finds it void, it runs again at once: later checks stand on it
 ---@field stands string|fun(result: any): string   what is so while it is not undone: "maintenance is on"
 ---@field by_hand fun(ctx: table, result: any): string   what to type when undo fails
+---@field needs string[]             ids of steps that have to come before it in the recipe
 ---@field freezes boolean            it keeps writes out of the source: --freeze none is allowed with it
 ---@field keeps fun(result: any, run: string): string|nil   what stays when the run is put back: "add-on X, $9/month"
 ---@field cleanup fun(ctx: table, result: any, row: table|nil, confirmed: fun(what: string): boolean): pgorch.Cleaned[]

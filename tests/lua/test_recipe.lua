@@ -139,6 +139,14 @@ describe("a step", function()
     local twice = of_steps(step "a", ("recipe.together { { %s } }"):format(step "a"))
     expect(refusal(twice)).has("two steps have the id `a`")
   end)
+
+  it("stands after the steps that it needs", function()
+    local needy = 'recipe.step { id = "last", effect = "read", run = print, needs = { "a", "b" } }'
+    local said = refusal(of_steps(step "a", needy, step "b"))
+    expect(said).has("step last: the step b has to come before it")
+    expect(said).lacks("the step a has")
+    expect(refusal(of_steps("require('pgorch.steps').cut_over"))).has("the step verify has to come before it")
+  end)
 end)
 
 describe("recipe.from", function()

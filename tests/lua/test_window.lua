@@ -1,6 +1,9 @@
 -- The window: what is put back when a part of it cannot be.
 
 local fail   = require "pgorch.error"
+local freeze = require "pgorch.freeze"
+local fs     = require "pgorch.fs"
+local vars   = require "pgorch.config_vars"
 local window = require "pgorch.steps.window_opens"
 
 local function context(restore)
@@ -27,9 +30,83 @@ describe("closing the window again", function()
     expect(log).same { "back: source writable", "scale 1", "maintenance false", "back: web 0 -> 2, maintenance off" }
   end)
 
+  it("runs --on-thaw once, though the undo is done again after a kill", function()
+    fs.with_temporary("pgorch-thaw-", function(dir)
+      local ctx = context(function() end)
+      ctx.params.on_thaw = ("echo $PGORCH_RUN $PGORCH_PHASE $PGORCH_OUTCOME >>%s/said"):format(dir)
+      ctx.run, ctx.source.name = { id = "r1", dir = dir }, function() return "demo/db" end
+      ctx.remember = function(self, value) self.recall = value end
+      for _ = 1, 2 do window.undo(ctx, { has_setting = false }) end
+      expect(fs.read(dir .. "/said")).is "r1 thaw put-back\n"
+    end)
+  end)
+
   it("names commands that can be pasted", function()
     local text = window.by_hand(context(), OLD)
     expect(text).has "heroku ps:scale web=2 --app shop"
     expect(text).has [[alter database :"DBNAME" reset default_transaction_read_only]]
+  end)
+end)
+
+describe("the means of a freeze", function()
+  local function problem(means, more, freezes)
+    local params = more or {}
+    params.freeze = means
+    return (freeze.problem { params = params, recipe = { freezes = freezes or {} } })
+  end
+
+  it("is named, or a step of the recipe's own is one", function()
+    expect(problem { "none" }).is "nothing would stop writes during the dump"
+    expect(problem({ "none" }, nil, { "stop_the_shop" })).is_nil()
+    for _, name in ipairs { "maintenance", "read-only" } do expect(problem { name }).is_nil() end
+    expect(problem(nil)).is_nil()
+  end)
+
+  it("by commands needs both of them", function()
+    expect(problem { "hook" }).has "--on-thaw"
+    expect(problem({ "hook" }, { on_thaw = "true" })).has "--on-freeze"
+    expect(problem({ "hook", "read-only" }, { on_freeze = "true" })).has "--on-thaw"
+    expect(problem({ "hook" }, { on_freeze = "true", on_thaw = "true" })).is_nil()
+  end)
+end)
+
+describe("a config var", function()
+  local source = { dbname = "shop ü", port = 16751, host = "10.0.0.1", hosts = { "10.0.0.1", "DB.example.com" } }
+
+  it("holds the source's address in any spelling, whoever the user is", function()
+    for _, value in ipairs { "postgres://a:b@db.EXAMPLE.com:16751/shop%20%C3%BC",
+                             "host=10.0.0.1 port=16751 dbname='shop ü'",
+                             "postgresql://other:p%40ss@10.0.0.1:16751/shop%20ü?sslmode=require&connect_timeout=3" } do
+      if not vars.is_source(source, value) then error(value, 0) end
+    end
+  end)
+
+  it("holds another address, or none", function()
+    for _, value in ipairs { "postgres://a:b@db.example.com/shop%20%C3%BC",
+                             "postgres://a:b@db.example.com:16751/other", "postgres://a:b@db.example.org:16751/shop",
+                             "production", "", "redis://10.0.0.1" } do
+      if vars.is_source(source, value) then error(value, 0) end
+    end
+  end)
+
+  local function holders(config, attached)
+    local app = { config = function() return config end, attachments = function() return attached or {} end }
+    local list = {}
+    for i, h in ipairs(vars.holders(app, source)) do
+      list[i] = ("%s > %s, %s%s"):format(h.name, h.old, h.attachment, h.copy and " copied" or "")
+    end
+    return list
+  end
+  local URL = "postgres://a:b@10.0.0.1:16751/shop%20%C3%BC"
+
+  it("is replaced by an attachment where one can set it, else it gets a copy; no old value is overwritten", function()
+    expect(holders { DATABASE_URL = URL, ["main.db"] = URL, PRIMARY = URL, PRIMARY_URL = "x", OLD_DATABASE_URL = URL,
+                     OTHER_URL = "postgres://u:p@elsewhere/db" })
+      .same { "DATABASE_URL > OLD_DATABASE_URL_2, DATABASE", "PRIMARY > OLD_PRIMARY, PGORCH_PRIMARY copied",
+              "main.db > OLD_main.db, MAIN_DB copied" }
+  end)
+
+  it("that an attachment sets is none of ours", function()
+    expect(holders({ DATABASE_URL = URL }, { { config_vars = { "DATABASE_URL" } } })).same {}
   end)
 end)

@@ -11,7 +11,7 @@ local STEP = {
   check = "function", plan = "function", estimate = "function|number", only_if = "function", each = "function",
   limit = "number", point_of_no_return = "boolean", opens_window = "boolean", closes_window = "boolean",
   again_after_gate = "boolean", before_checks = "boolean", freezes = "boolean", keeps = "function",
-  cleanup = "function",
+  cleanup = "function", needs = "table",
   by_hand = "function", stands = "function|string", options = "table", help = "string",
 }
 
@@ -152,6 +152,23 @@ local function check_ids(steps, problems)
   end
 end
 
+-- Said when the recipe is read, and not by a run that has come so far.
+local function check_needs(steps, problems)
+  local before = {}
+  local function walk(list)
+    for _, item in ipairs(list) do
+      for _, id in ipairs(item.needs or {}) do
+        if not before[id] then
+          problems[#problems + 1] = ("step %s: the step %s has to come before it"):format(item.id, id)
+        end
+      end
+      for _, inner in ipairs(item.lists or {}) do walk(inner) end
+      if item.id then before[item.id] = true end
+    end
+  end
+  walk(steps)
+end
+
 ---@param spec table
 function shape.check_recipe(spec)
   if type(spec) ~= "table" then wrong("a recipe is a table") end
@@ -166,6 +183,7 @@ function shape.check_recipe(spec)
   end
   for i, item in ipairs(spec.steps or {}) do check_item(item, ("step %d"):format(i), false, problems) end
   if #problems == 0 then check_ids(spec.steps, problems) end
+  if #problems == 0 then check_needs(spec.steps, problems) end
   if #problems > 0 then
     table.sort(problems)
     wrong(("recipe %s: %s"):format(tostring(spec.name or "?"), table.concat(problems, "; ")))

@@ -7,10 +7,12 @@ local config_vars = require "pgorch.config_vars"
 local fail        = require "pgorch.error"
 local json        = require "pgorch.json"
 
--- By what was found, not by the order of the steps: --only, or another recipe, must not come here without it.
+local NEEDS = { "verify", "nothing_was_written" }
+
+-- By what was found, not by the order of the steps alone: --only must not come here without it.
 local function refuse_unverified(ctx)
   local lacking = {}
-  for _, id in ipairs { "verify", "nothing_was_written" } do
+  for _, id in ipairs(NEEDS) do
     if not ctx.result[id] then lacking[#lacking + 1] = id end
   end
   if #lacking == 0 then return end
@@ -69,12 +71,21 @@ local function copy(ctx, database, holder)
     :format(holder.name, holder.attachment))
 end
 
+-- What an add-on is attached as on the app: {NAME = true}.
+local function names_of(app, addon)
+  local names = {}
+  for _, each in ipairs(app:attachments()) do
+    if each.addon.name == addon then names[each.name] = true end
+  end
+  return names
+end
+
 local function intent(ctx, database)
   if ctx.recall then return ctx.recall end
   local app = ctx.target.app
   local before = app:attachment "DATABASE"
   local was = before and before.name == "DATABASE" and before.addon.id ~= database.id and before.addon.name or nil
-  local new = { holders = config_vars.holders(app, ctx.source), was = was }
+  local new = { holders = config_vars.holders(app, ctx.source), was = was, names = was and names_of(app, was) }
   ctx:remember(new)
   return new
 end
@@ -93,7 +104,7 @@ local function run(ctx)
   app:wait_for_release()
   if #vars == 0 then vars = { "DATABASE_URL" } end
   ctx:note(("%s -> %s"):format(table.concat(vars, ", "), database.name))
-  return { holders = todo.holders, was = todo.was, vars = vars, addon = database.name }
+  return { holders = todo.holders, was = todo.was, names = todo.names, vars = vars, addon = database.name }
 end
 
 local function take_off(app, database, name)
@@ -110,6 +121,15 @@ local function give_back(app, database, holder)
   if holder.copy then take_off(app, database, holder.attachment) end
 end
 
+-- The name back, then the colour off that kept the old database alive meanwhile.
+local function attach_again(app, result)
+  app:attach(result.was, "DATABASE")
+  for _, each in ipairs(app:attachments()) do
+    local spare = each.addon.name == result.was and each.name:match "^HEROKU_POSTGRESQL_%u+$"
+    if spare and result.names and not result.names[each.name] then app:detach(each.id) end
+  end
+end
+
 local function undo(ctx, result)
   local app, database, names = ctx.target.app, ctx.target:database(), {}
   for i, holder in ipairs(result.holders or {}) do
@@ -118,7 +138,7 @@ local function undo(ctx, result)
   end
   if #names == 0 then
     names[1] = "DATABASE"
-    if result.was then app:attach(result.was, "DATABASE") else take_off(app, database, "DATABASE") end
+    if result.was then attach_again(app, result) else take_off(app, database, "DATABASE") end
   end
   ctx:put_back(table.concat(names, ", ") .. " as before")
 end
@@ -143,5 +163,6 @@ end
 
 return recipe.step {
   id = "cut_over", title = "Point the app to the new database", effect = "write", run = run, undo = undo, plan = plan,
-  undo_when = "failure", point_of_no_return = true, stands = "the app uses the new database", cleanup = cleanup,
+  undo_when = "failure", point_of_no_return = true, needs = NEEDS, stands = "the app uses the new database",
+  cleanup = cleanup,
 }

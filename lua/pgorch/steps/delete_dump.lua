@@ -6,32 +6,36 @@ local function kept(ctx)
   return ctx.options.unless and ctx.params[ctx.options.unless]
 end
 
+local function prefix(ctx) return ("pgorch/%s/"):format(ctx.run.id) end
+
+-- Everything of the run: what an attempt that was killed had sent may have become an object only after that.
+local function remove_all(store, under)
+  for _, object in ipairs(store:list(under)) do store:delete(object.key) end
+  store:abort_stale_uploads(under)
+end
+
 local function run(ctx)
   local key = ctx.result.dump_to_store.key
   if kept(ctx) then
     ctx:note("the dump is kept: " .. key)
     return { kept = key }
   end
-  ctx.store:delete(key)
-  ctx.store:abort_stale_uploads(("pgorch/%s/"):format(ctx.run.id))
+  remove_all(ctx.store, prefix(ctx))
   ctx:put_back "dump deleted"
   return { deleted = key }
 end
 
 -- All that the run put into the bucket, a dump that was to be kept included, and parts that are billed until aborted.
 local function cleanup(ctx)
-  local store, prefix = ctx.store, ("pgorch/%s/"):format(ctx.run.id)
+  local store, under = ctx.store, prefix(ctx)
   if store:head() ~= "mine" then return { { what = "objects and uploads", state = "gone" } } end
-  local entries = {}
-  for _, object in ipairs(store:list(prefix)) do
-    store:delete(object.key)
-    entries[#entries + 1] = { what = "object " .. object.key,
-                              state = store:head_object(object.key) and "left" or "removed" }
+  local objects, had, entries = store:list(under), #store:uploads(under), {}
+  remove_all(store, under)
+  for i, object in ipairs(objects) do
+    entries[i] = { what = "object " .. object.key, state = store:head_object(object.key) and "left" or "removed" }
   end
   if #entries == 0 then entries[1] = { what = "objects", state = "gone" } end
-  local had = #store:uploads(prefix)
-  store:abort_stale_uploads(prefix)
-  local left = #store:uploads(prefix)
+  local left = #store:uploads(under)
   entries[#entries + 1] = { what = had > 0 and had .. " uploads" or "uploads",
                             state = left > 0 and "left" or had > 0 and "removed" or "gone" }
   return entries
