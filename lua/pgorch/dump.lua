@@ -8,6 +8,8 @@ local process   = require "pgorch.process"
 local stream    = require "pgorch.stream"
 local task      = require "pgorch.task"
 local pg_client = require "pgorch.pg_client"
+local values    = require "pgorch.recipe.values"
+local watch     = require "pgorch.dump.watch"
 
 local dump = {}
 
@@ -16,6 +18,10 @@ local TAIL = 20       -- messages that are kept to be shown when it fails
 ---@class pgorch.DumpState
 ---@field pid integer            pg_dump's
 ---@field table string|nil       the table that pg_dump is at
+---@field progress pgorch.dump.Progress|nil   how much of the source was read; nil when it could not be asked
+---@field waits_for string|nil   who keeps it waiting: "a lock that session 4711 holds (...)"
+---@field blocker string|nil     who did last
+---@field messages integer       how many there were
 ---@field [integer] string       its last messages
 
 ---@class pgorch.DumpOptions
@@ -24,10 +30,13 @@ local TAIL = 20       -- messages that are kept to be shown when it fails
 ---@field dir string             where the provider's CA lies meanwhile
 ---@field snapshot? string       an exported snapshot's id
 ---@field log? string            a file that all messages are added to
+---@field lock_wait? number      seconds to wait for each table's lock, 60
+---@field still? number          seconds after which a dump that does not move is given up, 600
 
 -- pg_dump --verbose says each table as it comes to it.
 local function note(state, line)
-  state[#state + 1] = line
+  state[#state + 1], state.messages = line, state.messages + 1
+  if state.progress then state.progress:message(line) end
   if #state > TAIL then table.remove(state, 1) end
   state.table = line:match('dumping contents of table "(.+)"$') or state.table
 end
@@ -55,11 +64,18 @@ local function is_lost(said)
   return false
 end
 
+-- pg_dump locks all tables first, and says only which one it did not get.
+local function lock_refused(said, state)
+  local locked = said:match "Query was: (LOCK TABLE [^\n]+)"
+  if not locked or not said:find("statement timeout", 1, true) then return nil end
+  return fail.new("PGO-DUMP-LOCK", "pg_dump waited in vain for " .. (state.blocker or "a lock"), { detail = said })
+end
+
 local function dump_failed(ended, state)
   local how = ended.signal and "signal " .. tostring(ended.signal) or "status " .. tostring(ended.code)
   local said = table.concat(state, "\n")
-  return fail.new("PGO-DUMP", "pg_dump ended with " .. how, { detail = said, status = ended.code,
-    retryable = is_lost(said) })
+  return lock_refused(said, state) or fail.new("PGO-DUMP", "pg_dump ended with " .. how,
+    { detail = said, status = ended.code, retryable = is_lost(said) })
 end
 
 -- A consumer that gives up closes the stream before it has cleaned up behind itself: its error says why, the closed
@@ -81,28 +97,54 @@ local function finish(proc, into, state, said)
   error(err, 0)
 end
 
----Dumps in custom format. `consume(archive, state)` runs as a task beside it, reads the stream to its end and returns
----what this returns. If the dump fails, the stream ends with PGO-DUMP; if the consumer fails, pg_dump is ended.
----@param o pgorch.DumpOptions
----@param consume fun(archive: pgorch.Stream, state: pgorch.DumpState): any
----@return any
-function dump.run(o, consume)
-  local argv = pg_client.dump_argv(o.client, { snapshot = o.snapshot })
+local LOCK_WAIT = 60
+
+-- What pg_dump is started with. Its password and its server are in the environment alone.
+local function command_of(o)
+  local argv = pg_client.dump_argv(o.client, { snapshot = o.snapshot, lock_wait = o.lock_wait or LOCK_WAIT })
   argv[#argv + 1] = "--verbose"
   argv.env, argv.env_clear = pg_client.environment(o.source:env(o.dir)), true
   argv.stdout, argv.stderr = "stream", "stream"
   argv.check = false     -- the status is judged here, with pg_dump's own words
-  local into, state, result = stream.new(), {}, nil
+  return argv
+end
+
+---Dumps in custom format. `consume(archive, state)` runs as a task beside it, reads the stream to its end and returns
+---what this returns. If the dump fails, the stream ends with PGO-DUMP or PGO-DUMP-LOCK; if the consumer fails, pg_dump
+---is ended.
+---@param o pgorch.DumpOptions
+---@param consume fun(archive: pgorch.Stream, state: pgorch.DumpState): any
+---@return any
+function dump.run(o, consume)
+  local argv, into, state, result = command_of(o), stream.new(), { messages = 0 }, nil
+  local eye <close> = watch.open(o.source, state, { still = o.still })
   task.group(function(g)
     local proc <close> = process.spawn(argv)
     state.pid = proc.pid
     local consumer = g:spawn(consume, into, state)
     local said = g:spawn(follow_messages, proc.stderr, state, o.log)
+    g:spawn(eye.run, eye, state, into)
     pump(proc, into, consumer)
     finish(proc, into, state, said)
     result = consumer:join()
+    g:cancel "done"
   end)
   return result
+end
+
+---Where a dump is, for Context:progress and the display: what was read of the source, if that is known.
+---@param state pgorch.DumpState
+---@param bytes integer   of the archive so far
+---@param size string     the database's size, for a person
+---@return {bytes: integer, total: integer|nil, text: string}
+function dump.progress(state, bytes, size)
+  local at = state.waits_for and "waits for " .. state.waits_for or state.table or ""
+  local known = state.progress
+  if not known or known.total == 0 then
+    return { bytes = bytes, text = ("of a database of %s  %s"):format(size, at) }
+  end
+  return { bytes = known:bytes(), total = known.total, text = ("of %s read, %s in the dump  %s"):format(
+    values.show_size(known.total), values.show_size(bytes), at) }
 end
 
 return dump

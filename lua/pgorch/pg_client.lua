@@ -94,15 +94,22 @@ function M.choose(source_major, target_major, list)
   refuse(source_major, target_major, list)
 end
 
----Arguments of a dump that Heroku can restore: no owners, grants, publications, labels or tablespaces of the source.
+-- libpq has no environment variables for these. An idle firewall in between would cut a dump that the upload holds up;
+-- a server that is gone is noticed within two minutes.
+local KEEPALIVES = "--dbname=keepalives=1 keepalives_idle=30 keepalives_interval=10 keepalives_count=9"
+
+---Arguments of a dump that Heroku can restore: no owners, grants, publications, labels, tablespaces of the source. All
+---names are quoted: a newer major has more reserved words (system_user since 16).
 ---@param client pgorch.PgClient
----@param o {snapshot?: string, jobs?: integer}
+---@param o {snapshot?: string, lock_wait?: number}   lock_wait: seconds to wait for the lock of each table
 ---@return string[]
 function M.dump_argv(client, o)
   local argv = { client.pg_dump, "--format=custom", "--large-objects", "--no-acl", "--no-owner", "--no-publications",
-                 "--no-subscriptions", "--no-security-labels", "--no-tablespaces", "--no-password" }
+                 "--no-subscriptions", "--no-security-labels", "--no-tablespaces", "--quote-all-identifiers",
+                 "--no-password", KEEPALIVES }
   if client.major < 16 then argv[3] = "--blobs" end          -- the option's name until 15
   if o.snapshot then argv[#argv + 1] = "--snapshot=" .. o.snapshot end
+  if o.lock_wait then argv[#argv + 1] = ("--lock-wait-timeout=%d"):format(math.floor(o.lock_wait * 1000)) end
   return argv
 end
 

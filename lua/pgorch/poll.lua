@@ -10,6 +10,7 @@ local INTERVAL = {
   addon = 5,          -- GET add-on while it is provisioning
   wait_status = 5,    -- Data API, while the database is prepared
   connect = 5,        -- a database that should answer soon
+  dump = 2,           -- pg_dump's session on the source
   transfer = 3,       -- GET transfer while a restore runs
   settle = 2,         -- processed_bytes arrives up to two seconds after finished_at
   lookup = 3,         -- between the two look-ups that must both say "not there"

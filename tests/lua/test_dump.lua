@@ -97,4 +97,79 @@ describe("dump.run", function()
     end
     expect(count).is(0)
   end))
+
+  it("knows how much of the source was read, within a table too", with_server(function(o)
+    local within, at, shown
+    dump.run(o, function(archive, state)
+      archive:read(1000)
+      for _ = 1, 60 do                -- nobody reads on: pg_dump stands in the middle of the table
+        within = state.progress:bytes()
+        if within > 0 then break end
+        task.sleep(0.1)
+      end
+      at, shown = state.progress.table, dump.progress(state, 123, "30 MB")
+      expect(within < state.progress.total).is_true()
+      return archive:drain()
+    end)
+    expect(within).above(100000)
+    expect(at).is "public.goods"
+    expect(shown.total).above(20e6)
+    expect(shown.bytes).is(within)
+    expect(shown.text).matches "^of %d+ MB read, 123 B in the dump  public.goods$"
+  end))
+
+  it("gives up a table that is locked, names who holds it, and does not take waiting for standing still",
+    with_server(function(o, _, server)
+      local holder <close> = pg.connect(server.uri, { application_name = "migration of Tuesday" })
+      holder:exec "begin; lock table goods in access exclusive mode"
+      o.lock_wait, o.still = 4, 1
+      local waited
+      local err = expect(function()
+        dump.run(o, function(archive, state)
+          local ok, why = pcall(archive.drain, archive)
+          waited = dump.progress(state, 0, "30 MB").text
+          if not ok then error(why, 0) end
+        end)
+      end).raises "PGO-DUMP-LOCK"
+      expect(err.message).has(("a lock that session %d holds (user postgres, application migration of Tuesday"):format(
+        holder.pid))
+      expect(err.detail).has 'LOCK TABLE "public"."goods"'
+      expect(waited).has "waits for a lock that session"
+    end))
+
+  it("gives up when nothing moves any more, and may be tried again", with_server(function(o)
+    o.still = 3
+    local err = expect(function()
+      dump.run(o, function(archive)
+        archive:read(1000)
+        task.sleep(60)
+      end)
+    end).raises "PGO-DUMP"
+    expect(err.message).has "pg_dump has not moved for"
+    expect(err.retryable).is(true)
+    expect(err.detail).has "ClientWrite"
+  end))
+end)
+
+describe("the progress of a dump", function()
+  it("counts the tables that pg_dump has been through, by their own sizes, and never more", function()
+    local progress = require("pgorch.dump.progress").new { { name = "", bytes = 50 },
+      { name = "shop.a b", bytes = 100 }, { name = 'Größe."%s"', bytes = 850 } }
+    local function at() return { progress:bytes(), progress.table } end
+    expect(progress.total).is(1000)
+    progress:message "pg_dump: reading schemas"
+    expect(at()).same { 0 }
+    progress:message 'pg_dump: dumping contents of table "shop.a b"'
+    progress:copied(70)
+    expect(at()).same { 70, "shop.a b" }
+    progress:copied(7000)
+    expect(at()).same { 100, "shop.a b" }
+    progress:message "pg_dump: saving large objects"
+    expect(at()).same { 100, "large objects" }
+    progress:message 'pg_dump: dumping contents of table "Größe."%s""'
+    expect(at()).same { 150, 'Größe."%s"' }
+    progress:message 'pg_dump: dumping contents of table "made.meanwhile"'
+    progress:copied(1e6)
+    expect(at()).same { 1000, "made.meanwhile" }
+  end)
 end)

@@ -74,6 +74,11 @@ describe("pg_client.dump_argv", function()
     local argv = table.concat(pg_client.dump_argv({ major = 15, pg_dump = "p" }, { snapshot = "a-1" }), " ")
     expect(argv).has "--blobs"
     expect(argv).has "--snapshot=a-1"
+    expect(argv).has "--quote-all-identifiers"
+    expect(argv).has "keepalives=1 keepalives_idle=30"
+    expect(argv).lacks "--lock-wait-timeout"
+    expect(table.concat(pg_client.dump_argv({ major = 15, pg_dump = "p" }, { lock_wait = 60 }), " "))
+      .has "--lock-wait-timeout=60000"
     expect(table.concat(pg_client.dump_argv({ major = 17, pg_dump = "p" }, {}), " ")).has "--large-objects"
   end)
 end)

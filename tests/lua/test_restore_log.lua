@@ -103,7 +103,7 @@ describe("restore_log", function()
   it("reads commands of several lines, with text in them that looks like pg_restore's other lines", function()
     local log = logs_of "foreign-key"[1].text
     local judged = restore_log.classify(log)
-    expect(judged.lossy[1].text).has "FOREIGN KEY (user_id) REFERENCES public.users(id)"
+    expect(judged.lossy[1].text).has 'FOREIGN KEY ("user_id") REFERENCES "public"."users"("id")'
     expect(judged.lossy[1].text).has "Key (user_id)=(7) is not present"
     expect(judged.lossy[1].cure).has "orders_user_id_fkey"
   end)

@@ -124,8 +124,8 @@ local ID, TITLE = "dump", "Dump the database"
 local function follow(display, current, size)
   while true do
     if current.archive then
-      display:emit("progress", { id = ID, bytes = current.archive:total(),
-        text = ("of a database of %s  %s"):format(size, current.state.table or "") })
+      local at = dump.progress(current.state, current.archive:total(), size)
+      display:emit("progress", { id = ID, bytes = at.bytes, total = at.total, text = at.text })
     end
     display:tick()
     task.sleep(TICK_SECONDS)

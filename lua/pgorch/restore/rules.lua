@@ -31,7 +31,7 @@ return {
   { id = "schema-exists", class = "harmless", error = 'ERROR:  schema ".*" already exists$',
     command = "^CREATE SCHEMA [^;]+;%s*$", why = "the schema was there before; what is in it is restored" },
   { id = "public-comment", class = "harmless", error = "ERROR:  must be owner of schema public$",
-    command = "^COMMENT ON SCHEMA public IS ", why = "only the comment on schema public is missing" },
+    command = '^COMMENT ON SCHEMA "?public"? IS ', why = "only the comment on schema public is missing" },
   { id = "grant", class = "harmless", error = 'ERROR:  role ".*" does not exist$', command = "^GRANT ", why = GRANTS },
   { id = "revoke", class = "harmless", error = 'ERROR:  role ".*" does not exist$', command = "^REVOKE ",
     why = GRANTS },

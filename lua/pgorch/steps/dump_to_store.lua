@@ -18,7 +18,7 @@ local function transfer(ctx, client, key)
               snapshot = ctx.live.snapshot and ctx.result.fingerprint.snapshot }
   return dump.run(o, function(archive, state)
     return ctx.store:upload(key, archive, { progress = function(bytes)
-      ctx:progress { bytes = bytes, text = ("of a database of %s  %s"):format(total, state.table or "") }
+      ctx:progress(dump.progress(state, bytes, total))
     end })
   end)
 end
@@ -49,6 +49,7 @@ local function run(ctx)
       up.bytes), { retryable = true })
   end
   local seconds = task.now() - started
+  ctx:progress { bytes = up.bytes }            -- the figures of a finished step are the dump's own
   ctx:note(("dump of %s in %s"):format(values.show_size(up.bytes), values.show_duration(seconds)))
   return { key = key, bytes = up.bytes, parts = up.parts, etag = up.etag, sha256 = up.sha256, seconds = seconds,
            client = client.version }
