@@ -53,6 +53,7 @@ return recipe {
         { step.presign, step.restore },
         { step.checksum_source },
       },
+      step.refresh_matviews,
       step.reapply_settings { only = "safe" },
 
     section "Testing and Verifying a Successful Migration",

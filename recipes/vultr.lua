@@ -49,6 +49,7 @@ return recipe {
         { step.presign, step.restore },
         { step.checksum_source },                          -- on the dump's snapshot
       },
+      step.refresh_matviews,                               -- those that the restore left empty
       step.reapply_settings { only = "safe" },
 
     section "Testing and Verifying a Successful Migration",
