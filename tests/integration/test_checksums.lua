@@ -241,6 +241,32 @@ describe("a side that is read", function()
     end)
   end, { limit = 60 })
 
+  it("is the same when a table is read in pieces by several connections", function()
+    local missing = majors.missing(13, 14)
+    if missing then skip(missing) end
+    clusters.with({ 13, 14 }, function(...)
+      for _, cluster in ipairs { ... } do
+        cluster:create "a"
+        cluster:exec("a", [[create table narrow as select 1 as n;
+          create table large as select i, repeat('x', 200) as text from generate_series(1, 20000) as i;]])
+        local at <close> = snapshot.open(cluster:opener "a")
+        local whole = content.sums(at, { content = true, jobs = 1 })
+        local last
+        local function note(...) last = { ... } end
+        local pieces = content.sums(at, { content = true, jobs = 3, piece_bytes = 300000, progress = note })
+        expect(pieces).same(whole)
+        expect(pieces['"public"."large"'].rows).is(20000)
+        expect({ last[1], last[2] }).same { 2, 2 }
+        expect(content.sums(at, { jobs = 3, piece_bytes = 300000 })['"public"."large"'].rows).is(20000)
+        snapshot.release_locks(at.conn)
+        cluster:exec("a", "drop table large")
+        local gone = content.sums(at, { content = true, jobs = 3, piece_bytes = 300000 })['"public"."large"']
+        expect(gone.error).has "does not exist"
+        expect(gone.rows).is_nil()
+      end
+    end)
+  end, { limit = 60 })
+
   it("needs few locks, however many tables there are", function()
     clusters.with({ 15 }, function(cluster)
       cluster:create "a"

@@ -73,7 +73,10 @@ end
 local function follow(display, state)
   while true do
     local a, b = state.source, state.target
-    if a and b then
+    if state.naming then
+      display:emit("progress", { id = ID, bytes = a.total + b.total, total = a.total + b.total,
+        text = "looking for what differs in " .. state.naming })
+    elseif a and b then
       display:emit("progress", { id = ID, bytes = a.bytes + b.bytes, total = a.total + b.total,
         text = ("source: %s, target: %s"):format(a.text, b.text) })
     end
@@ -102,8 +105,10 @@ end
 local function compare(from, to, flags, state)
   local a, b = read_both(from, to, flags, state)
   local list, ignored = verify.compare(a, b)
-  if flags.deep then differing.name(list, { conn = from.conn, side = a }, { conn = to.conn, side = b },
-    { keys = true }) end
+  if flags.deep then
+    differing.name(list, { conn = from.conn, side = a }, { conn = to.conn, side = b },
+      { keys = true, progress = function(name) state.naming = name end })
+  end
   local queries = flags.queries and named_queries.find(flags.queries .. "/*.sql") or {}
   for _, d in ipairs(named_queries.compare(queries, from.conn, to.conn, { rows = true })) do list[#list + 1] = d end
   verify.sort(list)

@@ -23,7 +23,8 @@ local function ask_both(ctx, list, from, to, target)
   if #queries == 0 and verify.failures(list) == 0 then return 0 end
   local at <close> = snapshot.open(function(o) return ctx.source:connect(o) end,
     ctx.live.snapshot and ctx.result.fingerprint.snapshot)
-  differing.name(list, { conn = at.conn, side = from }, { conn = target.conn, side = to }, { keys = false })
+  differing.name(list, { conn = at.conn, side = from }, { conn = target.conn, side = to }, { keys = false,
+    progress = function(name) ctx:progress { text = "looking for what differs in " .. name } end })
   for _, d in ipairs(named_queries.compare(queries, at.conn, target.conn)) do list[#list + 1] = d end
   verify.sort(list)
   return #queries

@@ -64,20 +64,48 @@ function M.tables(conn)
   return list
 end
 
-local function read(conn, key, columns)
-  if columns then return conn:row(CHECKSUM:format(M.list(columns.columns), key)) end
-  return conn:row(COUNT:format(key))
+-- A table of many gigabytes is read in pieces, each a range of its pages, so that several connections share it. Servers
+-- before 14 would read all of it for each range.
+local RANGES_SINCE, MOST_PIECES = 140000, 64
+local RANGE = " where pgorch_row.ctid >= '(%d,0)'::tid and pgorch_row.ctid < '(%d,0)'::tid"
+local LAST_PAGE = 4294967295
+
+local function pieces_of(t, piece_bytes)
+  local count = math.min(MOST_PIECES, math.ceil(t.bytes / piece_bytes), t.pages or 1)
+  if count < 2 then return { t } end
+  local pieces = {}
+  for i = 1, count do
+    local last = i == count and LAST_PAGE or t.pages * i // count
+    pieces[i] = { schema = t.schema, name = t.name, bytes = t.bytes // count, first = t.pages * (i - 1) // count,
+                  last = last }
+  end
+  return pieces
+end
+
+local function read(conn, key, t, columns)
+  local sql = columns and CHECKSUM:format(M.list(columns.columns), key) or COUNT:format(key)
+  return conn:row(t.last and sql .. RANGE:format(t.first, t.last) or sql)
 end
 
 local function sum_of(conn, t, key, work)
   if t.matview and not t.populated then return { matview = true } end
   local columns = work.columns and work.columns[key]
   if work.columns and not columns then return { error = "its columns could not be listed", matview = t.matview } end
-  local row, why = snapshot.attempt(conn, read, conn, key, columns)
+  local row, why = snapshot.attempt(conn, read, conn, key, t, columns)
   local one = { matview = t.matview, error = why }
   if row then one.rows, one.sum = row.rows, row.sum end
   if columns and #columns.not_comparable > 0 then one.not_comparable = columns.not_comparable end
   return one
+end
+
+-- A sum has more than 64 bits: the server adds.
+local ADD = "select ($1::numeric + $2::numeric)::text"
+
+local function join(conn, whole, piece)
+  if whole.error or piece.error then return { error = whole.error or piece.error } end
+  whole.rows = whole.rows + piece.rows
+  whole.sum = whole.sum and conn:value(ADD, whole.sum, piece.sum)
+  return whole
 end
 
 -- Largest first, and each worker takes the next one: the last to end is then a small one.
@@ -87,7 +115,9 @@ local function worker(conn, work)
     work.at = work.at + 1
     local t = work.queue[work.at]
     local key = pg.ident(t.schema, t.name)
-    work.sums[key] = sum_of(conn, t, key, work)
+    local one = sum_of(conn, t, key, work)
+    local pieces = work.pieces[key] or {}
+    pieces[#pieces + 1], work.pieces[key] = one, pieces
     work.done(t)
     since = since + 1
     if since % LOCKED_TABLES == 0 then snapshot.release_locks(conn) end
@@ -105,18 +135,43 @@ local function helper(at, work)
   worker(conn, work)
 end
 
-local function counter(queue, progress)
-  local finished, bytes, total = 0, 0, 0
-  for _, t in ipairs(queue) do total = total + t.bytes end
-  return function(t)
-    finished, bytes = finished + 1, bytes + t.bytes
-    if progress then progress(finished, #queue, bytes, total) end
+local function counter(queue, tables, progress)
+  local left, finished, bytes, total = {}, 0, 0, 0
+  for _, t in ipairs(queue) do
+    local key = pg.ident(t.schema, t.name)
+    left[key], total = (left[key] or 0) + 1, total + t.bytes
   end
+  return function(t)
+    local key = pg.ident(t.schema, t.name)
+    left[key], bytes = left[key] - 1, bytes + t.bytes
+    if left[key] == 0 then finished = finished + 1 end
+    if progress then progress(finished, tables, bytes, total) end
+  end
+end
+
+local function queue_of(conn, tables, piece_bytes)
+  local queue = {}
+  for _, t in ipairs(tables) do
+    local pieces = conn.server_version >= RANGES_SINCE and not t.matview and pieces_of(t, piece_bytes) or { t }
+    table.move(pieces, 1, #pieces, #queue + 1, queue)
+  end
+  table.sort(queue, function(a, b) return a.bytes > b.bytes end)
+  return queue
+end
+
+local function joined(conn, pieces)
+  local sums = {}
+  for key, list in pairs(pieces) do
+    sums[key] = list[1]
+    for i = 2, #list do sums[key] = join(conn, sums[key], list[i]) end
+  end
+  return sums
 end
 
 ---@class pgorch.SumOptions
 ---@field content boolean|nil      checksums, not only counts
 ---@field jobs? integer            connections at once, default 2
+---@field piece_bytes? integer     tables larger than this are shared by the connections, default 1 GB
 ---@field progress? fun(done: integer, total: integer, bytes: integer, total_bytes: integer)
 
 ---Sums of every table, by its quoted name.
@@ -124,14 +179,16 @@ end
 ---@param o pgorch.SumOptions
 ---@return table<string, pgorch.TableSum>
 function M.sums(at, o)
-  local work = { at = 0, sums = {}, queue = M.tables(at.conn), columns = o.content and M.columns(at.conn) or nil }
-  work.done = counter(work.queue, o.progress)
+  local tables = M.tables(at.conn)
+  local work = { at = 0, pieces = {}, queue = queue_of(at.conn, tables, o.piece_bytes or 1 << 30),
+                 columns = o.content and M.columns(at.conn) or nil }
+  work.done = counter(work.queue, #tables, o.progress)
   task.group(function(g)
     local helpers = at.id and math.min(o.jobs or 2, #work.queue) - 1 or 0
     for _ = 1, helpers do g:spawn(helper, at, work) end
     worker(at.conn, work)
   end)
-  return work.sums
+  return joined(at.conn, work.pieces)
 end
 
 return M

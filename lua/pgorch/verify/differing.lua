@@ -5,6 +5,7 @@
 local content       = require "pgorch.verify.content"
 local large_objects = require "pgorch.verify.large_objects"
 local snapshot      = require "pgorch.verify.snapshot"
+local task          = require "pgorch.task"
 local verify        = require "pgorch.verify"
 
 local M = {}
@@ -112,6 +113,12 @@ local function compare_rows(a, b, columns)
   return found
 end
 
+-- Both sides work at the same time.
+local function on_both(a, b, fn)
+  local results = task.map({ a, b }, { limit = 2 }, fn)
+  return results[1], results[2]
+end
+
 ---@class pgorch.DifferingRows
 ---@field key string[]           the columns that name a row; none when there is no key, then a hash does
 ---@field changed {key: string, columns: string}[]
@@ -128,10 +135,11 @@ function M.rows(a, b, key)
   local columns = shape(a, key)
   if not columns or not shape(b, key) or #columns.row_key == 0 then return nil end
   local lots = lots_of(math.max(a:value("select count(*) from only " .. key), 1))
-  local mine, theirs = lot_sums(a, key, columns, lots), lot_sums(b, key, columns, lots)
+  local mine, theirs = on_both(a, b, function(conn) return lot_sums(conn, key, columns, lots) end)
   local differ = differing_lots(mine, theirs)
   local chosen = first_lots(differ, mine, theirs)
-  local found = compare_rows(rows_of(a, key, columns, lots, chosen), rows_of(b, key, columns, lots, chosen), columns)
+  local from, to = on_both(a, b, function(conn) return rows_of(conn, key, columns, lots, chosen) end)
+  local found = compare_rows(from, to, columns)
   found.key, found.more = columns.key, #differ > #chosen
   return found
 end
@@ -196,7 +204,8 @@ end
 ---@param list pgorch.Difference[]
 ---@param a {conn: pgorch.Connection, side: pgorch.Side}
 ---@param b {conn: pgorch.Connection, side: pgorch.Side}
----@param o {keys: boolean}   name rows by their keys, which may be personal data; else only count them
+---@param o {keys: boolean, progress?: fun(name: string)}   keys: name rows by their keys, which may be personal data;
+---else they are only counted
 function M.name(list, a, b, o)
   local tables = 0
   for i = 1, #list do
@@ -204,6 +213,7 @@ function M.name(list, a, b, o)
     local both = a.side.sums[d.name] and b.side.sums[d.name]
     if (d.kind == "rows" or d.kind == "content") and both and tables < M.TABLES then
       tables = tables + 1
+      if o.progress then o.progress(d.name) end
       name_table(list, d, a, b, o)
     elseif d.kind == "large objects" and a.side.large.lots and b.side.large.lots then
       name_large_objects(list, i, a, b)
