@@ -32,9 +32,7 @@ command.flags = {
 local PRINTED = "not-carried"
 
 local function put_sql(seen, where)
-  if not seen.sql then
-    fail.raise("PGO-USAGE", "--sql: the source could not be read", { cure = "See the failures above." })
-  end
+  if not seen.sql then return term.err("no SQL: the source could not be looked into\n") end -- a failure says why
   if where == PRINTED then return term.out(seen.sql) end
   fs.write(where, seen.sql)
   term.err(("what is left behind is in %s\n"):format(where))

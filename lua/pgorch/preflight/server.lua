@@ -42,8 +42,8 @@ local function age(seconds)
   return seconds and ("%d minutes"):format(seconds // 60) or "an unknown time"
 end
 
----Transactions that are open for long, and locks that pg_dump would wait for.
-function M.activity(_, found, _, conn)
+---Transactions that are open for long.
+function M.transactions(_, found, _, conn)
   local long, hidden = {}, 0
   for _, row in ipairs(conn:query(source.sql "preflight/transactions")) do
     if row.hidden then hidden = hidden + 1 else long[#long + 1] = row end
@@ -63,6 +63,10 @@ function M.activity(_, found, _, conn)
       { fate = "how long their transactions are open is not known; they are ended when the window opens",
         cure = "grant pg_read_all_stats (or pg_monitor) to the role that asks" })
   end
+end
+
+---Locks that pg_dump would wait for.
+function M.locks(_, found, _, conn)
   local locks = conn:query(source.sql "preflight/locks")
   if #locks == 0 then return found:pass "no locks that a dump would wait for" end
   found:warn(("%s would keep the dump waiting"):format(preflight.number(#locks, "lock")), {
