@@ -3,6 +3,7 @@
 
 local cleanup = require "pgorch.runner.cleanup"
 local clock   = require "pgorch.clock"
+local context = require "pgorch.runner.context"
 local ending  = require "pgorch.runner.ending"
 local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
@@ -184,14 +185,27 @@ local function reopen(current)
   end
 end
 
-local function refuse_after_cut_over(current)
-  if not current:cut_over() or current.host["lose-writes"] then return end
+local function row_of(current, field)
   for id, row in pairs(current.rows) do
     local step = current.steps[id]
-    local begun = row.state == "done" or row.remembered ~= nil and row.state ~= "undone"
-    if step and step.closes_window and begun then
-      fail.raise("PGO-PAST-CUT-OVER", ("run %s has cut over, and its window is closed"):format(current.run.id))
-    end
+    if step and step[field] then return row, step end
+  end
+end
+
+-- A closing that was cut short may have started the app already: then what the window's opening did no longer holds.
+local function window_holds(current)
+  local row, step = row_of(current, "opens_window")
+  if not row or row.state ~= "done" or not step.check then return false end
+  local ok, holds = attended(current, step.check, context.new(current, step, row.id, row), row.result)
+  return ok and holds
+end
+
+local function refuse_after_cut_over(current)
+  if not current:cut_over() or current.host["lose-writes"] then return end
+  local row = row_of(current, "closes_window")
+  if not row or row.state == "undone" or row.state ~= "done" and row.remembered == nil then return end
+  if row.state == "done" or not window_holds(current) then
+    fail.raise("PGO-PAST-CUT-OVER", ("run %s has cut over, and its window is closed"):format(current.run.id))
   end
 end
 

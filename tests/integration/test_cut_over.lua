@@ -86,6 +86,18 @@ local function kill_everywhere(move)
     moves.expect_exit(ended, 137)
     put_back()
   end
+  -- The app runs again, and may have written: the window is no longer shut, though nobody has recorded that it is open.
+  move.world:fault { at = "heroku.formation.update", hold = HELD, skip = 1 }
+  moves.expect_exit(move:resume({ "--yes-cut-over" }, { watch = moves.signal_when("KILL", function()
+    return #move:addons() == 1 and config(move).DATABASE_URL == move:addons()[1].database.url
+      and move.world.heroku:dynos(move.app_name).web > 0 end) }), 137)
+  local refused = move:rollback()
+  moves.expect_exit(refused, 2)
+  expect(refused.all).has "PGO-PAST-CUT-OVER"
+  moves.expect_exit(move:rollback { "--lose-writes" }, 0)
+  local last = config(move)
+  last.PGORCH_TARGET_URL = nil
+  same(before, last)
 end
 
 case("another Heroku database is kept under another name, and who else uses it is told", function(move)

@@ -60,7 +60,12 @@ describe("Ctrl-C", function()
       moves.each(lanes, cases(list), function(case, lane)
         local move = moves.new(lane)
         interrupt(move, case.name, "run")
-        moves.expect_exit(move:rollback(), 0)
+        local ended = move:rollback()
+        if case.name == "window_closes" and ended.code == 2 then      -- the app was started by then, and may write
+          expect(ended.all).has "PGO-PAST-CUT-OVER"
+          ended = move:rollback { "--lose-writes" }
+        end
+        moves.expect_exit(ended, 0)
         move:expect_as_before()
       end)
     end)

@@ -4,6 +4,7 @@ local fail   = require "pgorch.error"
 local freeze = require "pgorch.freeze"
 local fs     = require "pgorch.fs"
 local vars   = require "pgorch.config_vars"
+local cut_over = require "pgorch.steps.cut_over"
 local window = require "pgorch.steps.window_opens"
 
 local function context(restore)
@@ -45,6 +46,39 @@ describe("closing the window again", function()
     local text = window.by_hand(context(), OLD)
     expect(text).has "heroku ps:scale web=2 --app shop"
     expect(text).has [[alter database :"DBNAME" reset default_transaction_read_only]]
+  end)
+end)
+
+describe("the cut-over is undone", function()
+  -- An app whose attachments are NAME = add-on; Heroku refuses a name that the add-on has already.
+  local function app_with(attached)
+    local app = {}
+    function app.attachments()
+      local list = {}
+      for name, addon in pairs(attached) do list[#list + 1] = { id = name, name = name, addon = { name = addon } } end
+      return list
+    end
+    function app.attachment(_, name) return attached[name] and { name = name, addon = { name = attached[name] } } end
+    function app.attach(_, addon, name)
+      if attached[name] == addon then fail.raise("PGO-HEROKU", addon .. " is already attached as " .. name) end
+      attached[name] = addon
+    end
+    function app.detach(_, id) attached[id] = nil end
+    return app
+  end
+
+  it("wherever it was killed: the old database has its name again, and no name more than before", function()
+    for _, attached in ipairs {
+      { DATABASE = "old", REPLICA = "old", PGORCH_TARGET = "new" },
+      { DATABASE = "old", REPLICA = "old", HEROKU_POSTGRESQL_RED = "old", PGORCH_TARGET = "new" },
+      { DATABASE = "new", REPLICA = "old", HEROKU_POSTGRESQL_RED = "old", PGORCH_TARGET = "new" },
+    } do
+      local app = app_with(attached)
+      cut_over.undo({ target = { app = app, database = function() return { name = "new" } end },
+                      put_back = function() end }, { holders = {}, was = "old", names = { DATABASE = true,
+                      REPLICA = true } })
+      expect(attached).same { DATABASE = "old", REPLICA = "old", PGORCH_TARGET = "new" }
+    end
   end)
 end)
 

@@ -121,9 +121,10 @@ local function give_back(app, database, holder)
   if holder.copy then take_off(app, database, holder.attachment) end
 end
 
--- The name back, then the colour off that kept the old database alive meanwhile.
+-- The name back, unless the run was killed before it was taken; then the colour off that kept the old database alive.
 local function attach_again(app, result)
-  app:attach(result.was, "DATABASE")
+  local now = app:attachment "DATABASE"
+  if not now or now.name ~= "DATABASE" or now.addon.name ~= result.was then app:attach(result.was, "DATABASE") end
   for _, each in ipairs(app:attachments()) do
     local spare = each.addon.name == result.was and each.name:match "^HEROKU_POSTGRESQL_%u+$"
     if spare and result.names and not result.names[each.name] then app:detach(each.id) end
