@@ -29,7 +29,7 @@ end
 
 local function matches(rule, block)
   local by = not rule.error or finds(rule.error, block.error)
-  return by and (not rule.command or (block.command or ""):find(rule.command)) and by
+  return by and (not rule.command or finds(rule.command, block.command or "")) and by
 end
 
 -- A cure names the thing: what the rule's pattern has caught.

@@ -12,6 +12,7 @@ local majors      = require "support.majors"
 local pg          = require "pgorch.pg"
 local preflight   = require "pgorch.preflight"
 local sample      = require "pgorch.sandbox.source"
+local progress    = require "pgorch.dump.progress"
 local settings    = require "pgorch.settings.read"
 local source      = require "pgorch.source"
 local task        = require "pgorch.task"
@@ -96,6 +97,16 @@ local function expect_ready(from, major)
   expect(failures_of(from)).is(major > 15 and wanted:format(major, major) or "")
 end
 
+-- What is asked while a dump or a restore runs. (14 and newer say how far COPY is.)
+local function expect_watched(conn, major)
+  local sizes = progress.read(conn)
+  expect(sizes.total).above(100000)
+  expect(conn:row(source.sql "dump_session", ("{%d}"):format(conn.pid))).is_nil()
+  if major < 14 then return end
+  expect(conn:row(source.sql "copy_progress", conn.pid)).is_nil()
+  expect(conn:row(source.sql "restore_progress").bytes).above(1e6)
+end
+
 local function wait_for_no_sessions(from)
   for _ = 1, 400 do
     if #from:sessions() == 0 then return end
@@ -169,6 +180,7 @@ describe("a source of PostgreSQL", function()
         expect_ready(from, major)
         local conn <close> = from:connect()
         expect(#settings.state(conn).rows).above(5)
+        expect_watched(conn, major)
         conn:close()
         expect_detected(from, made)
         expect_closed_and_opened(from, made)

@@ -92,6 +92,22 @@ describe("a restore at Heroku", function()
     vultr_run.expect_moved(world)
   end), { limit = 250 })
 
+  -- Extensions of other schemas, words that are reserved by newer majors, names that need care.
+  it("puts extensions into their own schemas, and tells what became of them", vultr_run.with_world({
+    source = { sql = [[
+      create schema ext; create extension hstore schema ext; create schema "Ext Üb %s"; create extension citext
+        schema "Ext Üb %s"; create extension pg_trgm;
+      create table public.goods (id int primary key, a ext.hstore, b "Ext Üb %s".citext, "system_user" text);
+      insert into public.goods values (1, 'a=>1', 'X', 'me');
+      create index on public.goods using gin ("system_user" public.gin_trgm_ops)]] } }, function(world)
+    local done = vultr_run.run(world, {})
+    vultr_run.expect_exit(done, 0)
+    local url = vultr_run.database_url(world)
+    expect(vultr_run.value(url, "select a::text || b || \"system_user\" from goods")).is '"a"=>"1"Xme'
+    expect(vultr_run.value(url, [[select string_agg(extnamespace::regnamespace::text || '.' || extname, ' ' order by
+      extname) from pg_extension where extname not in ('plpgsql', 'pg_stat_statements')]])).is [["Ext Üb %s".citext ext.hstore public.pg_trgm]]
+  end), { limit = 250 })
+
   it("waits for another transfer of the app, and says so", vultr_run.with_world({}, function(world)
     -- A backup that begins within the window, as one by schedule would.
     world:fault { at = "worker.restore", delay = 3 }

@@ -6,7 +6,7 @@
 ---@field id string                    a word; the log's name
 ---@field class "harmless"|"lossy"
 ---@field error string|string[]|nil    Lua pattern in the message; of several, any
----@field command string|nil           Lua pattern in "Command was:"
+---@field command string|string[]|nil  Lua pattern in "Command was:"; of several, any
 ---@field why string                   what it means
 ---@field cure string|nil              what to do on the source; {1} is the first name in quotes in the message
 ---@field transient boolean|nil        another attempt may well succeed
@@ -72,6 +72,10 @@ return {
   { id = "already-exists", class = "lossy", error = 'relation "(.-)" already exists',
     why = "the database was not empty: rows may be there twice, or a table be another one",
     cure = "Something made {1} in the target while the restore ran: stop it, then resume." },
+  { id = "table-missing", class = "lossy", error = 'relation "(.-)" does not exist',
+    command = { "^COPY ", "^ALTER TABLE " },
+    why = "a table could not be made: its rows, keys and defaults are missing with it",
+    cure = "What was said of {1} above is the reason." },
   { id = "relation-missing", class = "lossy", error = 'relation ".-" does not exist',
     why = "something that needs a table or view is missing", cure = SEARCH_PATH },
   { id = "function-missing", class = "lossy", error = "function .- does not exist",

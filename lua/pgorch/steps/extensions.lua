@@ -11,10 +11,11 @@ local function create(conn, extension)
     pg.ident(extension.schema)))
 end
 
--- Heroku's list is in lower case, with dots and commas between its parts: what does not fit in is left to the archive,
--- which creates it as well.
+-- Heroku makes what is named before the restore, as somebody else: a schema that it made for that would not be ours,
+-- and what the archive wants to put there be refused. So only those in `public` are named; the archive brings the
+-- others with their schemas. Heroku's list is in lower case.
 local function can_be_named(extension)
-  return (extension.schema .. extension.name):match "^[%l%d_-]+$" ~= nil
+  return extension.schema == "public" and extension.name:match "^[%l%d_-]+$" ~= nil
 end
 
 local function run(ctx)
@@ -29,7 +30,7 @@ local function run(ctx)
     local ok = pcall(create, conn, extension)
     if not ok then missing[#missing + 1] = extension.name
     elseif can_be_named(extension) then
-      names[#names + 1] = ("%s.%s"):format(extension.schema, extension.name)
+      names[#names + 1] = "public." .. extension.name
     end
   end
   table.sort(names)
