@@ -104,8 +104,9 @@ describe("a restore at Heroku", function()
     vultr_run.expect_exit(done, 0)
     local url = vultr_run.database_url(world)
     expect(vultr_run.value(url, "select a::text || b || \"system_user\" from goods")).is '"a"=>"1"Xme'
-    expect(vultr_run.value(url, [[select string_agg(extnamespace::regnamespace::text || '.' || extname, ' ' order by
-      extname) from pg_extension where extname not in ('plpgsql', 'pg_stat_statements')]])).is [["Ext Üb %s".citext ext.hstore public.pg_trgm]]
+    expect(vultr_run.value(url, [[select string_agg(extnamespace::regnamespace::text || '.' || extname, ' '
+      order by extname) from pg_extension where extname not in ('plpgsql', 'pg_stat_statements')]]))
+      .is [["Ext Üb %s".citext ext.hstore public.pg_trgm]]
   end), { limit = 250 })
 
   it("waits for another transfer of the app, and says so", vultr_run.with_world({}, function(world)
