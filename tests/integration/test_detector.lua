@@ -191,6 +191,26 @@ local function survives_a_restart(server)
   says(server, before, 'written "public"."emptied" the schema')
 end
 
+-- Kind, state and start of another role's session are hidden from an owner who is in neither role.
+local function sees_and_ends_what_is_hidden(server)
+  local admin <close> = server.cluster:connect()
+  admin:exec "create role hidden login password 'hidden secret'"
+  local before = mark(server)
+  local stranger <close> = pg.connect { host = server.from.host, port = server.from.port, user = "hidden",
+    password = "hidden secret", dbname = "shop", sslmode = "require", application_name = "report" }
+  expect(server.from:sessions()[1].user).is "hidden"
+  do
+    local other <close> = connect(server, "other")
+    other:exec "create table public.meanwhile as select 1 as n"
+  end
+  expect(says(server, before, "unclear ").why).has "1 other sessions"
+  local refused = server.from:end_other_sessions("2026-01-01 00:00:00Z")
+  expect({ refused.ended, refused.refused[1].user }).same { 0, "hidden" }
+  admin:exec "grant pg_signal_backend to owner"
+  expect(server.from:end_other_sessions("2026-01-01 00:00:00Z").ended).is(1)
+  expect(function() stranger:exec "select 1" end):raises "PGO-PG-LOST"
+end
+
 -- Writes below savepoints to a temporary table: xids, and nothing that lasts.
 local MANY = [[create temporary table t (n integer);
   do $$ begin for i in 1..10001 loop begin insert into t values (i); exception when others then null; end; end loop;
@@ -212,6 +232,7 @@ local function check_all(server)
   is_unclear_while_others_are_there(server)
   if server.major == 15 or server.major == 18 then
     does_not_ask_for_too_many(server)
+    sees_and_ends_what_is_hidden(server)
     survives_a_restart(server)
   end
 end

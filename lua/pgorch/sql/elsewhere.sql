@@ -8,4 +8,4 @@ select (select coalesce(sum(tup_inserted + tup_updated + tup_deleted), 0)::text
        current_setting('track_counts') = 'on' as counting,
        (select count(*) from pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid() and application_name is distinct from 'pgorch'
-          and backend_type not in ('autovacuum worker', 'parallel worker', 'walsender')) as strangers;
+          and coalesce(backend_type, 'hidden') not in ('autovacuum worker', 'parallel worker', 'walsender')) as strangers;

@@ -3,7 +3,8 @@
 select pid, usename::text as "user", application_name as application, state,
        extract(epoch from now() - xact_start)::bigint as age, backend_type is null as hidden
 from pg_stat_activity
-where datname = current_database() and pid <> pg_backend_pid() and coalesce(backend_type, 'client backend') = 'client backend' and usename is not null
+where datname = current_database() and pid <> pg_backend_pid() and usename is not null
+  and coalesce(backend_type, 'client backend') = 'client backend'
   and application_name is distinct from 'pgorch'
   and (now() - xact_start > coalesce(nullif(current_setting('pgorch.long_transaction', true), ''), '5 minutes')::interval
          or backend_type is null)
