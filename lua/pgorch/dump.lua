@@ -30,6 +30,7 @@ local TAIL = 20       -- messages that are kept to be shown when it fails
 ---@field dir string             where the provider's CA lies meanwhile
 ---@field snapshot? string       an exported snapshot's id
 ---@field log? string            a file that all messages are added to
+---@field progress? fun(state: pgorch.DumpState, bytes: integer)   called every few seconds, with the archive's size
 ---@field lock_wait? number      seconds to wait for each table's lock, 60
 ---@field still? number          seconds after which a dump that does not move is given up, 600
 
@@ -123,7 +124,7 @@ function dump.run(o, consume)
     state.pid = proc.pid
     local consumer = g:spawn(consume, into, state)
     local said = g:spawn(follow_messages, proc.stderr, state, o.log)
-    g:spawn(eye.run, eye, state, into)
+    g:spawn(eye.run, eye, state, into, o.progress)
     pump(proc, into, consumer)
     finish(proc, into, state, said)
     result = consumer:join()

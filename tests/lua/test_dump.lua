@@ -100,6 +100,8 @@ describe("dump.run", function()
 
   it("knows how much of the source was read, within a table too", with_server(function(o)
     local within, at, shown
+    local told = {}
+    o.progress = function(state, bytes) told = { state.table, bytes } end
     dump.run(o, function(archive, state)
       archive:read(1000)
       for _ = 1, 60 do                -- nobody reads on: pg_dump stands in the middle of the table
@@ -112,6 +114,8 @@ describe("dump.run", function()
       return archive:drain()
     end)
     expect(within).above(100000)
+    expect(told[1]).is "public.goods"
+    expect(told[2]).above(999)
     expect(at).is "public.goods"
     expect(shown.total).above(20e6)
     expect(shown.bytes).is(within)

@@ -85,7 +85,8 @@ end
 ---Until it is cancelled: looks every few seconds. Raises PGO-DUMP when the dump is stuck.
 ---@param state pgorch.DumpState   gets `waits_for`
 ---@param archive pgorch.Stream
-function Watch:run(state, archive)
+---@param tell? fun(state: pgorch.DumpState, bytes: integer)   called after each look
+function Watch:run(state, archive, tell)
   while true do
     task.sleep(poll.seconds "dump")
     local session, rows
@@ -97,6 +98,7 @@ function Watch:run(state, archive)
     end
     state.waits_for = watch.blocker(session)
     state.blocker = state.waits_for or state.blocker
+    if tell then tell(state, archive:total()) end
     refuse_if_stuck(self, ("%d|%d|%s"):format(archive:total(), state.messages or 0, rows or ""), session)
   end
 end

@@ -15,12 +15,9 @@ end
 local function transfer(ctx, client, key)
   local total = values.show_size(ctx.result.size.bytes)
   local o = { source = ctx.source, client = client, dir = ctx.run.dir, log = ctx.run.dir .. "/pg_dump.log",
-              snapshot = ctx.live.snapshot and ctx.result.fingerprint.snapshot }
-  return dump.run(o, function(archive, state)
-    return ctx.store:upload(key, archive, { progress = function(bytes)
-      ctx:progress(dump.progress(state, bytes, total))
-    end })
-  end)
+              snapshot = ctx.live.snapshot and ctx.result.fingerprint.snapshot,
+              progress = function(state, bytes) ctx:progress(dump.progress(state, bytes, total)) end }
+  return dump.run(o, function(archive) return ctx.store:upload(key, archive) end)
 end
 
 -- What earlier attempts of this run left in the bucket: parts are billed until they are aborted.
