@@ -1,5 +1,5 @@
--- docs/flow.md says for each step of the articles, and for each trap, which code takes care of it and which test shows it.
--- What is named there exists.
+-- docs/flow.md says for each step of the articles, and for each trap, which code takes care of it and which test shows
+-- it. What is named there exists.
 
 local fs = require "pgorch.fs"
 
@@ -33,7 +33,9 @@ local function check_tests(row, problems)
   local count = 0
   for path, title in row.shown:gmatch "`(tests/[%w/_.]+): ([^`]+)`" do
     count = count + 1
-    if not has_test(path, title) then problems[#problems + 1] = ("%d: %s has no `%s`"):format(row.number, path, title) end
+    if not has_test(path, title) then
+      problems[#problems + 1] = ("%d: %s has no `%s`"):format(row.number, path, title)
+    end
   end
   if count == 0 then problems[#problems + 1] = ("%d names no test"):format(row.number) end
 end
@@ -67,7 +69,8 @@ describe("docs/flow.md", function()
   end)
 
   it("is found out when it names what does not exist", function()
-    local rows = rows_of "| 1 | x | `lua/pgorch/none.lua` | `tests/lua/test_flow.lua: none of` |\n| 2 | x | none | none |"
+    local rows = rows_of("| 1 | x | `lua/pgorch/none.lua` | `tests/lua/test_flow.lua: none of` |\n"
+      .. "| 2 | x | none | none |")
     expect(#check(rows)).is(4)
   end)
 end)
