@@ -1,4 +1,5 @@
--- Judges the verbose log of a restore: which of pg_restore's complaints are harmless and which lost something.
+-- Judges the verbose log of a restore: which of pg_restore's complaints are harmless, which are mended by a later step
+-- of the recipe, and which lost something.
 -- "Finished with warnings" can mean anything from a comment on an extension to a restore that stopped half way, so
 -- every block is looked at, and what no rule knows counts as lossy.
 
@@ -12,10 +13,12 @@ local M = {}
 ---@field rule string|nil    id of the rule that knew it
 ---@field cure string|nil
 ---@field transient boolean
+---@field name string|nil    mended: the thing, as the command writes it
 
 ---@class pgorch.RestoreLog
 ---@field lines integer
 ---@field harmless pgorch.restore.Verdict[]
+---@field mended pgorch.restore.Verdict[]
 ---@field lossy pgorch.restore.Verdict[]
 ---@field ignored integer|nil   what pg_restore itself counted: "errors ignored on restore: N"
 ---@field transient boolean     something was lost, and all of it because of what passes
@@ -44,6 +47,11 @@ local function judge(block)
     if by then return rule, cure_of(rule, block, by) end
   end
   return { class = "lossy", why = "no rule knows this complaint" }
+end
+
+-- What mends is of use only where the recipe has it.
+local function class_of(rule, mends)
+  return rule.class == "mended" and not mends[rule.by] and "lossy" or rule.class
 end
 
 -- A command may be a function of a thousand lines: its beginning says enough.
@@ -124,17 +132,20 @@ local function lines_of(log)
 end
 
 ---@param log string|string[]|{message: string}[]
+---@param mends? table<string, boolean>  ids of the steps that come after the restore
 ---@return pgorch.RestoreLog
-function M.classify(log)
+function M.classify(log, mends)
   local lines = lines_of(log)
   local blocks, ignored, errors = blocks_of(lines)
-  local result = { lines = #lines, harmless = {}, lossy = {}, ignored = ignored, transient = #blocks > 0 }
+  local result = { lines = #lines, harmless = {}, mended = {}, lossy = {}, ignored = ignored, transient = #blocks > 0 }
   for _, block in ipairs(blocks) do
     local rule, cure = judge(block)
-    local list = result[rule.class]
+    local class = class_of(rule, mends or {})
+    local list = result[class]
     list[#list + 1] = { text = text_of(block), why = rule.why, rule = rule.id, cure = cure,
-                        transient = rule.transient == true }
-    if rule.class == "lossy" and not rule.transient then result.transient = false end
+                        transient = rule.transient == true,
+                        name = class == "mended" and block.command:match(rule.command) or nil }
+    if class == "lossy" and not rule.transient then result.transient = false end
   end
   -- A log that was cut says less than pg_restore counted: what is not shown cannot be called harmless.
   if ignored and ignored > errors then

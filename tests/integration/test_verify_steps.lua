@@ -115,6 +115,58 @@ describe("the step refresh_matviews", function()
     expect(conn:value "select n from app.a_first").is(0)
     expect(conn:value "select relispopulated from pg_class where relname = 'kept_empty'").is(false)
   end), { limit = 60 })
+
+  it("fails for good when what the restore left to it cannot be refreshed, or is not there", both(function(cluster)
+    cluster:exec("a", [[create table t as select 1 as n; create materialized view broken as select 1 / n as n from t;
+      create materialized view kept_empty as select 1 as n with no data]])
+    cluster:create("b", "template a")
+    local from, ctx, holder = read_source(cluster)
+    holder:close()
+    ctx.result.checksum_source = from
+    ctx.result.restore = { mended = { '"public"."broken"', '"public"."kept_empty"', '"public"."gone"' } }
+    cluster:exec("b", "refresh materialized view broken with no data; update t set n = 0")
+    local err = expect(function() refresh.run(ctx) end):raises "PGO-RESTORE-LOSSY"
+    expect(err.message).has "2 of the materialized views"
+    expect(err.detail).has '"public"."broken": division by zero'
+    expect(err.detail).has '"public"."gone": it is not there'
+    local conn <close> = cluster:connect "b"
+    -- The restore's word goes before the comparison's: this one has no rows in the sums.
+    expect(conn:value "select n from kept_empty").is(1)
+  end), { limit = 60 })
+
+  it("gives functions a search_path for the time of a refresh where the server takes the session's away", function()
+    clusters.with({ 17 }, function(cluster)
+      cluster:create "a"
+      cluster:exec("a", [[create schema "Shop %"; create table "Shop %".t as select 7 as n;
+        alter database a set search_path = "Shop %", public; set search_path = "Shop %", public;
+        create function total(a int) returns bigint language plpgsql as 'begin return (select sum(n) + a from t); end';
+        create function same(int, bigint) returns bool language plpgsql set work_mem = '1MB' as
+          'begin return (select $1 = n from t) and $2 > 0; end';
+        create operator === (leftarg = int, rightarg = bigint, function = same);
+        create view below as select total(1) as n;
+        create materialized view fine as select n, 7 === n as same from below with no data;
+        create materialized view broken as select total(n / (n - n)) as n from t with no data]])
+      cluster:create("b", "template a")
+      local ctx = context(cluster, { restore = { mended = { '"Shop %"."fine"' } },
+        checksum_source = { search_path = '"Shop %", public', sums = {} } })
+      local conn <close> = cluster:connect "b"
+      local function settings()
+        return conn:value "select string_agg(proname || coalesce(proconfig::text, ''), ' ' order by proname) from pg_proc \
+          where pronamespace = '\"Shop %\"'::regnamespace"
+      end
+      local before = settings()
+      expect(refresh.run(ctx).refreshed).same { '"Shop %"."fine"' }
+      expect(conn:value [[select n || ' ' || same from "Shop %".fine]]).is "8 true"
+      expect(settings()).is(before)
+      expect(#ctx.told.warnings).is(1)
+      expect(ctx.told.warnings[1]).has 'PostgreSQL 17 ignores the search_path of who refreshes'
+      expect(ctx.told.warnings[1]).has 'alter function "Shop %".total(a integer) set search_path = "Shop %", public'
+      -- Another reason stays one, and the functions are as they were then too.
+      ctx.result.restore.mended = { '"Shop %"."broken"' }
+      expect(expect(function() refresh.run(ctx) end):raises("PGO-RESTORE-LOSSY").detail).has "division by zero"
+      expect(settings()).is(before)
+    end)
+  end, { limit = 60 })
 end)
 
 describe("the step analyze", function()

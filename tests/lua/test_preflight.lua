@@ -55,13 +55,14 @@ end)
 
 describe("closing a source", function()
   it("is refused on a standby, and without any means", function()
-    local function failures(facts, freeze)
+    local function failures(facts, freeze, steps)
       local found = preflight.new()
-      server.closing({ params = { freeze = freeze } }, found, facts)
+      server.closing({ params = { freeze = freeze }, recipe = { freezes = steps or {} } }, found, facts)
       return found:count "fail"
     end
     expect(failures({ standby = true })).is(1)
     expect(failures({ standby = false }, { "none" })).is(1)
+    expect(failures({ standby = false }, { "none" }, { "close_the_shop" })).is(0)
     expect(failures({ standby = false }, { "read-only" })).is(0)
   end)
 end)

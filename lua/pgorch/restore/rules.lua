@@ -1,10 +1,12 @@
 -- The rules by which a restore's complaints are judged, as data. What no rule knows is lossy, so a harmless rule is
--- narrow: the message and the command. A lossy rule only says what was lost, and what can be done about it.
+-- narrow: the message and the command; a mended one too, and it is lossy in a recipe without the step that mends. A
+-- lossy rule only says what was lost, and what can be done about it.
 -- Each rule has a log of a real pg_restore in tests/fixtures/restore_logs, named after it; a rule without one is none.
 
 ---@class pgorch.restore.Rule
 ---@field id string                    a word; the log's name
----@field class "harmless"|"lossy"
+---@field class "harmless"|"mended"|"lossy"
+---@field by string|nil               mended: id of the step that does it, for the name that `command` catches
 ---@field error string|string[]|nil    Lua pattern in the message; of several, any
 ---@field command string|string[]|nil  Lua pattern in "Command was:"; of several, any
 ---@field why string                   what it means
@@ -16,6 +18,8 @@ local GRANTS = "grants are not carried: the roles of the source do not exist at 
 local EXTENSION = "an extension is missing, and what needs it"
 local SEARCH_PATH = "A restore runs with an empty search_path. Write the schema in front of the name in the function, "
   .. "or give it its own: ALTER FUNCTION ... SET search_path = public."
+local REFRESH = "^REFRESH MATERIALIZED VIEW (.+);%s*$"
+local EMPTY = "a materialized view has no data"
 local NOT_THE_DUMP = "what Heroku downloaded is not the dump"
 
 ---@type pgorch.restore.Rule[]
@@ -50,6 +54,15 @@ return {
     error = { "ERROR:  must be superuser to create subscriptions$",
               "ERROR:  permission denied to create subscription$" },
     why = "subscriptions are not carried" },
+
+  -- mended: only the view's data is missing, which a session with the source's search_path can make
+  { id = "matview", class = "mended", by = "refresh_matviews", command = REFRESH, why = EMPTY, cure = SEARCH_PATH,
+    error = { 'ERROR:  relation ".-" does not exist', "ERROR:  function .- does not exist",
+              'ERROR:  type ".-" does not exist', "ERROR:  operator does not exist: ",
+              'ERROR:  text search configuration ".-" does not exist' } },
+  { id = "matview-of-empty", class = "mended", by = "refresh_matviews", command = REFRESH, why = EMPTY,
+    error = 'ERROR:  materialized view ".-" has not been populated$',
+    cure = "What was said of the view that it reads is the reason." },
 
   -- lossy: the source has to be mended
   { id = "unique-index", class = "lossy", error = 'could not create unique index "(.-)"',

@@ -62,25 +62,28 @@ local function lossy(name, judged, lines)
     { detail = explain(judged.lossy) })
 end
 
+local function explained(judged) return #judged.harmless + #judged.mended end
+
 local function unexplained(name, transfer, judged, lines)
   return fail.new("PGO-RESTORE-LOSSY", ("restore %s finished with %d warnings, its log explains %d"):format(name,
-    transfer.warnings, #judged.harmless), { detail = last(lines, 15) })
+    transfer.warnings, explained(judged)), { detail = last(lines, 15) })
 end
 
 ---Heroku's word ("succeeded", "warned") only says that pg_restore came to its end.
 ---@param transfer pgorch.heroku.Transfer   finished, with its verbose log
+---@param mends? table<string, boolean>     ids of the steps that come after the restore
 ---@return pgorch.RestoreLog judged
 ---@return pgorch.Error|nil err             nil: nothing was lost
 ---@return boolean transient                another attempt may succeed
-function verdict.of(transfer)
+function verdict.of(transfer, mends)
   local lines, name = verdict.lines(transfer), verdict.name(transfer)
-  local judged = restore_log.classify(lines)
+  local judged = restore_log.classify(lines, mends)
   if transfer.state == "canceled" then return judged, canceled(name), false end
   if transfer.state == "failed" then
     return judged, failed(name, judged, lines), judged.transient or never_began(lines)
   end
   if #judged.lossy > 0 then return judged, lossy(name, judged, lines), judged.transient end
-  if transfer.warnings > #judged.harmless then return judged, unexplained(name, transfer, judged, lines), false end
+  if transfer.warnings > explained(judged) then return judged, unexplained(name, transfer, judged, lines), false end
   return judged, nil, false
 end
 

@@ -1,8 +1,9 @@
 -- What a step sees as `ctx`: parameters, results of other steps (reads are recorded as premises), the live things of
 -- the recipe (made on first use), and the ways to remember and to report. One context for one run of one step.
 
-local fail = require "pgorch.error"
-local task = require "pgorch.task"
+local fail  = require "pgorch.error"
+local shape = require "pgorch.recipe.shape"
+local task  = require "pgorch.task"
 
 local context = {}
 
@@ -16,7 +17,8 @@ local of = setmetatable({}, { __mode = "k" })
 ---@field live table<string, any>      what a step of this process kept
 ---@field recall any                   what an interrupted attempt of this step remembered, or nil
 ---@field run {id: string, dir: string, attempt: integer}
----@field recipe {name: string, path: string, folder: string|nil, freezes: string[]}   freezes: ids of steps that do
+---@field recipe {name: string, path: string, folder: string|nil, freezes: string[], steps: string[]}
+---  freezes: ids of steps that do; steps: all ids, in order
 local methods = {}
 
 ---Recorded before the effect: undo and a resumed run find it, whatever happens in between.
@@ -149,7 +151,7 @@ function context.new(session, step, id, row)
     result = recorder(hidden, session.results, ""), live = recorder(hidden, session.live, "live:"),
     run = { id = run.id, dir = run.dir, attempt = run.attempt },
     recipe = { name = session.recipe.name, path = session.recipe.path, folder = session.recipe.folder,
-               freezes = freezing_steps(session) },
+               freezes = freezing_steps(session), steps = shape.ids(session.recipe.steps) },
   }
   local use = use_table(session)
   of[fields] = hidden

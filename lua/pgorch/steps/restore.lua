@@ -6,6 +6,7 @@ local ask        = require "pgorch.restore.ask"
 local extensions = require "pgorch.restore.extensions"
 local fail       = require "pgorch.error"
 local fs         = require "pgorch.fs"
+local preflight  = require "pgorch.preflight"
 local poll       = require "pgorch.poll"
 local task       = require "pgorch.task"
 local transfers  = require "pgorch.heroku.transfers"
@@ -23,6 +24,24 @@ local function show_harmless(ctx, harmless)
     counts[each.why] = (counts[each.why] or 0) + 1
   end
   for _, why in ipairs(order) do ctx:note(("harmless, %d times: %s"):format(counts[why], why)) end
+end
+
+local function names_of_mended(ctx, judged)
+  local names = {}
+  for i, each in ipairs(judged.mended) do names[i] = each.name end
+  if #names > 0 then ctx:note(("%s after the restore"):format(preflight.number(#names, "materialized view is refreshed",
+    "materialized views are refreshed"))) end
+  return names
+end
+
+-- Steps that the recipe has after this one: some of them mend what a restore cannot do.
+local function later_steps(ctx)
+  local later, passed = {}, false
+  for _, id in ipairs(ctx.recipe.steps) do
+    if passed then later[id] = true end
+    passed = passed or id == "restore"
+  end
+  return later
 end
 
 -- One that waits in Heroku's queue for too long is cancelled, and asked for once more.
@@ -55,7 +74,7 @@ local function attempt(ctx, database, number, state)
   state.pending = state.pending or given_up
   if given_up then return end
   keep_log(ctx, done, number)
-  local judged, err, transient = verdict.of(done)
+  local judged, err, transient = verdict.of(done, later_steps(ctx))
   if not err then return done, judged end
   if not transient or number == ATTEMPTS then error(err, 0) end
   local why = judged.lossy[1] and judged.lossy[1].why or "Heroku could not download the dump"
@@ -76,7 +95,7 @@ local function run(ctx)
   local seconds = transfers.duration(done)
   ctx:note(("restore %s %s"):format(verdict.name(done), seconds and "in " .. values.show_duration(seconds) or "done"))
   return { uuid = done.uuid, num = done.num, seconds = seconds, lines = judged.lines, harmless = #judged.harmless,
-           extensions = have }
+           mended = names_of_mended(ctx, judged), extensions = have }
 end
 
 -- One that was cancelled already, by its owner or by a rollback that was killed, still writes until it has finished.

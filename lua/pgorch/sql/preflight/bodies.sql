@@ -25,7 +25,8 @@ with recursive view(rule) as (
   select 'pg_class'::regclass, g.adrelid, 'generated column ' || format('%s.%I', g.adrelid::regclass, a.attname)
   from pg_attrdef g join pg_attribute a on a.attrelid = g.adrelid and a.attnum = g.adnum and a.attgenerated <> ''
 ), called as (
-  select p.oid, format('%I.%I', n.nspname, p.proname) as name, p.prosrc, string_agg(distinct c.name, ', ') as used_by
+  select p.oid, format('%I.%I', n.nspname, p.proname) as name, p.prosrc, string_agg(distinct c.name, ', ') as used_by,
+         bool_and(c.classid = 'pg_rewrite'::regclass) as views_only
   from caller c
   join pg_depend d on d.classid = c.classid and d.objid = c.objid and d.refclassid = 'pg_proc'::regclass
   join pg_proc p on p.oid = d.refobjid
@@ -45,7 +46,7 @@ with recursive view(rule) as (
   select c.oid, m[1], 'function'
   from called c, regexp_matches(c.prosrc, '(?<![\w$."])"?([[:alpha:]_][\w$]*)"?\s*\(', 'gi') as m
 )
-select c.name, c.used_by, string_agg(distinct w.name, ', ') as words
+select c.name, c.used_by, c.views_only, string_agg(distinct w.name, ', ') as words
 from called c join word w on w.oid = c.oid
 where w.kind = 'relation' and exists (select from pg_class r where r.relname in (w.name, lower(w.name))
                                         and r.relkind in ('r', 'p', 'v', 'm', 'f')
@@ -55,5 +56,5 @@ where w.kind = 'relation' and exists (select from pg_class r where r.relname in 
                                         and f.pronamespace <> 'pg_catalog'::regnamespace)
                           and not exists (select from pg_proc f where f.proname in (w.name, lower(w.name))
                                             and f.pronamespace = 'pg_catalog'::regnamespace)
-group by 1, 2
+group by 1, 2, 3
 order by 1;
