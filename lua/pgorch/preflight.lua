@@ -121,6 +121,17 @@ function M.names(rows, format)
   return table.concat(names, "\n")
 end
 
+---Whether the recipe has that step.
+---@param ctx table
+---@param id string
+---@return boolean
+function M.has_step(ctx, id)
+  for _, each in ipairs(ctx.recipe and ctx.recipe.steps or {}) do
+    if each == id then return true end
+  end
+  return false
+end
+
 ---"1 check", "2 checks"; a word that takes more than an s comes with its plural.
 ---@param n integer
 ---@param word string

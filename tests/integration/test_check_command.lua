@@ -98,6 +98,8 @@ describe("pgorch check", function()
     expect(done.stdout).has '\nlargest: "shop"."order_items" '
     expect(done.stdout).matches "\n  pass  %d+ checks\n"
     expect(done.stdout).has "\n  warn  1 unlogged table\n          \"weird %names\".sessions\n          then: carried"
+    expect(done.stdout).has("\n  warn  DATABASE_URL of demo-app is a plain config var that holds this source's URL. "
+      .. "At cut-over it moves to OLD_DATABASE_URL and DATABASE is attached.\n")
     expect(done.stdout).has "not known until the add-on exists: which extensions"
     expect(done.stdout).matches "\npreflight passed, %d+ warnings\n$"
     expect(done.stderr).is ""
@@ -133,6 +135,12 @@ describe("pgorch check", function()
     local done = check(world, {}, { HEROKU_API_KEY = "wrong" })
     vultr_run.expect_exit(done, 4)
     expect(done.stdout).has "\n  FAIL  PGO-HEROKU-TOKEN "
+    local app = world.heroku:app(vultr_run.APP)
+    local url = app.config.DATABASE_URL
+    app.config.DATABASE_URL = "postgres://u:hush@db.example.com/shop"
+    expect(check(world, {}).stdout).matches("\n  FAIL  PGO%-CONFIG%-VAR DATABASE_URL of demo%-app is a plain config var "
+      .. "that holds the address of another database: shop at db%.example%.com\n")
+    app.config.DATABASE_URL = url
     expect(done.stdout).has "\n  FAIL  PGO-POLICY-ROLE policy own of public.t names role report"
     expect(done.stdout).has "heroku pg:credentials:create --name report"
     expect(done.stdout).has "FAIL  PGO-BACKUP-OLD the latest backup of demo is 1 d 06 h old"

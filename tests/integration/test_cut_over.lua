@@ -126,6 +126,36 @@ case("another Heroku database is kept under another name, and who else uses it i
   same(whole, last)
 end)
 
+case("a DATABASE_URL that holds something else is refused before anything is touched", function(move)
+  local host, port = move.lane.url:match "@([^/:]+):(%d+)/"
+  local function refused(value, what)
+    move:app().config.DATABASE_URL = value
+    local done = moves.new(move.lane, { beside = move }):run()
+    moves.expect_exit(done, 4)
+    expect(done.all).has "PGO-CONFIG-VAR"
+    expect(done.all).has(("DATABASE_URL of %s is a plain config var that holds %s"):format(move.app_name, what))
+    expect(done.all).has("heroku config:unset DATABASE_URL --app " .. move.app_name)
+    expect(done.all).lacks "hush"
+    expect(config(move).DATABASE_URL).is(value)
+    expect(#move:addons()).is(0)
+    expect(#move:requests("PATCH", "/config%-vars$")).is(0)
+  end
+  refused("postgres://u:hush@db.example.com/shop", "the address of another database: shop at db.example.com")
+  refused(("postgres://u:hush@%s:%s/elsewhere"):format(host, port), "the address of another database: elsewhere at "
+    .. host)
+  refused("mysql2://u:hush@db.example.com/shop", "what is no PostgreSQL address")
+  -- Where another var holds the source's address, DATABASE is left as it is.
+  move:app().config.SHOP_URL = move.lane.url
+  move:app().config.DATABASE_URL = "postgres://u:hush@db.example.com/shop"
+  local again = moves.new(move.lane, { beside = move })
+  local done = again:run()
+  moves.expect_exit(done, 0)
+  expect(done.all).has(("SHOP_URL of %s is a plain config var that holds this source's URL. At cut-over it moves to "
+    .. "OLD_SHOP_URL and SHOP is attached."):format(move.app_name))
+  expect(config(move).DATABASE_URL).is "postgres://u:hush@db.example.com/shop"
+  expect(config(move).SHOP_URL).is(config(move).PGORCH_TARGET_URL)
+end)
+
 case("never before the databases were compared", function(move)
   local before = config(move).DATABASE_URL
   moves.expect_exit(move:run { "--until", "checksum_source" }, 0)

@@ -3,6 +3,7 @@
 
 local fail         = require "pgorch.error"
 local allow_list   = require "pgorch.allow_list"
+local cut_over     = require "pgorch.preflight.cut_over"
 local params       = require "pgorch.recipe.params"
 local plans        = require "pgorch.heroku.plans"
 local pooled       = require "pgorch.preflight.pooled"
@@ -27,6 +28,12 @@ local function check_app(ctx, found)
   if info == nil then return end
   found:pass(info and "app " .. name or "app " .. name .. " will be created")
   return info
+end
+
+-- The source's address is known also while nobody is let in; that it is not known was told.
+local function check_config(ctx, found)
+  local ok, source = pcall(function() return ctx.source end)
+  if ok and source then found:try(cut_over.check, ctx, found, source) end
 end
 
 local function check_plan(ctx, found)
@@ -124,6 +131,7 @@ function M.check(ctx, found)
     if account then
       app = check_app(ctx, found)
       check_plan(ctx, found)
+      if app then check_config(ctx, found) end
     end
   end
   check_store(ctx, found)

@@ -15,13 +15,7 @@ local MISSING = { ["42P01"] = true, ["42883"] = true, ["42704"] = true, ["42703"
 local MOST = 500
 
 -- The step that gives data to views that the restore could not refresh.
-local function mends_views(ctx)
-  for _, id in ipairs(ctx.recipe and ctx.recipe.steps or {}) do
-    if id == "refresh_matviews" then return true end
-  end
-  return false
-end
-
+local MENDER = "refresh_matviews"
 local MENDED = "the restore leaves their data out; refreshed after the restore, with the source's search_path"
 local SAFE_PATH = "PostgreSQL 17 and newer refresh with no search_path but their own: give the functions one before the "
   .. "app refreshes them there: alter function NAME set search_path = SCHEMA, ..."
@@ -51,7 +45,7 @@ end
 ---@param found pgorch.Findings
 function M.expressions(ctx, found, _, conn)
   local rows, broken, mended, untold = conn:query(source.sql "preflight/expressions"), {}, {}, {}
-  local mends = mends_views(ctx)
+  local mends = preflight.has_step(ctx, MENDER)
   for i = 1, math.min(#rows, MOST) do
     local row = rows[i]
     local ok, why = pcall(conn.query, conn, "explain (costs off) " .. row.query)
@@ -84,7 +78,7 @@ end
 
 ---@param found pgorch.Findings
 function M.bodies(ctx, found, _, conn)
-  local rows, mends, of_views, others = conn:query(source.sql "preflight/bodies"), mends_views(ctx), {}, {}
+  local rows, mends, of_views, others = conn:query(source.sql "preflight/bodies"), preflight.has_step(ctx, MENDER), {}, {}
   if #rows == 0 then return found:pass "no function that a restore calls seems to need a search_path" end
   for _, row in ipairs(rows) do table.insert(mends and row.views_only and of_views or others, row) end
   tell_guessed(found, others, "the restore refuses what uses them")

@@ -148,7 +148,7 @@ local function plan(ctx)
   local lines = {}
   for i, holder in ipairs(ctx.target.app:info() and config_vars.holders(ctx.target.app, ctx.source) or {}) do
     lines[i] = ("~ %s -> the new database, its value kept in %s%s"):format(holder.name, holder.old, holder.copy
-      and "; a copy" or "; two releases, the first without it")
+      and "; a copy, two releases" or "; two releases, the first without it")
   end
   return #lines > 0 and lines or "~ DATABASE -> the new database"
 end

@@ -1,0 +1,55 @@
+-- What the cut-over will do to the app's config vars, and whether it can: told before the move, because Heroku refuses
+-- an attachment whose config var is taken only when it is made. Reads only; no value is shown, at most a host.
+
+local config_vars = require "pgorch.config_vars"
+local pg          = require "pgorch.pg"
+local preflight   = require "pgorch.preflight"
+
+local M = {}
+
+-- What a var holds, in words.
+local function contents(value)
+  local ok, dsn = pcall(pg.dsn, value)
+  if not ok or not dsn.host then return "what is no PostgreSQL address" end
+  return ("the address of another database: %s at %s"):format(dsn.dbname or "?", dsn.host)
+end
+
+local function refuse(found, app, source, value)
+  found:fail("PGO-CONFIG-VAR", ("DATABASE_URL of %s is a plain config var that holds %s"):format(app.name,
+    contents(value)), {
+    fate = "at the cut-over, Heroku would refuse to attach the new database as DATABASE",
+    cure = ("if the app is to use the new database instead, keep the value elsewhere and take it away: heroku "
+      .. "config:unset DATABASE_URL --app %s; if it is %s under another name, write the one that %s gives"):format(
+      app.name, source:name(), source.provider or "the provider") })
+end
+
+local function what_happens(holder)
+  if holder.copy then
+    return ("it moves to %s, %s_URL is attached, and %s gets a copy of the new address"):format(holder.old,
+      holder.attachment, holder.name)
+  end
+  return ("it moves to %s and %s is attached"):format(holder.old, holder.attachment)
+end
+
+local function tell(found, app, holder)
+  found:warn(("%s of %s is a plain config var that holds this source's URL. At cut-over %s."):format(holder.name,
+    app.name, what_happens(holder)),
+    { fate = holder.copy and "two releases" or ("two releases: a release process runs once without %s")
+      :format(holder.name) })
+end
+
+---@param ctx table
+---@param found pgorch.Findings
+---@param source pgorch.Source
+function M.check(ctx, found, source)
+  if not preflight.has_step(ctx, "cut_over") then return end
+  local app = ctx.target.app
+  local holders = config_vars.holders(app, source)
+  for _, holder in ipairs(holders) do tell(found, app, holder) end
+  if #holders > 0 then return end               -- DATABASE stays as it is then
+  local taken = config_vars.plain(app).DATABASE_URL
+  if taken then return refuse(found, app, source, taken) end
+  found:pass(("%s can have the new database as DATABASE"):format(app.name))
+end
+
+return M
