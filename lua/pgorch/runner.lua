@@ -175,10 +175,12 @@ end
 
 -- What is undone at the end of a good run too (our entry on the source's allow list) is needed again by whoever comes
 -- back to the source later. It is undone with the rest, or by undo.all(current, true).
-local function reopen(current)
+-- `way_in`: only what lets this machine in.
+local function reopen(current, way_in)
   for _, row in ipairs(current:backwards()) do
     local step = current:step_of(row.id)
-    if row.state == "undone" and step and step.undo_when == "always" and not step.each then
+    local wanted = step and step.undo_when == "always" and not step.each and (step.before_checks or not way_in)
+    if row.state == "undone" and wanted then
       local ok, err = attended(current, steps.run, current, step)
       if not ok then error(err, 0) end
     end
@@ -246,7 +248,7 @@ end
 ---@param fn fun(): any
 ---@return any
 function runner.with_source(current, fn)
-  reopen(current)
+  reopen(current, true)
   local ok, result = pcall(fn)
   local failures = undisturbed(current, undo.all, current, true)
   if not ok then error(result, 0) end

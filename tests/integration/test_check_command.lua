@@ -138,8 +138,8 @@ describe("pgorch check", function()
     local app = world.heroku:app(vultr_run.APP)
     local url = app.config.DATABASE_URL
     app.config.DATABASE_URL = "postgres://u:hush@db.example.com/shop"
-    expect(check(world, {}).stdout).matches("\n  FAIL  PGO%-CONFIG%-VAR DATABASE_URL of demo%-app is a plain config var "
-      .. "that holds the address of another database: shop at db%.example%.com\n")
+    expect(check(world, {}).stdout).matches("\n  FAIL  PGO%-CONFIG%-VAR DATABASE_URL of demo%-app is a plain config "
+      .. "var that holds the address of another database: shop at db%.example%.com\n")
     app.config.DATABASE_URL = url
     expect(done.stdout).has "\n  FAIL  PGO-POLICY-ROLE policy own of public.t names role report"
     expect(done.stdout).has "heroku pg:credentials:create --name report"

@@ -1,10 +1,12 @@
 -- pgorch cleanup and pgorch destroy-source: what a run leaves behind goes, and is proved gone; what is billed only when
 -- its name was typed; the source only after everything that speaks for it was looked at.
 
-local fs        = require "pgorch.fs"
-local json      = require "pgorch.json"
-local pg        = require "pgorch.pg"
-local vultr_run = require "support.vultr_run"
+local fs           = require "pgorch.fs"
+local http         = require "pgorch.http"
+local json         = require "pgorch.json"
+local pg           = require "pgorch.pg"
+local provider_run = require "support.provider_run"
+local vultr_run    = require "support.vultr_run"
 
 local APP = vultr_run.APP
 
@@ -138,6 +140,70 @@ end
 
 local CLOSED = { vultr = { trusted_ips = { "198.51.100.7/32" } } }
 
+local linode = provider_run("linode", { "--instance", "demo" }, function(world)
+  return world.linode:database_url(world.linode.state.databases[1])
+end)
+
+local function add_key(world, label)
+  http.request { method = "POST", url = world.linode.url .. "/object-storage/keys",
+    headers = { authorization = "Bearer " .. world.linode.token, ["content-type"] = "application/json" },
+    body = json.encode { label = label, regions = { "us-east" } } }
+end
+
+local LINODE = { allow_list = { "198.51.100.7/32" } }
+
+-- Keys whose label is the run's, and no object and nobody more on the allow list than before.
+local function expect_nothing_at_linode(world)
+  expect(world.linode.state.keys).same {}
+  expect(linode.objects(world, world.linode.state.account)).same {}
+  expect(world.linode.state.databases[1].object.allow_list).same(LINODE.allow_list)
+end
+
+local function in_step(id)
+  return function(events) return events:find(('"event":"step_started","id":"%s"'):format(id), 1, true) end
+end
+
+-- Killed in the window: its key and its entry are there, until they are put back.
+local function killed_at_linode(world)
+  local id = linode.kill_when(world, in_step "checksum_source")
+  expect(#world.linode.state.keys).is(1)
+  expect(#world.linode.state.databases[1].object.allow_list).is(2)
+  pgorch(world, 2, "cleanup", id)
+  pgorch(world, 0, "rollback", id)
+  linode.expect_app_as_before(world)
+  expect_nothing_at_linode(world)
+  local text = pgorch(world, 0, "cleanup", id)
+  expect(text).has(("storage key pgorch-%s: gone"):format(id))
+  expect(text).matches "bucket [%w-]+: removed"
+  expect_nothing_at_linode(world)
+end
+
+local function after_a_move_from_linode(world)
+  local done = linode.run(world, { "--keep-dump" })
+  linode.expect_exit(done, 0)
+  local id = id_of(done)
+  -- A process that was killed while it cleaned up has left a key.
+  add_key(world, "pgorch-" .. id)
+  add_key(world, "pgorch-of-another-run")
+  local text = pgorch(world, 0, "cleanup", id)
+  expect(text).has(("object pgorch/%s/1.dump: removed"):format(id))
+  expect(text).has(("storage key pgorch-%s: removed"):format(id))
+  expect(#world.linode.state.keys).is(1)
+  expect(world.linode.state.keys[1].label).is "pgorch-of-another-run"
+  table.remove(world.linode.state.keys)
+  expect(pgorch(world, 0, "cleanup", id)).has(("storage key pgorch-%s: gone"):format(id))
+  expect_nothing_at_linode(world)
+
+  local _, all = pgorch(world, 2, "destroy-source", id, "--confirm", "another")
+  expect(all).has "the name of the source was not typed: demo"
+  expect_nothing_at_linode(world)
+  pgorch(world, 0, "destroy-source", id, "--confirm", "demo", "--unset-old")
+  for _, entry in ipairs(world.linode.state.databases) do expect(entry.object.label).is_not "demo" end
+  expect(world.heroku:app(APP).config.OLD_DATABASE_URL).is_nil()
+  expect(vultr_run.value(vultr_run.database_url(world), "select count(*) > 0 from shop.customers")).is_true()
+  expect(world.linode.state.keys).same {}
+end
+
 local function with_an_app_of_its_own(world)
   local done = vultr_run.pgorch(world, { "run", "vultr", "--instance", "demo", "--app", "brand-new", "--no-input",
     "--accept", "false" })
@@ -154,6 +220,14 @@ describe("pgorch cleanup", function()
       with_an_app_of_its_own(world)
       while_it_is_not_over(world)
     end), { limit = 250 })
+end)
+
+describe("pgorch cleanup at Linode", function()
+  it("leaves no key, no dump and nobody on the allow list of a run that was killed in the window",
+    linode.with_world({ linode = LINODE }, killed_at_linode), { limit = 200 })
+
+  it("removes a key that a killed process has left and no other's; then the source is destroyed",
+    linode.with_world({ linode = LINODE }, after_a_move_from_linode), { limit = 200 })
 end)
 
 describe("pgorch destroy-source", function()

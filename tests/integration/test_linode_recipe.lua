@@ -46,6 +46,9 @@ describe("run linode", function()
       run.expect_exit(done, 0)
       run.expect_moved(world)
       expect_given_back(world)
+      -- Which database it is only the server knows, and that lets nobody in at first: told once, when it does.
+      local _, told = done.all:gsub("DATABASE_URL of demo%-app is a plain config var that holds this source's URL", "")
+      expect(told).is(1)
       expect(done.all).has "Linode can restore it to any time since"
       expect(done.all).has "encrypted at rest is the provider's word"
       expect(done.all).has "Get Your Database Size"

@@ -139,7 +139,8 @@ describe("the step refresh_matviews", function()
       cluster:create "a"
       cluster:exec("a", [[create schema "Shop %"; create table "Shop %".t as select 7 as n;
         alter database a set search_path = "Shop %", public; set search_path = "Shop %", public;
-        create function total(a int) returns bigint language plpgsql as 'begin return (select sum(n) + a from t); end';
+        create function total(a int) returns bigint language plpgsql as
+          'begin return (select sum(n) + a from t); end';
         create function same(int, bigint) returns bool language plpgsql set work_mem = '1MB' as
           'begin return (select $1 = n from t) and $2 > 0; end';
         create operator === (leftarg = int, rightarg = bigint, function = same);

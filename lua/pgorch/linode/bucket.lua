@@ -15,6 +15,7 @@ local trust    = require "pgorch.s3.trust"
 ---@class pgorch.linode.Bucket: pgorch.s3.Bucket
 ---@field name string
 ---@field region string
+---@field others_revoked integer  keys of the run that other processes had made, and this one has deleted
 local Bucket = {}
 
 -- What is not here is the S3 bucket's.
@@ -103,6 +104,7 @@ function Bucket:revoke()
     if key.label == self.key_label then
       self.api:request("DELETE", ("/object-storage/keys/%d"):format(key.id), nil, { missing = true })
       deleted = deleted + 1
+      if key.id ~= self.key_id then self.others_revoked = self.others_revoked + 1 end
     end
   end
   self.real, self.key_id = nil, nil
@@ -149,6 +151,6 @@ end
 ---@param o {region: string, name: string|nil, run: {id: string}|nil}
 ---@return pgorch.linode.Bucket
 return function(api, o)
-  return setmetatable({ api = api, region = o.region, name = o.name or default_name(api), turn = task.semaphore(1),
+  return setmetatable({ api = api, region = o.region, name = o.name or default_name(api), turn = task.semaphore(1), others_revoked = 0,
                         key_label = "pgorch-" .. (o.run and o.run.id or "check") }, Bucket)
 end

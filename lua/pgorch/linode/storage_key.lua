@@ -6,7 +6,7 @@ local recipe = require "pgorch.recipe"
 local function run(ctx)
   local bucket = ctx.store
   ctx:remember { label = bucket.key_label }
-  bucket:s3()
+  if bucket:head() == "mine" then bucket:s3() end      -- a rollback after a cleanup finds none
   return { label = bucket.key_label, id = bucket.key_id }
 end
 
@@ -14,9 +14,17 @@ local function undo(ctx)
   if ctx.store:revoke() > 0 then ctx:put_back "storage key deleted" end
 end
 
+-- Whoever looks into the bucket makes a key, the other cleanups as well: those are no news, all others are.
+local function cleanup(ctx)
+  local store = ctx.store
+  store:revoke()
+  local found = store.others_revoked > 0 and "removed" or "gone"
+  return { { what = "storage key " .. store.key_label, state = store:revoke() == 0 and found or "left" } }
+end
+
 return recipe.step {
   id = "storage_key", title = "A storage key for the bucket alone", effect = "write", run = run, undo = undo,
-  undo_when = "always",
+  undo_when = "always", cleanup = cleanup, cleans_last = true,
   plan = function(ctx) return ("+ storage key %s, deleted at the end"):format(ctx.store.key_label) end,
   stands = function(result) return ("the storage key %s is there"):format(result.label) end,
   by_hand = function(_, result)

@@ -38,12 +38,24 @@ local function tell(found, app, holder)
       :format(holder.name) })
 end
 
+-- Some sources have their database's name only from the server, which may let nobody in yet.
+local function name_is_known(source) return rawget(source, "dbname") ~= nil end
+
 ---@param ctx table
 ---@param found pgorch.Findings
+---@return boolean told  false: the source's address is not whole yet, to be asked again once it lets us in
+function M.check(ctx, found)
+  if not preflight.has_step(ctx, "cut_over") then return true end
+  local ok, source = pcall(function() return ctx.source end)    -- why there is none, others tell
+  if not ok or not name_is_known(source) then return false end
+  found:try(M.tell, ctx.target.app, found, source)
+  return true
+end
+
+---@param app pgorch.heroku.App
+---@param found pgorch.Findings
 ---@param source pgorch.Source
-function M.check(ctx, found, source)
-  if not preflight.has_step(ctx, "cut_over") then return end
-  local app = ctx.target.app
+function M.tell(app, found, source)
   local holders = config_vars.holders(app, source)
   for _, holder in ipairs(holders) do tell(found, app, holder) end
   if #holders > 0 then return end               -- DATABASE stays as it is then

@@ -30,12 +30,6 @@ local function check_app(ctx, found)
   return info
 end
 
--- The source's address is known also while nobody is let in; that it is not known was told.
-local function check_config(ctx, found)
-  local ok, source = pcall(function() return ctx.source end)
-  if ok and source then found:try(cut_over.check, ctx, found, source) end
-end
-
 local function check_plan(ctx, found)
   local plan = ctx.params.plan
   if not plan then return end
@@ -121,21 +115,22 @@ end
 ---Runs all of them.
 ---@param ctx table
 ---@param found pgorch.Findings
----@return {source: boolean, closed: table|nil, heroku: boolean, app: table|false|nil} what may be looked at further;
----closed: the allow list's state, when it does not let this machine in
+---@return {source: boolean, closed: table|nil, heroku: boolean, app: table|false|nil, config_vars: boolean|nil}
+---what may be looked at further; closed: the allow list's state, when it does not let this machine in; config_vars: they were looked at
 function M.check(ctx, found)
   local source, closed = check_source(ctx, found)
-  local account, app
+  local account, app, told
   if found:try(function() return ctx.target end) then
     account = check_heroku(ctx, found)
     if account then
       app = check_app(ctx, found)
       check_plan(ctx, found)
-      if app then check_config(ctx, found) end
+      told = app and cut_over.check(ctx, found)
     end
   end
   check_store(ctx, found)
-  return { source = source ~= nil, closed = closed, heroku = account ~= nil, app = app }
+  return { source = source ~= nil, closed = closed, heroku = account ~= nil, app = app,
+           config_vars = told }
 end
 
 return M

@@ -3,6 +3,7 @@
 -- allow list that was asked for: that one is taken out again on every way out.
 
 local fail         = require "pgorch.error"
+local cut_over     = require "pgorch.preflight.cut_over"
 local fs           = require "pgorch.fs"
 local host         = require "pgorch.native.host"
 local input        = require "pgorch.preflight.input"
@@ -102,6 +103,7 @@ local function look_into_all(seen, ctx, may, o)
   seen.size = look(seen, "size")
   if seen.size and may.heroku and (may.app or not ctx.params.database) then look(seen, "choose_plan") end
   look_into_source(seen, ctx, o)
+  if may.app and not may.config_vars then cut_over.check(ctx, seen.found) end
   if may.heroku then look_at_target(seen, ctx, may.app) end
 end
 

@@ -43,21 +43,30 @@ local function locks(session)
   return { what = "locks", state = #left == 0 and "gone" or "left" }
 end
 
+-- From the end of the run to its beginning, and at last those whose things the others use.
+local function in_order(session)
+  local ids, first, last = shape.ids(session.recipe.steps), {}, {}
+  for i = #ids, 1, -1 do
+    local step = session.steps[ids[i]]
+    if step.cleanup then table.insert(step.cleans_last and last or first, step) end
+  end
+  return table.move(last, 1, #last, #first + 1, first)
+end
+
 ---Removes, and looks again. Each place is an entry; those of the end of the run come first.
 ---@param session table
 ---@param confirmed fun(what: string): boolean  whether something billed may go
 ---@param seen fun(entry: pgorch.Cleaned)
 ---@return integer left  how many could not be removed
 function cleanup.run(session, confirmed, seen)
-  local ids, left, all = shape.ids(session.recipe.steps), 0, {}
+  local left, all = 0, {}
   local function add(entry)
     all[#all + 1] = entry
     if entry.state == "left" then left = left + 1 end
     seen(entry)
   end
-  for i = #ids, 1, -1 do
-    local step = session.steps[ids[i]]
-    for _, entry in ipairs(step.cleanup and one(session, step, confirmed) or {}) do add(entry) end
+  for _, step in ipairs(in_order(session)) do
+    for _, entry in ipairs(one(session, step, confirmed)) do add(entry) end
   end
   add(locks(session))
   session:durably(session.store.event, session.store, session.run.id, "cleaned", { left = left, entries = all })

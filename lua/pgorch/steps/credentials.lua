@@ -12,7 +12,8 @@ local function run(ctx)
   local may = input.check(ctx, found)
   if may.heroku and may.app and not ctx.target:is_ours() then found:try(target.check_empty, ctx, found) end
   if found:count "fail" > 0 and may.source then found:try(source.check, ctx, found) end
-  return found:report(ctx, "Input")
+  local told = found:report(ctx, "Input")
+  return { passed = told.passed, warned = told.warned, config_vars = may.config_vars }
 end
 
 return recipe.step { id = "credentials", title = "Check keys, names and logins", effect = "read", run = run }

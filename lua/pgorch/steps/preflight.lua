@@ -1,6 +1,7 @@
 -- Everything about the source that would make the migration fail or lose something, said before anything is touched.
 
 local recipe       = require "pgorch.recipe"
+local cut_over     = require "pgorch.preflight.cut_over"
 local preflight    = require "pgorch.preflight"
 local source       = require "pgorch.preflight.source"
 local surroundings = require "pgorch.preflight.surroundings"
@@ -9,6 +10,8 @@ local target       = require "pgorch.preflight.target"
 local function run(ctx)
   local found = preflight.new()
   local facts = found:try(source.check, ctx, found) or {}
+  local before = ctx.result.credentials
+  if not (before and before.config_vars) and ctx.target.app:info() then cut_over.check(ctx, found) end
   if not ctx.target:is_ours() then found:try(target.check_empty, ctx, found) end
   found:try(surroundings.disk, found, ctx.run.dir)
   local told = found:report(ctx, "Preflight")

@@ -1,6 +1,6 @@
 -- Refreshes the materialized views that hold data on the source and none on the target, in a session with the source's
--- search_path: a restore has an empty one, in which a view's function may not find its tables. What the restore has left
--- to this step must hold data at its end. Views that were empty on the source stay so.
+-- search_path: a restore has an empty one, in which a view's function may not find its tables. What the restore has
+-- left to this step must hold data at its end. Views that were empty on the source stay so.
 
 local recipe   = require "pgorch.recipe"
 local fail     = require "pgorch.error"
