@@ -44,6 +44,7 @@ function M.catalog(conn, o)
   local values, unreadable = sequences.readable(conn)
   local behind, columns = sequences.behind(conn, values)
   for column, why in pairs(columns) do unreadable[column] = why end
+  snapshot.release_locks(conn)
   return { objects = objects.read(conn), sequences = values, behind = behind, unreadable = unreadable,
            large = large_objects.read(conn, not (o and o.content == false)),
            search_path = conn:value "select reset_val from pg_settings where name = 'search_path'" }

@@ -8,6 +8,7 @@ local majors    = require "support.majors"
 local pg        = require "pgorch.pg"
 local sequences = require "pgorch.verify.sequences"
 local snapshot  = require "pgorch.verify.snapshot"
+local verify    = require "pgorch.verify"
 
 -- Of every type that is taken as comparable: values that differ, each of which must have a checksum of its own.
 local VALUES = {
@@ -93,6 +94,9 @@ local function load(cluster, dbname)
     conn:exec(("insert into %s values (null)"):format(name))
   end
 end
+
+-- Of a server that has room for some hundreds of locks.
+local FEW_LOCKS = { max_locks_per_transaction = "10", max_connections = "20" }
 
 local function sums_of(cluster, dbname, jobs)
   local at <close> = snapshot.open(cluster:opener(dbname))
@@ -279,7 +283,29 @@ describe("a side that is read", function()
         count = count + 1
       end
       expect(count).is(500)
-    end, { max_locks_per_transaction = "10", max_connections = "20" })
+    end, FEW_LOCKS)
+  end, { limit = 60 })
+
+  it("needs few locks, however many sequences, columns that they feed and views there are", function()
+    clusters.with({ 15 }, function(cluster)
+      cluster:create "a"
+      local conn <close> = cluster:connect "a"
+      for i = 1, 500 do
+        conn:exec(("create table t%d (id serial primary key); create view v%d as select id from t%d; "):format(i, i, i)
+          .. ("insert into t%d values (7)"):format(i))
+      end
+      conn:close()
+      local at <close> = snapshot.open(cluster:opener "a")
+      local all = verify.catalog(at.conn)
+      expect(all.unreadable).same {}
+      expect(all.behind['"public"."t500_id_seq"'].edge).is(7)
+      expect(all.objects.view["public.v500"]).has "SELECT id"
+      local other <close> = cluster:connect "a"                  -- as the detector reads them: no savepoint, no settings
+      other:exec "begin isolation level repeatable read read only"
+      expect(sequences.values(other)['"public"."t500_id_seq"']).is "1|false"
+      expect(other:value "select count(*) from pg_locks where relation::regclass::text like '%_seq'").is(0)
+      expect(#other:value "select pg_export_snapshot()").above(0)
+    end, FEW_LOCKS)
   end, { limit = 60 })
 end)
 

@@ -44,7 +44,7 @@ end
 -- All but the rows, with what `sql` does, which is undone.
 local function without_rows(cluster, dbname, sql)
   local conn <close> = connect_as_verify(cluster, dbname)
-  conn:exec("begin; " .. (sql or ""))
+  conn:exec("begin; " .. (sql or "select") .. "; savepoint pgorch")
   local all = verify.catalog(conn)
   conn:exec "rollback"
   all.sums = {}

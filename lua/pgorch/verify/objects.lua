@@ -4,6 +4,7 @@
 
 local difference = require "pgorch.verify.difference"
 local noise      = require "pgorch.verify.noise"
+local snapshot   = require "pgorch.verify.snapshot"
 local source     = require "pgorch.source"
 local view_text  = require "pgorch.verify.view_text"
 
@@ -23,18 +24,42 @@ local function definition(row)
   return difference.mask(text)
 end
 
+local VIEWS_AT_ONCE = 50
+
+-- Gives the rows of views the text of their queries.
+local function add_queries(conn, rows)
+  local views = {}
+  for _, row in ipairs(rows) do
+    if row.view then views[#views + 1] = row end
+  end
+  for first = 1, #views, VIEWS_AT_ONCE do
+    local numbers, text = {}, {}
+    for i = first, math.min(first + VIEWS_AT_ONCE - 1, #views) do numbers[#numbers + 1] = views[i].view end
+    for row in conn:rows(source.sql "objects/views", "{" .. table.concat(numbers, ",") .. "}") do
+      text[row.view] = row.text
+    end
+    for i = first, first + #numbers - 1 do
+      local row, query = views[i], text[views[i].view] or ""
+      row.text = row.text == "" and query or row.text .. "\n" .. query
+    end
+    snapshot.release_locks(conn)
+  end
+  return rows
+end
+
 ---Every object with its whole definition. The caller has set verify.SETTINGS on `conn`: names come out qualified.
 ---@param conn table
 ---@return pgorch.Objects
 function M.read(conn)
   local kinds = {}
   for _, family in ipairs(FAMILIES) do
-    for row in conn:rows(source.sql("objects/" .. family)) do
+    for _, row in ipairs(add_queries(conn, conn:query(source.sql("objects/" .. family)))) do
       local names = kinds[row.kind] or {}
       kinds[row.kind] = names
       local text = definition(row)
       names[row.name] = names[row.name] and names[row.name] .. "\n" .. text or text   -- two of one name: both count
     end
+    snapshot.release_locks(conn)
   end
   return kinds
 end

@@ -8,7 +8,7 @@ local source   = require "pgorch.source"
 local M = {}
 
 local ONE = "select %s as key, last_value, is_called from %s"
-local AT_ONCE = 100
+local AT_ONCE = 100      -- sequences or columns, whose locks are then given back
 
 local function read(conn, keys, first, values)
   local parts = {}
@@ -26,12 +26,17 @@ local function keys_of(conn)
   return keys
 end
 
----Values of all sequences: key -> "last_value|is_called".
+---Values of all sequences: key -> "last_value|is_called". In a transaction no lock on them is kept.
 ---@param conn pgorch.Connection
 ---@return table<string, string>
 function M.values(conn)
   local keys, values = keys_of(conn), {}
-  for first = 1, #keys, AT_ONCE do read(conn, keys, first, values) end
+  local is_open = conn:state() ~= "idle"
+  for first = 1, #keys, AT_ONCE do
+    if is_open then conn:exec "savepoint pgorch_sequences" end
+    read(conn, keys, first, values)
+    if is_open then conn:exec "rollback to savepoint pgorch_sequences; release savepoint pgorch_sequences" end
+  end
   return values
 end
 
@@ -49,6 +54,7 @@ function M.readable(conn)
         errors[key] = why
       end
     end
+    snapshot.release_locks(conn)
   end
   return values, errors
 end
@@ -85,7 +91,8 @@ end
 ---@return table<string, string> errors                   columns that could not be read
 function M.behind(conn, values)
   local behind, errors = {}, {}
-  for _, fed in ipairs(conn:query(source.sql "sequence_columns")) do
+  for i, fed in ipairs(conn:query(source.sql "sequence_columns")) do
+    if i % AT_ONCE == 0 then snapshot.release_locks(conn) end
     local key, relation = pg.ident(fed.schema, fed.name), pg.ident(fed.table_schema, fed.table_name)
     local column = relation .. "." .. pg.ident(fed.column)
     local edge, why = snapshot.attempt(conn, conn.value, conn, EDGE[fed.upwards]:format(pg.ident(fed.column), relation))

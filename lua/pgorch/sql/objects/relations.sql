@@ -1,6 +1,7 @@
 -- Tables, partitioned and foreign tables, views and materialized views, with all that a dump carries of them but their
 -- columns. What an extension owns comes with the extension. The order of columns is not told where a table inherits:
--- a dump may join its own and the inherited ones in another order.
+-- a dump may join its own and the inherited ones in another order. The query of a view is read apart, by its number:
+-- views.sql.
 with owned as (
   select objid from pg_depend where classid = 'pg_class'::regclass and deptype = 'e'
 )
@@ -34,8 +35,8 @@ select case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' wh
                                else quote_literal(f.option_value) end,
                           ', ' order by f.option_name collate "C")
                         from pg_options_to_table(ft.ftoptions) f),
-         case when c.relkind = 'm' then case when c.relispopulated then 'populated' else 'not populated' end end,
-         case when c.relkind in ('v', 'm') then ltrim(pg_get_viewdef(c.oid)) end) as text
+         case when c.relkind = 'm' then case when c.relispopulated then 'populated' else 'not populated' end end) as text,
+       case when c.relkind in ('v', 'm') then c.oid::bigint end as view
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_class t on t.oid = c.reltoastrelid
