@@ -5,6 +5,7 @@
 local content       = require "pgorch.verify.content"
 local fail          = require "pgorch.error"
 local large_objects = require "pgorch.verify.large_objects"
+local noise         = require "pgorch.verify.noise"
 local objects       = require "pgorch.verify.objects"
 local pg            = require "pgorch.pg"
 local sequences     = require "pgorch.verify.sequences"
@@ -89,15 +90,26 @@ local function compare_sum(key, mine, theirs, list)
   elseif mine.sum and theirs.sum ~= mine.sum then add(list, "content", key, mine.sum, theirs.sum, level) end
 end
 
-local function compare_sums(a, b, list)
+-- Whether a difference means nothing: `kind` is that of the thing that one side lacks.
+local function is_noise(ignored, kind, of, key, mine, theirs)
+  local why = noise.reason_of_key(of, key, mine, theirs)
+  if why then ignored[#ignored + 1] = { kind = kind, name = key, why = why } end
+  return why ~= nil
+end
+
+local function compare_sums(a, b, list, ignored)
   local unknown = {}
-  for key, mine in pairs(a) do
-    compare_sum(key, mine, b[key], list)
-    for _, column in ipairs(mine.not_comparable or {}) do unknown[key .. "." .. column] = true end
+  local function compare(key, mine, theirs)
+    local of = (mine or theirs).matview and "materialized view" or "table"
+    if is_noise(ignored, "rows", of, key, mine, theirs) then return end
+    compare_sum(key, mine, theirs, list)
+    for _, sum in pairs { mine, theirs } do
+      for _, column in ipairs(sum.not_comparable or {}) do unknown[key .. "." .. column] = true end
+    end
   end
+  for key, mine in pairs(a) do compare(key, mine, b[key]) end
   for key, theirs in pairs(b) do
-    if not a[key] then compare_sum(key, nil, theirs, list) end
-    for _, column in ipairs(theirs.not_comparable or {}) do unknown[key .. "." .. column] = true end
+    if not a[key] then compare(key, nil, theirs) end
   end
   for column in pairs(unknown) do add(list, "not comparable", column, "unknown", "unknown", "unknown") end
 end
@@ -107,12 +119,14 @@ local function place(side, key)
   return side.sequences[key] or "missing"
 end
 
-local function compare_sequences(a, b, list)
-  for key, value in pairs(a.sequences) do
-    if b.sequences[key] ~= value then add(list, "sequence", key, value, place(b, key)) end
+local function compare_sequences(a, b, list, ignored)
+  local function compare(key, mine, theirs)
+    if mine == theirs or is_noise(ignored, "sequence", "sequence", key, mine, theirs) then return end
+    add(list, "sequence", key, mine or place(a, key), theirs or place(b, key))
   end
-  for key in pairs(b.sequences) do
-    if not a.sequences[key] then add(list, "sequence", key, place(a, key), b.sequences[key]) end
+  for key, value in pairs(a.sequences) do compare(key, value, b.sequences[key]) end
+  for key, value in pairs(b.sequences) do
+    if not a.sequences[key] then compare(key, nil, value) end
   end
 end
 
@@ -122,20 +136,25 @@ local function standing(behind)
 end
 
 -- Where the source's is behind too, nothing was lost; the next row will fail all the same.
-local function compare_behind(a, b, list)
-  for key, theirs in pairs(b) do
-    add(list, "sequence behind", key, standing(a[key]), standing(theirs), a[key] and "warn").mend = theirs.mend
+local function compare_behind(a, b, list, ignored)
+  for key, theirs in pairs(b.behind or {}) do
+    local mine = (a.behind or {})[key]
+    if not is_noise(ignored, "sequence behind", "sequence", key, a.sequences[key], b.sequences[key]) then
+      add(list, "sequence behind", key, standing(mine), standing(theirs), mine and "warn").mend = theirs.mend
+    end
   end
 end
 
-local function compare_unreadable(a, b, list)
+local function compare_unreadable(a, b, list, ignored)
   local names = {}
   for _, side in ipairs { a, b } do
     for name in pairs(side.unreadable or {}) do names[name] = true end
   end
   for name in pairs(names) do
     local mine, theirs = (a.unreadable or {})[name], (b.unreadable or {})[name]
-    add(list, "unreadable", name, mine or "readable", theirs or "readable")
+    if not is_noise(ignored, "unreadable", "sequence", name, mine, theirs) then
+      add(list, "unreadable", name, mine or "readable", theirs or "readable")
+    end
   end
 end
 
@@ -158,16 +177,17 @@ end
 function M.compare(a, b)
   local list = {}
   local ignored = objects.compare(a.objects, b.objects, list)
-  compare_sums(a.sums, b.sums, list)
-  compare_sequences(a, b, list)
-  compare_behind(a.behind or {}, b.behind or {}, list)
-  compare_unreadable(a, b, list)
+  compare_sums(a.sums, b.sums, list, ignored)
+  compare_sequences(a, b, list, ignored)
+  compare_behind(a, b, list, ignored)
+  compare_unreadable(a, b, list, ignored)
   compare_large(a.large, b.large, list)
   M.sort(list)
+  M.sort(ignored)
   return list, ignored
 end
 
----@param list pgorch.Difference[]
+---@param list {kind: string, name: string}[]
 function M.sort(list)
   table.sort(list, function(x, y)
     if x.kind ~= y.kind then return x.kind < y.kind end

@@ -300,7 +300,7 @@ describe("a side that is read", function()
       expect(all.unreadable).same {}
       expect(all.behind['"public"."t500_id_seq"'].edge).is(7)
       expect(all.objects.view["public.v500"]).has "SELECT id"
-      local other <close> = cluster:connect "a"                  -- as the detector reads them: no savepoint, no settings
+      local other <close> = cluster:connect "a"                  -- as the detector reads them
       other:exec "begin isolation level repeatable read read only"
       expect(sequences.values(other)['"public"."t500_id_seq"']).is "1|false"
       expect(other:value "select count(*) from pg_locks where relation::regclass::text like '%_seq'").is(0)

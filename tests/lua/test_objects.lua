@@ -104,6 +104,25 @@ describe("noise", function()
     expect(noise.reason("column", "shop.pg_stat_statements.calls", "source")).has "figures"
   end)
 
+  it("is what a provider or an extension made, by its exact name", function()
+    for kind, name in pairs { schema = "_aiven", extension = "aiven_extras", table = "aiven_extras.t",
+      ["function"] = "_aiven.f()", view = "u.pg_stat_statements", column = "u.pg_stat_statements_info.dealloc" } do
+      expect(#noise.reason(kind, name, "source")).above(0)
+    end
+    for _, each in ipairs { "function aiven_shop.f()", "schema aiven_shop", "schema aiven", "table _aiven2.t",
+      "extension aiven_other", "view u.pg_stat_statements_daily", "materialized view u.pg_stat_statements_x",
+      "column u.pg_stat_statements_daily.n", 'table "_aiven.x".t', "view aiven_shop.v" } do
+      local kind, name = each:match "^(%l[%l ]-) ([^ ]+)$"
+      expect(noise.reason(kind, name, "source")).is_nil()
+    end
+  end)
+
+  it("is known by the quoted name of a table or sequence as well", function()
+    expect(noise.plain '"_heroku"."x"').is "_heroku.x"
+    expect(noise.plain '"aiven_extras"."a""b"."C"').is 'aiven_extras."a""b"."C"'
+    expect(noise.plain '"_heroku.x"."y"').is '"_heroku.x".y'
+  end)
+
   it("never hides an object of the user's whose name begins alike", function()
     for _, kind in ipairs { "table", "index", "schema", "view", "column", "comment" } do
       for _, name in ipairs { "heroku_export", "shop.heroku_ext", "shop._heroku", "public", "_herokuish.t" } do

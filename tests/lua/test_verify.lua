@@ -55,6 +55,26 @@ describe("verify.compare", function()
     expect(differs(function(b) b.objects.schema._heroku = "" end)).is ""
   end)
 
+  it("does not count the rows and sequences of what it ignores, and reports it", function()
+    local function add(b)
+      b.sums['"_heroku"."x"'], b.sequences['"_heroku"."s"'] = { rows = 1, sum = "1" }, "1|true"
+      b.unreadable = { ['"_heroku"."t"."c"'] = "denied" }
+    end
+    local list, ignored = verify.compare(side(), side(add))
+    expect(kinds(list)).is ""
+    expect(ignored).same {
+      { kind = "rows", name = '"_heroku"."x"', why = "in a schema of Heroku's own" },
+      { kind = "sequence", name = '"_heroku"."s"', why = "in a schema of Heroku's own" },
+      { kind = "unreadable", name = '"_heroku"."t"."c"', why = "in a schema of Heroku's own" },
+    }
+    expect(kinds(verify.compare(side(add), side())))
+      .is 'fail rows "_heroku"."x", fail sequence "_heroku"."s", fail unreadable "_heroku"."t"."c"'
+    expect(kinds(verify.compare(side(add), side(function(b)
+      add(b)
+      b.sums['"_heroku"."x"'].rows = 2
+    end)))).is 'fail rows "_heroku"."x", fail unreadable "_heroku"."t"."c"'
+  end)
+
   it("only warns of a materialized view that was stale on the source", function()
     local list = verify.compare(side(), side(function(b) b.sums["shop.mv"].sum = "8" end))
     expect(kinds(list)).is "warn content shop.mv"
@@ -96,6 +116,13 @@ describe("the report", function()
     expect(report.each(one, {})[1].verdict).is "differs"
     local part = { t = { rows = 1, sum = "1", not_comparable = { "x (seg)" } } }
     expect(report.each(one, part)[1].verdict).has "but for"
+  end)
+
+  it("shows a table that was ignored as that, in both directions", function()
+    local one = { ['"_heroku"."x"'] = { rows = 1, sum = "1" } }
+    expect(report.each({}, one)[1].verdict).is "ignored"
+    expect(report.each(one, {})[1].verdict).is "differs"
+    expect(report.tables({}, one).rows).same { { '"_heroku"."x"', 1, "1", "ignored" } }
   end)
 
   it("says how many differences it leaves out", function()

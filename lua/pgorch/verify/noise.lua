@@ -18,11 +18,15 @@ M.LIST = {
   { kind = "", name = "^_heroku%.", only = "target", why = "in a schema of Heroku's own" },
   { kind = "^extension$", name = "^pg_stat_statements$", why = "Heroku has installed it in each database" },
   { kind = "^extension$", name = "^plpgsql$", why = "every database has it" },
-  { kind = "^extension$", name = "^aiven_[%w_]+$", only = "source", why = "a helper of the provider's" },
-  { kind = "^schema$", name = "^_?aiven[%w_]*$", only = "source", why = "a helper of the provider's" },
-  { kind = "", name = "^_?aiven[%w_]*%.", only = "source", why = "a helper of the provider's" },
-  { kind = "^[%a ]*view$", name = "%.pg_stat_statements[%w_]*$", why = "figures of one server about itself" },
-  { kind = "^column$", name = "%.pg_stat_statements[%w_]*%.", why = "figures of one server about itself" },
+  { kind = "^extension$", name = "^aiven_extras$", only = "source", why = "a helper of the provider's" },
+  { kind = "^schema$", name = "^_aiven$", only = "source", why = "a helper of the provider's" },
+  { kind = "^schema$", name = "^aiven_extras$", only = "source", why = "a helper of the provider's" },
+  { kind = "", name = "^_aiven%.", only = "source", why = "a helper of the provider's" },
+  { kind = "", name = "^aiven_extras%.", only = "source", why = "a helper of the provider's" },
+  { kind = "^[%a ]*view$", name = "%.pg_stat_statements$", why = "figures of one server about itself" },
+  { kind = "^[%a ]*view$", name = "%.pg_stat_statements_info$", why = "figures of one server about itself" },
+  { kind = "^column$", name = "%.pg_stat_statements%.", why = "figures of one server about itself" },
+  { kind = "^column$", name = "%.pg_stat_statements_info%.", why = "figures of one server about itself" },
   { kind = "^comment$", name = "^extension ", why = "extensions belong to Heroku; only its owner may comment on one" },
   { kind = "^comment$", name = "^schema public$", why = "the schema public belongs to Heroku" },
 }
@@ -38,6 +42,26 @@ function M.reason(kind, name, only)
       return noise.why
     end
   end
+end
+
+---A name as objects have it, quoted only where it must be, of one that is quoted throughout.
+---@param key string  `"shop"."Orders"`
+---@return string     `shop."Orders"`
+function M.plain(key)
+  local whole = key:gsub('""', "\0"):gsub('"([^"]*)"', function(part)
+    return part:find "^[%l_][%l%d_]*$" and part or nil
+  end)
+  return (whole:gsub("\0", '""'))
+end
+
+---Why this difference of a table, sequence or column means nothing that only one side has.
+---@param key string   quoted throughout
+---@param mine any     nil where the source lacks it
+---@param theirs any   nil where the target does
+---@return string|nil why
+function M.reason_of_key(kind, key, mine, theirs)
+  if (mine == nil) == (theirs == nil) then return nil end
+  return M.reason(kind, M.plain(key), theirs == nil and "source" or "target")
 end
 
 ---Why an extension that both have, but not alike, is alike enough: its version is what the server offers, and the

@@ -1,6 +1,7 @@
 -- What a comparison has found, as tables and lines for a reader: the same for a run's step and for `pgorch verify`.
 -- Pure: prints nothing.
 
+local noise   = require "pgorch.verify.noise"
 local objects = require "pgorch.verify.objects"
 local verify  = require "pgorch.verify"
 
@@ -12,7 +13,9 @@ function M.progress(verb, done, total, bytes, total_bytes)
   return { bytes = bytes, total = total_bytes, text = ("%d of %d tables %s"):format(done, total, verb) }
 end
 
-local function verdict(mine, theirs)
+local function verdict(key, mine, theirs)
+  local of = (mine or theirs).matview and "materialized view" or "table"
+  if noise.reason_of_key(of, key, mine, theirs) then return "ignored" end
   if not mine or not theirs or mine.error or theirs.error then return "differs" end
   if mine.rows ~= theirs.rows or mine.sum and mine.sum ~= theirs.sum then return "differs" end
   if mine.not_comparable or theirs.not_comparable then return "equal but for what cannot be compared" end
@@ -35,7 +38,7 @@ function M.each(a, b)
     return x < y
   end)
   for i, key in ipairs(keys) do
-    keys[i] = { key = key, mine = a[key], theirs = b[key], verdict = verdict(a[key], b[key]) }
+    keys[i] = { key = key, mine = a[key], theirs = b[key], verdict = verdict(key, a[key], b[key]) }
   end
   return keys
 end
@@ -54,11 +57,13 @@ end
 local function line(each)
   local key, mine, theirs, said = each.key, each.mine, each.theirs, each.verdict
   local from, to = rows_of(mine), rows_of(theirs)
-  if said ~= "differs" then return { key, to, theirs.sum or "", said } end
+  if said ~= "differs" then return { key, theirs and to or from, (theirs or mine).sum or "", said } end
   return { key, from == to and to or ("%s, target %s"):format(from, to), "", said }
 end
 
----Tables that differ are all named; of the others those with the most rows.
+local MUST_SHOW = { differs = true, ignored = true }
+
+---Tables that differ or are ignored are all named; of the others those with the most rows.
 ---@param a table<string, pgorch.TableSum>
 ---@param b table<string, pgorch.TableSum>
 ---@param shown? integer    at most so many that are equal; default all
@@ -66,7 +71,7 @@ end
 function M.tables(a, b, shown)
   local rows, left = {}, 0
   for i, each in ipairs(M.each(a, b)) do
-    if each.verdict == "differs" or i <= (shown or math.huge) then rows[#rows + 1] = line(each) else left = left + 1 end
+    if MUST_SHOW[each.verdict] or i <= (shown or math.huge) then rows[#rows + 1] = line(each) else left = left + 1 end
   end
   if left > 0 then rows[#rows + 1] = { ("%d smaller tables"):format(left), "", "", "equal" } end
   return { title = "Tables, source = target", columns = { "table", "rows", "checksum", "" }, rows = rows }
