@@ -179,6 +179,19 @@ describe("a view's text", function()
       "SELECT note FROM shop.t TABLESAMPLE system ('10'::real);")
   end)
 
+  it("keeps the prefix where the same word is a schema, or stands before a star", function()
+    for _, text in ipairs { "SELECT u.lower(v) AS l FROM u.u;", "SELECT u.*::u.u AS w FROM ONLY s.u;",
+      "SELECT '1'::u.t AS t FROM s.u;", "SELECT a OPERATOR(u.+) b FROM s.u;",
+      'SELECT (a COLLATE u."x y") AS c FROM s.u;' } do
+      expect(view_text.normal(text)).has(text:match "SELECT (.-) FROM")
+    end
+    expect(view_text.normal "SELECT u.lower(u.v) AS l FROM s.u;").is "SELECT u.lower(v) AS l FROM s.u;"
+    expect(view_text.normal "SELECT lower(u.v) AS l FROM s.u;").is "SELECT lower(v) AS l FROM s.u;"
+    expect(view_text.normal "SELECT 1 WHERE u.a IS DISTINCT FROM u.b AND u.c IN (1);").has "u.a"
+    expect(view_text.normal "SELECT 1 FROM s.u WHERE u.a IS DISTINCT FROM u.b AND u.c IN (1);")
+      .is "SELECT 1 FROM s.u WHERE a IS DISTINCT FROM b AND c IN (1);"
+  end)
+
   it("keeps the prefix where there are several relations, and in strings", function()
     for _, text in ipairs { "SELECT a.id FROM a, b;", "SELECT a.id FROM (a JOIN b ON (a.id = b.id));",
       "SELECT a.id FROM a UNION SELECT b.id FROM b;", "SELECT 1;", "VALUES (1);" } do

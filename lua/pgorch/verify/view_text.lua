@@ -85,6 +85,23 @@ local function alias_of(list)
   return alias
 end
 
+-- The word before this place, with what is put to it: `:` of a cast, COLLATE.
+local function before(list, i)
+  local token = list[i - 1]
+  if token and token.kind == "space" then token = list[i - 2] end
+  return token and token.text
+end
+
+-- Of `word.` only what the relation's column follows: the same word may be a schema, that of a function, a type, a
+-- collation or an operator; and `t.*` is written with its prefix by every major.
+local NAMES_NO_COLUMN = { ["."] = true, [":"] = true, COLLATE = true }
+
+local function is_prefix(list, i, alias)
+  local dot, column, after = list[i + 1], list[i + 2], list[i + 3]
+  return list[i].text == alias and dot and dot.text == "." and column and column.kind == "name"
+    and not (after and after.text == "(") and not NAMES_NO_COLUMN[before(list, i)]
+end
+
 ---@param text string  of pg_get_viewdef
 ---@return string
 function M.normal(text)
@@ -93,8 +110,7 @@ function M.normal(text)
   if not alias then return text end
   local parts, i = {}, 1
   while i <= #list do
-    local is_prefix = list[i].text == alias and (list[i + 1] or {}).text == "." and (list[i - 1] or {}).text ~= "."
-    if is_prefix then i = i + 2 end
+    if is_prefix(list, i, alias) then i = i + 2 end
     parts[#parts + 1] = list[i].text
     i = i + 1
   end
