@@ -2,9 +2,10 @@
 -- The server counts and sums the rows as text under pinned settings, so that a result may be of any size; their order
 -- does not count. A query that fails on either side is a difference.
 
-local content  = require "pgorch.verify.content"
-local fs       = require "pgorch.fs"
-local snapshot = require "pgorch.verify.snapshot"
+local content   = require "pgorch.verify.content"
+local fs        = require "pgorch.fs"
+local snapshot  = require "pgorch.verify.snapshot"
+local statement = require "pgorch.verify.statement"
 
 local M = {}
 
@@ -24,16 +25,12 @@ function M.find(pattern, folder)
   return found
 end
 
--- The new line ends a comment that the query may end with. A second statement is a syntax error in these brackets.
+-- A second statement is a syntax error in these brackets.
 local SUM = "select count(*) as rows, coalesce(sum(" .. content.ROW_HASH:format "pgorch_row"
-  .. "), 0)::text as sum from (%s\n) as pgorch_row"
-local ROWS = "select pgorch_row::text as line, count(*) as count from (%s\n) as pgorch_row group by 1"
+  .. "), 0)::text as sum from (%s) as pgorch_row"
+local ROWS = "select pgorch_row::text as line, count(*) as count from (%s) as pgorch_row group by 1"
 
 local SHOWN, LONGEST, READ_AT_MOST = 3, 80, 100000
-
-local function statement(sql)
-  return (sql:gsub(";%s*$", ""))
-end
 
 local function why_it_failed(why)
   if why:find('syntax error at or near ";"', 1, true) then why = "more than one statement: write one in a file" end
@@ -54,7 +51,7 @@ local function within(conn, path, fn, ...)
 end
 
 local function attempt(conn, path, sql)
-  local row, why = within(conn, path, conn.row, conn, SUM:format(statement(sql)))
+  local row, why = within(conn, path, conn.row, conn, SUM:format(statement.alone(sql)))
   if not row then return nil, why_it_failed(why) end
   return row, ("%d rows, %s"):format(row.rows, row.sum)
 end
@@ -62,7 +59,7 @@ end
 local function lines(conn, path, sql)
   return within(conn, path, function()
     local counts = {}
-    for row in conn:rows(ROWS:format(statement(sql))) do counts[row.line] = row.count end
+    for row in conn:rows(ROWS:format(statement.alone(sql))) do counts[row.line] = row.count end
     return counts
   end)
 end

@@ -2,6 +2,7 @@
 
 local budget = require "pgorch.verify.budget"
 local report = require "pgorch.verify.report"
+local statement = require "pgorch.verify.statement"
 local verify = require "pgorch.verify"
 
 local function side(change)
@@ -141,5 +142,27 @@ describe("the connections to read with", function()
       expect(budget.choose(free)).is(jobs)
     end
     expect(budget.choose(500, 8)).is(2)
+  end)
+end)
+
+describe("a query's statement", function()
+  it("is left without the semicolon, the blanks and the comments at its end", function()
+    for _, tail in ipairs { "", ";", " ;\n", "; -- done", "; -- it's done\n", " -- a\n ; /* b; /* c */ ' */\n-- $$",
+      ";;" } do
+      for _, one in ipairs { "select 1", "select ';' -- '\n, 2", "select 'it''s --'", [[select e'it\'s --']],
+        [[select 'c:\\']], 'select 1 as "--;"', "select $$;--$$", "select $a$ $$ ' $a$", "select a$1, $1 /*;*/ + 2",
+        "select 4 - 2 / 1 * 3", "select /* ' */ 'é'" } do
+        expect(statement.alone(one .. tail)).is(one)
+      end
+    end
+  end)
+
+  it("is not cut where a second one follows, nor in what does not end", function()
+    for _, sql in ipairs { "select 1; select 2", "select 1; -- a\nselect 2", "select ';", 'select ";--',
+      "select $$; --" } do
+      expect(statement.alone(sql)).is(sql)
+    end
+    expect(statement.alone "-- nothing\n;").is ""
+    expect(statement.alone "select 1; /* a").is "select 1"
   end)
 end)
