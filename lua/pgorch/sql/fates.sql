@@ -1,7 +1,8 @@
 -- What became of the transactions that a snapshot did not see: those that ran in it ($1, such as '{731,734}') and all
 -- from its xmax on ($2, such as '740'). No more than 10000 later ones are asked for: `beyond` says that there are more.
 -- `open` names what has an xid in this database and has not ended (a prepared transaction has no process), and what
--- runs and nobody shows where.
+-- runs and nobody shows where. The kind of other roles' sessions is hidden from who has not pg_read_all_stats: such a
+-- one that has a user is none of autovacuum.
 with now as (
   select s, pg_snapshot_xmax(s)::text::bigint as xmax from (select pg_current_snapshot() as s) as taken
 ), unseen as (
@@ -13,7 +14,7 @@ with now as (
 ), owner as (
   select backend_xid::text::bigint as xid, datname as database,
          format('process %s of %s (%s, %s)', pid, usename, application_name, state) as what,
-         backend_type = 'autovacuum worker' as harmless
+         coalesce(backend_type = 'autovacuum worker', usename is null) as harmless
   from pg_stat_activity where backend_xid is not null
   union all
   select transaction::text::bigint, database, format('prepared transaction %s of %s', gid, owner), false
