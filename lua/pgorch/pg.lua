@@ -114,9 +114,24 @@ local function options(conninfo, opts)
   return parts
 end
 
+-- No time limit of the server's, the database's or the role's cuts a session short that has these.
+pg.UNLIMITED = {
+  statement_timeout = "0", idle_in_transaction_session_timeout = "0",
+  idle_session_timeout = { "0", since = 140000 }, transaction_timeout = { "0", since = 170000 },
+}
+
+local function known_to(conn, settings)
+  local values = {}
+  for name, value in pairs(settings) do
+    if type(value) ~= "table" then values[name] = value
+    elseif conn.server_version >= value.since then values[name] = value[1] end
+  end
+  return values
+end
+
 local function apply_settings(conn, settings)
   local calls, values = {}, {}
-  for name, value in pairs(settings) do
+  for name, value in pairs(known_to(conn, settings)) do
     calls[#calls + 1] = ("set_config($%d, $%d, false)"):format(#values + 1, #values + 2)
     values[#values + 1] = name
     values[#values + 1] = value
@@ -126,7 +141,8 @@ end
 
 ---Connects. `conninfo` is a URI (a secret, usually) or a table {host, port, user, password, dbname, sslmode, ca_pem};
 ---`opts` adds to it or replaces parts: connect_timeout (seconds, 10), application_name ("pgorch"), options,
----settings = {name = value} (SET after connecting), and whatever else libpq knows. With ca_pem the default
+---settings = {name = value} (SET after connecting; { value, since = 170000 } where older servers do not know the name),
+---and whatever else libpq knows. With ca_pem the default
 ---sslmode is verify-full.
 ---@param conninfo string|pgorch.Secret|table
 ---@param opts? table

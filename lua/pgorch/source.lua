@@ -26,6 +26,7 @@ local M = {}
 ---@field default_dbname string|nil   the one that a new instance of the provider has
 ---@field ca_pem string|nil
 ---@field connect_timeout number|nil   seconds, from a URL that has it; else 10
+---@field server_version integer|nil   150018 is 15.18; known once it was connected to
 ---@field major integer|nil     what the provider says; the server is asked as well
 ---@field allow_list {get: fun():string[], add: fun(cidr:string), remove: fun(cidr:string):string|nil}|nil
 ---@field empty_allow_list "open"|"closed"
@@ -119,7 +120,12 @@ function Source:dsn(dbname)
 end
 
 -- What any session of ours needs: no time limit of the server's may cut a dump or a count short.
-local SETTINGS = { statement_timeout = "0", idle_in_transaction_session_timeout = "0", lock_timeout = "60s" }
+local SETTINGS = { lock_timeout = "60s" }
+for name, value in pairs(pg.UNLIMITED) do SETTINGS[name] = value end
+
+-- The session that holds the snapshot is silent for hours: what stands between must not forget it, and what has gone is
+-- noticed within a minute.
+local KEEPALIVES = { keepalives_idle = "30", keepalives_interval = "10", keepalives_count = "3" }
 
 ---@param o? {dbname?: string, settings?: table, writable?: boolean, timeout?: number}
 ---@return table conn
@@ -127,11 +133,14 @@ function Source:connect(o)
   o = o or {}
   local dsn = self:dsn(o.dbname)
   dsn.connect_timeout, dsn.application_name = o.timeout or self.connect_timeout or 10, "pgorch"
+  for name, value in pairs(KEEPALIVES) do dsn[name] = value end
   dsn.settings = {}
   for name, value in pairs(SETTINGS) do dsn.settings[name] = value end
   for name, value in pairs(o.settings or {}) do dsn.settings[name] = value end
   dsn.settings.default_transaction_read_only = o.writable and "off" or "on"
-  return pg.connect(dsn)
+  local conn = pg.connect(dsn)
+  self.server_version = conn.server_version
+  return conn
 end
 
 ---One value of one of the .sql files.
@@ -157,6 +166,9 @@ function Source:env(dir)
   local vars = pg.env(self:dsn(), dir)
   vars.PGAPPNAME = "pgorch"
   vars.PGOPTIONS = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
+  if self.server_version and self.server_version >= 170000 then     -- an older server refuses the unknown name
+    vars.PGOPTIONS = vars.PGOPTIONS .. " -c transaction_timeout=0"
+  end
   return vars
 end
 

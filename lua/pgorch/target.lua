@@ -84,7 +84,8 @@ function Target:connect(o)
   local dsn = pg.dsn(o.url or self:url())
   secure(dsn, self.ca_pem)
   dsn.connect_timeout, dsn.application_name = o.timeout or 10, "pgorch"
-  dsn.settings = { statement_timeout = "0", idle_in_transaction_session_timeout = "0" }
+  dsn.settings = {}
+  for name, value in pairs(pg.UNLIMITED) do dsn.settings[name] = value end
   for name, value in pairs(o.settings or {}) do dsn.settings[name] = value end
   return pg.connect(dsn)
 end

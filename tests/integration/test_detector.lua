@@ -183,8 +183,8 @@ end
 
 local CHANGES = {
   "comment on table locked is 'kept'", "create schema fresh", "grant usage on schema fresh to public",
-  "create table deeds (code integer, state text)", "comment on large object 77 is 'kept'", "create view seen as select 1 as n",
-  "create or replace view seen as select 2 as n",
+  "create table deeds (code integer, state text)", "comment on large object 77 is 'kept'",
+  "create view seen as select 1 as n",  "create or replace view seen as select 2 as n",
   "create publication told for table locked", "alter publication told drop table locked", "drop publication told",
   "alter default privileges grant select on tables to public", "create statistics figures on code, state from deeds",
   "create type mood as enum ('good')", "alter type mood add value 'bad'", "alter table locked alter n set default 7",
@@ -270,6 +270,25 @@ local function sees_and_ends_what_is_hidden(server)
   expect(function() stranger:exec "select 1" end):raises "PGO-PG-LOST"
 end
 
+-- Limits that somebody set for the database: the session that holds the snapshot says nothing for hours.
+local function outlives_the_limits(server)
+  local admin <close> = server.cluster:connect()
+  for name, since in pairs { transaction_timeout = 17, idle_session_timeout = 14 } do
+    if server.major >= since then admin:exec(("alter database shop set %s = '400ms'"):format(name)) end
+  end
+  local holder <close> = server.from:connect()
+  local idle <close> = server.from:connect()
+  detector.begin(holder)
+  task.sleep(0.8)
+  expect(holder:value "select 1").is(1)
+  expect(idle:value "select 1").is(1)
+  local options = server.from:env(server.dir).PGOPTIONS
+  expect(options:find("transaction_timeout=0", 1, true) ~= nil).is(server.major >= 17)
+  local dump = pg.connect(server.from:dsn(), { options = options })      -- what pg_dump gets: known to the server
+  dump:close()
+  admin:exec "alter database shop reset all"
+end
+
 -- Writes below savepoints to a temporary table: xids, and nothing that lasts.
 local MANY = [[create temporary table t (n integer);
   do $$ begin for i in 1..10001 loop begin insert into t values (i); exception when others then null; end; end loop;
@@ -290,6 +309,7 @@ local function check_all(server)
   is_unclear_about_locks(server)
   is_unclear_while_others_are_there(server)
   finds_every_change_of_the_schema(server)
+  outlives_the_limits(server)
   if server.major == 15 or server.major == 18 then
     does_not_ask_for_too_many(server)
     sees_and_ends_what_is_hidden(server)

@@ -4,6 +4,7 @@
 local analyze         = require "pgorch.steps.analyze"
 local checksum_source = require "pgorch.steps.checksum_source"
 local clusters        = require "support.clusters"
+local detector        = require "pgorch.detector"
 local fs              = require "pgorch.fs"
 local json            = require "pgorch.json"
 local refresh         = require "pgorch.steps.refresh_matviews"
@@ -21,6 +22,7 @@ local function context(cluster, results)
     options = { content = "checksum", queries = "queries/*.sql" },
     progress = function() end,
     warn = function(_, text) table.insert(told.warnings, text) end,
+    keep = function(self, name, object) self.live[name] = object end,
     note = function(_, text) table.insert(told.notes, text) end,
     table = function(_, t) table.insert(told.tables, t) end,
   }
@@ -87,6 +89,22 @@ describe("the steps checksum_source and verify", function()
       expect(expect(function() verify.run(ctx) end):raises("PGO-VERIFY").detail).has 'query people.sql'
     end)
     holder:close()
+  end), { limit = 60 })
+end)
+
+describe("a snapshot that was lost", function()
+  it("is missed: the source is read as it is now, if nothing was written since", both(function(cluster)
+    local holder <close> = cluster:connect "a"
+    local ctx = context(cluster, { fingerprint = { mark = detector.begin(holder) } })
+    ctx.result.fingerprint.snapshot = holder:value "select pg_export_snapshot()"
+    ctx.live.snapshot = holder
+    expect(checksum_source.run(ctx).on_snapshot).is(true)
+    cluster:exec("postgres", ("select pg_terminate_backend(%d)"):format(holder.pid))
+    expect(checksum_source.run(ctx).on_snapshot).is(false)
+    expect(ctx.told.notes).same { "the session that held the dump's snapshot was lost: the source is read as it is now, "
+      .. "if nothing was written" }
+    cluster:exec("a", "insert into people values (9999, 'late')")
+    expect(expect(function() checksum_source.run(ctx) end):raises("PGO-WRITTEN").detail).is '"public"."people"'
   end), { limit = 60 })
 end)
 

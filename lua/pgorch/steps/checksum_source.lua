@@ -1,17 +1,20 @@
 -- Counts and sums every row of the source in the dump's own snapshot, while Heroku restores.
--- Without the snapshot (after a resume) the same is read now, which is allowed only if nothing was written since.
+-- Without the snapshot (after a resume, or where its session was lost) the same is read now, which is allowed only if
+-- nothing was written since.
 
 local recipe   = require "pgorch.recipe"
 local budget   = require "pgorch.verify.budget"
 local fail     = require "pgorch.error"
 local detector = require "pgorch.detector"
+local held     = require "pgorch.dump_snapshot"
 local objects  = require "pgorch.verify.objects"
 local report   = require "pgorch.verify.report"
 local snapshot = require "pgorch.verify.snapshot"
 local verify   = require "pgorch.verify"
 
 local function dump_snapshot(ctx)
-  if ctx.live.snapshot then return ctx.result.fingerprint.snapshot end
+  local id = held.id(ctx)
+  if id then return id end
   local asked = detector.ask(ctx.source, ctx.result.fingerprint.mark)
   if asked.answer == "written" then
     fail.raise("PGO-WRITTEN", "the source was written to after the dump", { detail = table.concat(asked.names, "\n") })

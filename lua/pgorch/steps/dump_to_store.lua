@@ -3,6 +3,7 @@
 
 local recipe    = require "pgorch.recipe"
 local dump      = require "pgorch.dump"
+local dump_snapshot = require "pgorch.dump_snapshot"
 local fail      = require "pgorch.error"
 local task      = require "pgorch.task"
 local pg_client = require "pgorch.pg_client"
@@ -15,7 +16,7 @@ end
 local function transfer(ctx, client, key)
   local total = values.show_size(ctx.result.size.bytes)
   local o = { source = ctx.source, client = client, dir = ctx.run.dir, log = ctx.run.dir .. "/pg_dump.log",
-              snapshot = ctx.live.snapshot and ctx.result.fingerprint.snapshot,
+              snapshot = dump_snapshot.id(ctx),
               progress = function(state, bytes) ctx:progress(dump.progress(state, bytes, total)) end }
   return dump.run(o, function(archive) return ctx.store:upload(key, archive) end)
 end

@@ -4,6 +4,7 @@
 local recipe   = require "pgorch.recipe"
 local clock    = require "pgorch.clock"
 local detector = require "pgorch.detector"
+local dump_snapshot = require "pgorch.dump_snapshot"
 
 local function run(ctx)
   local conn = ctx.source:connect()
@@ -16,7 +17,7 @@ end
 -- Without a dump a lost snapshot costs nothing: another is taken. With one it must still be the last word. What is
 -- unclear can be resolved only by the sums that were made in the snapshot.
 local function check(ctx, result)
-  if ctx.live.snapshot then return true end
+  if dump_snapshot.id(ctx) then return true end
   if not ctx:finished "dump_to_store" then return false end
   local answer = detector.ask(ctx.source, result.mark).answer
   return answer == "quiet" or answer == "unclear" and ctx:finished "checksum_source"

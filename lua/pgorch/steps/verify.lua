@@ -5,6 +5,7 @@
 local recipe        = require "pgorch.recipe"
 local budget        = require "pgorch.verify.budget"
 local differing     = require "pgorch.verify.differing"
+local dump_snapshot = require "pgorch.dump_snapshot"
 local named_queries = require "pgorch.named_queries"
 local report        = require "pgorch.verify.report"
 local snapshot      = require "pgorch.verify.snapshot"
@@ -22,7 +23,7 @@ local function ask_both(ctx, list, from, to, target)
   local queries = named_queries.find(ctx.options.queries, ctx.recipe and ctx.recipe.folder)
   if #queries == 0 and verify.failures(list) == 0 then return 0 end
   local at <close> = snapshot.open(function(o) return ctx.source:connect(o) end,
-    ctx.live.snapshot and ctx.result.fingerprint.snapshot)
+    dump_snapshot.id(ctx))
   differing.name(list, { conn = at.conn, side = from }, { conn = target.conn, side = to }, { keys = false,
     progress = function(name) ctx:progress { text = "looking for what differs in " .. name } end })
   for _, d in ipairs(named_queries.compare(queries, at.conn, target.conn)) do list[#list + 1] = d end
