@@ -17,9 +17,10 @@ local versions    = require "pgorch.preflight.versions"
 
 local M = {}
 
--- Names are written out with their schemas where the search_path is empty, as it is in a restore.
+-- Names are written out with their schemas where the search_path is empty, as it is in a restore. Compiling a long
+-- query of the catalogs takes a server with LLVM seconds, running it milliseconds (15.18).
 M.LIMITS = { statement_timeout = "30s", lock_timeout = "2s", idle_in_transaction_session_timeout = "60s",
-             search_path = "", ["pgorch.long_transaction"] = "5 minutes" }
+             search_path = "", jit = "off", ["pgorch.long_transaction"] = "5 minutes" }
 
 -- fn(ctx, found, facts, conn); the theme is what a check that is not answered is called.
 local THEMES = {
