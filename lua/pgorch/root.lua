@@ -13,7 +13,8 @@ local function report(err)
   if cure ~= "" then term.err(("    cure: %s\n"):format(cure)) end
 end
 
-local statuses = { usage = 2, cancelled = 8, preflight = 4, locked = 7, verify = 5, net = 6 }
+-- What can be tried again is trouble far away, but for the record of runs, which is on this machine.
+local statuses = { usage = 2, cancelled = 8, preflight = 4, locked = 7, verify = 5, net = 6, store = 1 }
 
 local function guarded(finish, fn, ...)
   local results = table.pack(xpcall(fn, fail.handler, ...))

@@ -179,6 +179,12 @@ function Source:name()
   return dbname and self.label .. "/" .. dbname or self.label
 end
 
+---The same database under whatever label: what the record of runs knows it by.
+---@return string
+function Source:identity()
+  return ("%s:%s:%s"):format(self.provider, self.id or ("%s:%d"):format(self.host, self.port), self.dbname)
+end
+
 local READ_ONLY = "default_transaction_read_only"
 
 local function previous_setting(conn)

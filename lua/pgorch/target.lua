@@ -132,6 +132,24 @@ function Target.unclaim(_, ctx) ctx:keep("target_claim", nil) end
 -- Names that Heroku gives by itself: no app reads them unless it was told to.
 local COLOUR = "^HEROKU_POSTGRESQL_%u+$"
 
+---Whether an attachment's name is read by nobody: ours until the cut-over, or one that Heroku gives by itself.
+---@param name string
+---@return boolean
+function M.is_idle(name) return name == M.ATTACHMENT or name:match(COLOUR) ~= nil end
+
+---Name of the add-on that a run makes for an app.
+---@param app string
+---@param run string
+---@return string
+function M.addon_name(app, run)
+  local short = app:sub(1, 12):gsub("%-$", "")
+  return ("pgorch-%s-%s"):format(short, run)
+end
+
+---@param addon string  name
+---@return boolean
+function M.is_made_by_a_run(addon) return addon:match "^pgorch%-.+%-" ~= nil end
+
 ---Raises PGO-LOCKED when an app uses the database we made: what is in it may be nowhere else by now.
 function Target:refuse_if_in_use()
   if self.named then return end          -- somebody's own database, confirmed by the app's name

@@ -2,6 +2,7 @@
 -- What must hold: the rows arrive, and the app is moved or as before, never anything in between.
 
 local fs        = require "pgorch.fs"
+local pg        = require "pgorch.pg"
 local process   = require "pgorch.process"
 local vultr_run = require "support.vultr_run"
 
@@ -172,17 +173,38 @@ describe("run vultr", function()
     vultr_run.expect_app_as_before(world)
   end), { limit = 250 })
 
-  it("moves the same app once more: another add-on, the one in use untouched", vultr_run.with_world({}, function(world)
-    vultr_run.expect_exit(vultr_run.run(world, {}), 0)
-    local first = vultr_run.database_url(world)
-    -- The source stays read-only after a move; a second one has to leave it so.
-    vultr_run.expect_exit(vultr_run.run(world, {}), 0)
-    vultr_run.expect_moved(world)
-    expect(vultr_run.database_url(world) ~= first).is(true)
-    expect(#world.heroku.state.addons).is(2)
-    expect(vultr_run.value(first, "select count(*) from shop.customers"))
-      .is(vultr_run.value(world.source.url, "select count(*) from shop.customers"))
-  end), { limit = 280 })
+  -- An app that was moved is in use: its new database holds what the source has not.
+  local function write_to(url)
+    local conn <close> = pg.connect(url)
+    conn:exec "insert into public.schema_migrations values ('written after the move')"
+  end
+
+  it("refuses an app that was moved already, and with --again moves it to another add-on, the one in use untouched",
+    vultr_run.with_world({}, function(world)
+      vultr_run.expect_exit(vultr_run.run(world, {}), 0)
+      local first = vultr_run.database_url(world)
+      write_to(first)
+      local CHECK = { "check", "vultr", "--instance", "demo", "--app", vultr_run.APP }
+      local ELSEWHERE = { PGORCH_STATE = ("sqlite:%s/elsewhere.db"):format(world.dir) }    -- knows of no run
+      for _, done in ipairs { vultr_run.run(world, {}), vultr_run.run(world, {}, ELSEWHERE),
+                              vultr_run.pgorch(world, CHECK), vultr_run.pgorch(world, CHECK, ELSEWHERE) } do
+        vultr_run.expect_exit(done, 4)
+        expect(done.all).matches "PGO%-MOVED demo%-app was moved already.*pgorch%-demo%-app%-%w+ as DATABASE"
+        expect(done.all).has "--again"
+      end
+      expect(vultr_run.run(world, {}).all).matches "moved already by run %w+"
+      expect(vultr_run.database_url(world)).is(first)
+      expect(#world.heroku.state.addons).is(1)
+      -- The source stays read-only after a move; a second one has to leave it so.
+      local again = vultr_run.run(world, { "--again" })
+      vultr_run.expect_exit(again, 0)
+      expect(again.all).matches "pgorch%-demo%-app%-%w+ of demo%-app is replaced, with what was written to it since"
+      vultr_run.expect_moved(world)
+      expect(vultr_run.database_url(world) ~= first).is(true)
+      expect(#world.heroku.state.addons).is(2)
+      expect(vultr_run.value(first, "select count(*) from shop.customers"))
+        .is(vultr_run.value(world.source.url, "select count(*) from shop.customers"))
+    end), { limit = 280 })
 
   it("overwrites a database only when the app's name was typed", vultr_run.with_world({}, function(world)
     vultr_run.expect_exit(vultr_run.run(world, {}), 0)

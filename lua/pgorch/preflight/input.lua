@@ -4,6 +4,7 @@
 local fail         = require "pgorch.error"
 local allow_list   = require "pgorch.allow_list"
 local cut_over     = require "pgorch.preflight.cut_over"
+local moved        = require "pgorch.preflight.moved"
 local params       = require "pgorch.recipe.params"
 local plans        = require "pgorch.heroku.plans"
 local pooled       = require "pgorch.preflight.pooled"
@@ -93,6 +94,12 @@ function M.login(found, source)
   return closing.server_version and source
 end
 
+-- The source's address is known also while nobody is let in; that it is not known was told.
+local function check_moved(ctx, found)
+  local ok, source = pcall(function() return ctx.source end)
+  if ok and preflight.has_step(ctx, "cut_over") then found:try(moved.check, ctx, found, source) end
+end
+
 -- A closed allow list drops packets: a connection from here would only time out, so it is left to the step that opens
 -- the list.
 local function check_source(ctx, found)
@@ -116,7 +123,8 @@ end
 ---@param ctx table
 ---@param found pgorch.Findings
 ---@return {source: boolean, closed: table|nil, heroku: boolean, app: table|false|nil, config_vars: boolean|nil}
----what may be looked at further; closed: the allow list's state, when it does not let this machine in; config_vars: they were looked at
+---what may be looked at further; closed: the allow list's state, when it does not let this machine in; config_vars:
+---they were looked at
 function M.check(ctx, found)
   local source, closed = check_source(ctx, found)
   local account, app, told
@@ -126,6 +134,7 @@ function M.check(ctx, found)
       app = check_app(ctx, found)
       check_plan(ctx, found)
       told = app and cut_over.check(ctx, found)
+      if app then check_moved(ctx, found) end
     end
   end
   check_store(ctx, found)

@@ -145,6 +145,8 @@ local STANDARD = {
   { "version", help = "major version of the new database", default_text = "Heroku's default",
     check = check_major },
   { "confirm", help = "the app's name, typed again: its database may be overwritten" },
+  { "again", default = false,
+    help = "move an app that was moved already: its database, with what was written since, is replaced" },
   { "freeze", type = "list", default = "maintenance,read-only",
     choices = { "maintenance", "read-only", "hook", "none" },
     help = "how writes are kept out during the window; hook: by --on-freeze and --on-thaw" },

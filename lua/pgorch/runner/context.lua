@@ -77,6 +77,14 @@ function methods:finished(id)
   return row ~= nil and row.state == "done"
 end
 
+---What a step did in the other runs of the record, newest first.
+---@param id string
+---@return {run: string, app: string|nil, state: string, result: any, remembered: any}[]
+function methods:in_other_runs(id)
+  local session = of[self].session
+  return session.store:in_other_runs(id, session.run.id)
+end
+
 ---Takes `name` for this run alone until it is done or put back; raises PGO-LOCKED when another run has it.
 ---@param name string
 ---@param what string  for the message

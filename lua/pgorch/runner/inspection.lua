@@ -1,9 +1,11 @@
 -- A recipe that is looked at without a run: its live things, and what its reading steps see and say. All of it is in
--- memory and goes with the process: no record, no folder, no lock. A step that writes is refused, but for one that the
+-- memory and goes with the process: no record of it, no folder, no lock. A step that writes is refused, but for one that the
 -- caller names and undoes itself.
 
 local context = require "pgorch.runner.context"
 local fail    = require "pgorch.error"
+local fs      = require "pgorch.fs"
+local store   = require "pgorch.store"
 
 local inspection = {}
 
@@ -16,11 +18,18 @@ local Inspection = {}
 Inspection.__index = Inspection
 
 -- What the context writes of a step: remembered values stay in its row, and there are no other runs to share with.
+-- What those did is read from the record of runs, if there is one.
 local record = {
   remember = function() end,
   lock = function() return true end,
   hold = function() return 0 end,
   release = function() return 0 end,
+  in_other_runs = function(_, id, run)
+    local url = store.default_url()
+    if not fs.exists((url:gsub("^sqlite:", ""))) then return {} end
+    local opened <close> = store.open(url)
+    return opened:in_other_runs(id, run)
+  end,
 }
 
 local function index(list, into)

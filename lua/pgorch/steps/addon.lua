@@ -6,10 +6,9 @@ local fail   = require "pgorch.error"
 local task   = require "pgorch.task"
 local poll   = require "pgorch.poll"
 local plans  = require "pgorch.heroku.plans"
+local target = require "pgorch.target"
 
-local function name_for(ctx)
-  return ("pgorch-%s-%s"):format(ctx.params.app:sub(1, 12):gsub("%-$", ""), ctx.run.id)
-end
+local function name_for(ctx) return target.addon_name(ctx.params.app, ctx.run.id) end
 
 -- "provisioned" and "available" are Heroku's words; a query that is answered is proof.
 local function wait_until_it_answers(ctx)

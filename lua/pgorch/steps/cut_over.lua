@@ -6,6 +6,7 @@ local recipe      = require "pgorch.recipe"
 local config_vars = require "pgorch.config_vars"
 local fail        = require "pgorch.error"
 local json        = require "pgorch.json"
+local moved       = require "pgorch.preflight.moved"
 
 local NEEDS = { "verify", "nothing_was_written" }
 
@@ -82,6 +83,7 @@ end
 
 local function intent(ctx, database)
   if ctx.recall then return ctx.recall end
+  moved.refuse(ctx, database.name)
   local app = ctx.target.app
   local before = app:attachment "DATABASE"
   local was = before and before.name == "DATABASE" and before.addon.id ~= database.id and before.addon.name or nil
@@ -104,7 +106,8 @@ local function run(ctx)
   app:wait_for_release()
   if #vars == 0 then vars = { "DATABASE_URL" } end
   ctx:note(("%s -> %s"):format(table.concat(vars, ", "), database.name))
-  return { holders = todo.holders, was = todo.was, names = todo.names, vars = vars, addon = database.name }
+  return { holders = todo.holders, was = todo.was, names = todo.names, vars = vars, addon = database.name,
+           source = ctx.source:identity() }
 end
 
 local function take_off(app, database, name)

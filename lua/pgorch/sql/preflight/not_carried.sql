@@ -63,11 +63,12 @@ setting as (
 ), default_acl as (
   select d.*, u.word, u.acltype,
          'alter default privileges'
-           || case when d.defaclrole = current_user::regrole then '' else format(' for role %s', d.defaclrole::regrole) end
+           || case when d.defaclrole = (select oid from pg_roles where rolname = current_user) then ''
+                   else format(' for role %s', d.defaclrole::regrole) end
            || coalesce(' in schema ' || quote_ident(n.nspname), '') as head
   from pg_default_acl d join unit u on u.objtype = d.defaclobjtype::text
   left join pg_namespace n on n.oid = d.defaclnamespace
-  where d.defaclrole = current_user::regrole or d.defaclrole in (select oid from listed)
+  where d.defaclrole = (select oid from pg_roles where rolname = current_user) or d.defaclrole in (select oid from listed)
 )
 select 1 as part, 'role' as kind, quote_ident(rolname) as name,
        format('create role %I%s%s%s%s%s%s', rolname, case when rolcanlogin then ' login' else '' end,
