@@ -101,8 +101,8 @@ describe("a snapshot that was lost", function()
     expect(checksum_source.run(ctx).on_snapshot).is(true)
     cluster:exec("postgres", ("select pg_terminate_backend(%d)"):format(holder.pid))
     expect(checksum_source.run(ctx).on_snapshot).is(false)
-    expect(ctx.told.notes).same { "the session that held the dump's snapshot was lost: the source is read as it is now, "
-      .. "if nothing was written" }
+    expect(ctx.told.notes).same { "the session that held the dump's snapshot was lost: the source is read as it is "
+      .. "now, if nothing was written" }
     cluster:exec("a", "insert into people values (9999, 'late')")
     expect(expect(function() checksum_source.run(ctx) end):raises("PGO-WRITTEN").detail).is '"public"."people"'
   end), { limit = 60 })
@@ -170,8 +170,8 @@ describe("the step refresh_matviews", function()
         checksum_source = { search_path = '"Shop %", public', sums = {} } })
       local conn <close> = cluster:connect "b"
       local function settings()
-        return conn:value "select string_agg(proname || coalesce(proconfig::text, ''), ' ' order by proname) from pg_proc \
-          where pronamespace = '\"Shop %\"'::regnamespace"
+        return conn:value [[select string_agg(proname || coalesce(proconfig::text, ''), ' ' order by proname)
+          from pg_proc where pronamespace = '"Shop %"'::regnamespace]]
       end
       local before = settings()
       expect(refresh.run(ctx).refreshed).same { '"Shop %"."fine"' }

@@ -151,6 +151,6 @@ end
 ---@param o {region: string, name: string|nil, run: {id: string}|nil}
 ---@return pgorch.linode.Bucket
 return function(api, o)
-  return setmetatable({ api = api, region = o.region, name = o.name or default_name(api), turn = task.semaphore(1), others_revoked = 0,
-                        key_label = "pgorch-" .. (o.run and o.run.id or "check") }, Bucket)
+  return setmetatable({ api = api, region = o.region, name = o.name or default_name(api), turn = task.semaphore(1),
+                        others_revoked = 0, key_label = "pgorch-" .. (o.run and o.run.id or "check") }, Bucket)
 end

@@ -2,6 +2,7 @@
 -- an attachment whose config var is taken only when it is made. Reads only; no value is shown, at most a host.
 
 local config_vars = require "pgorch.config_vars"
+local moved       = require "pgorch.preflight.moved"
 local pg          = require "pgorch.pg"
 local preflight   = require "pgorch.preflight"
 
@@ -49,6 +50,7 @@ function M.check(ctx, found)
   local ok, source = pcall(function() return ctx.source end)    -- why there is none, others tell
   if not ok or not name_is_known(source) then return false end
   found:try(M.tell, ctx.target.app, found, source)
+  found:try(moved.check, ctx, found, source)
   return true
 end
 

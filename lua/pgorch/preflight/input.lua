@@ -4,7 +4,6 @@
 local fail         = require "pgorch.error"
 local allow_list   = require "pgorch.allow_list"
 local cut_over     = require "pgorch.preflight.cut_over"
-local moved        = require "pgorch.preflight.moved"
 local params       = require "pgorch.recipe.params"
 local plans        = require "pgorch.heroku.plans"
 local pooled       = require "pgorch.preflight.pooled"
@@ -94,12 +93,6 @@ function M.login(found, source)
   return closing.server_version and source
 end
 
--- The source's address is known also while nobody is let in; that it is not known was told.
-local function check_moved(ctx, found)
-  local ok, source = pcall(function() return ctx.source end)
-  if ok and preflight.has_step(ctx, "cut_over") then found:try(moved.check, ctx, found, source) end
-end
-
 -- A closed allow list drops packets: a connection from here would only time out, so it is left to the step that opens
 -- the list.
 local function check_source(ctx, found)
@@ -134,7 +127,6 @@ function M.check(ctx, found)
       app = check_app(ctx, found)
       check_plan(ctx, found)
       told = app and cut_over.check(ctx, found)
-      if app then check_moved(ctx, found) end
     end
   end
   check_store(ctx, found)

@@ -17,8 +17,8 @@ local MOST = 500
 -- The step that gives data to views that the restore could not refresh.
 local MENDER = "refresh_matviews"
 local MENDED = "the restore leaves their data out; refreshed after the restore, with the source's search_path"
-local SAFE_PATH = "PostgreSQL 17 and newer refresh with no search_path but their own: give the functions one before the "
-  .. "app refreshes them there: alter function NAME set search_path = SCHEMA, ..."
+local SAFE_PATH = "PostgreSQL 17 and newer refresh with no search_path but their own: give the functions one before "
+  .. "the app refreshes them there: alter function NAME set search_path = SCHEMA, ..."
 
 local function each(r) return ("%s %s: %s"):format(r.kind, r.name, r.why) end
 
@@ -78,7 +78,8 @@ end
 
 ---@param found pgorch.Findings
 function M.bodies(ctx, found, _, conn)
-  local rows, mends, of_views, others = conn:query(source.sql "preflight/bodies"), preflight.has_step(ctx, MENDER), {}, {}
+  local rows, of_views, others = conn:query(source.sql "preflight/bodies"), {}, {}
+  local mends = preflight.has_step(ctx, MENDER)
   if #rows == 0 then return found:pass "no function that a restore calls seems to need a search_path" end
   for _, row in ipairs(rows) do table.insert(mends and row.views_only and of_views or others, row) end
   tell_guessed(found, others, "the restore refuses what uses them")

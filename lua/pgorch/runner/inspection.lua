@@ -1,6 +1,6 @@
 -- A recipe that is looked at without a run: its live things, and what its reading steps see and say. All of it is in
--- memory and goes with the process: no record of it, no folder, no lock. A step that writes is refused, but for one that the
--- caller names and undoes itself.
+-- memory and goes with the process: no record of it, no folder, no lock. A step that writes is refused, but for one
+-- that the caller names and undoes itself.
 
 local context = require "pgorch.runner.context"
 local fail    = require "pgorch.error"
