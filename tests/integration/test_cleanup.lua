@@ -88,6 +88,13 @@ local function refuses(world, id, what, ...)
   expect(world.vultr.state.databases[1].object.trusted_ips).same { "198.51.100.7/32" }
 end
 
+local function attachments(world)
+  local names = {}
+  for name in pairs(world.heroku.state:config(world.heroku:app(APP))) do names[#names + 1] = name:match "^(.+)_URL$" end
+  table.sort(names)
+  return names
+end
+
 local function after_a_move(world)
   local done = vultr_run.run(world, { "--keep-dump" })
   vultr_run.expect_exit(done, 0)
@@ -103,6 +110,7 @@ local function after_a_move(world)
   expect(lines["config var OLD_DATABASE_URL"]).is "kept"
   expect(lines["source demo/defaultdb"]).is "kept"
   expect(lines[("add-on pgorch-demo-app-%s"):format(id)]).is "kept"   -- the app uses it
+  expect(lines["attachment PGORCH_TARGET"]).is "kept"
   expect(#vultr_run.objects(world)).is(0)
   vultr_run.expect_moved(world)
 
@@ -115,7 +123,10 @@ local function after_a_move(world)
   end
   local app = world.heroku:app(APP)
   app.config.DATABASE_URL = nil
-  pgorch(world, 0, "destroy-source", id, "--confirm", "demo", "--unset-old")
+  expect(attachments(world)).same { "DATABASE", "OLD_DATABASE", "PGORCH_TARGET" }
+  expect(pgorch(world, 0, "destroy-source", id, "--confirm", "demo", "--unset-old"))
+    .has "attachment PGORCH_TARGET of demo-app is taken off: the app restarts"
+  expect(attachments(world)).same { "DATABASE" }
   expect(is_there(world)).is(false)
   expect(app.config.OLD_DATABASE_URL).is_nil()
   expect(vultr_run.value(vultr_run.database_url(world), "select count(*) > 0 from shop.customers")).is_true()

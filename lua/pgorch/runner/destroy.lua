@@ -118,6 +118,18 @@ local function old_vars(facts, unset)
   return ("%s of %s removed\n"):format(list, app.name)
 end
 
+-- Our attachment was there for a rollback. An add-on that lost its last one would be destroyed with its data.
+local function attachment_off(target)
+  local ours = target:is_ours() and target:attached()
+  for _, each in ipairs(ours and target.app:attachments() or {}) do
+    if each.addon.id == ours.addon.id and each.id ~= ours.id then
+      target.app:detach(ours.id)
+      return ("attachment %s of %s is taken off: the app restarts\n"):format(ours.name, target.app.name)
+    end
+  end
+  return ""
+end
+
 ---Destroys it, and asks the provider again.
 ---@param session table
 ---@param facts table  of destroy.inspect
@@ -132,7 +144,7 @@ function destroy.perform(session, facts, o)
   end
   session:durably(session.store.event, session.store, session.run.id, "destroyed",
     { source = facts.label, at = clock.iso() })
-  return ("%s is destroyed\n"):format(facts.label) .. old_vars(facts, o.unset_old)
+  return ("%s is destroyed\n"):format(facts.label) .. old_vars(facts, o.unset_old) .. attachment_off(facts.ctx.target)
 end
 
 return destroy

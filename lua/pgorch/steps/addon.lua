@@ -92,13 +92,22 @@ local function reason_to_keep(ctx, addon, confirmed)
   return ("billed%s; `pgorch cleanup %s --confirm %s` removes it"):format(price(cents), ctx.run.id, ctx.params.app)
 end
 
+-- Ours is of use until nothing can be put back any more: `pgorch destroy-source` takes it off.
+local function with_attachment(ctx, addon, entries)
+  local ours = ctx.target:attached()
+  if ctx.target:is_ours() and ours and ours.addon.id == addon.id and use_of(ctx, addon) then
+    entries[2] = { what = "attachment " .. ours.name, state = "kept", why = "a rollback finds the database by it" }
+  end
+  return entries
+end
+
 local function cleanup(ctx, result, _, confirmed)
   if not result or not result.name then return {} end
   local app, what = ctx.target.app, "add-on " .. result.name
   local addon = app:addon_surely(result.name)
   if not addon then return { { what = what, state = "gone" } } end
   local why = reason_to_keep(ctx, addon, confirmed)
-  if why then return { { what = what, state = "kept", why = why } } end
+  if why then return with_attachment(ctx, addon, { { what = what, state = "kept", why = why } }) end
   app:destroy_addon(addon.id)
   return { { what = what, state = app:addon_surely(result.name) and "left" or "removed" } }
 end

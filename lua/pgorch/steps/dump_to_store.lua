@@ -59,7 +59,7 @@ local function check(ctx, result)
 end
 
 local function undo(ctx)
-  clear(ctx)
+  if ctx.store:head() ~= "free" then clear(ctx) end         -- `pgorch cleanup` may have removed the bucket
   ctx:put_back "object deleted"
 end
 
