@@ -3,6 +3,7 @@
 
 local certificate = require "pgorch.sandbox.certificate"
 local checks      = require "pgorch.preflight.source"
+local clusters    = require "support.clusters"
 local binaries    = require "pgorch.sandbox.postgres.binaries"
 local definitions = require "support.definitions"
 local detector    = require "pgorch.detector"
@@ -39,6 +40,12 @@ local NEW_IN = {
     alter table news.items add constraint positive check (id > 0) not enforced;
     create table news.rooms (id int4range, during tstzrange, primary key (id, during without overlaps));]],
 }
+
+-- Made of functions of the server's own whose arguments have other types since 14.
+local OF_ARRAYS = [[
+  create aggregate words.joined_up(integer[]) (sfunc = array_cat, stype = integer[], initcond = '{}');
+  create aggregate words.gathered(integer) (sfunc = array_append, stype = integer[]);
+]]
 
 -- A database of each provider of collations that the major has.
 local PROVIDERS = {
@@ -187,6 +194,24 @@ describe("a source of PostgreSQL", function()
       end)
     end, { limit = 100 })
   end
+
+  it("13 writes what is made of the array functions as any newer one does, and what is not alike is found", function()
+    local missing = majors.missing(13, 17)
+    if missing then skip(missing) end
+    clusters.with({ 13, 17 }, function(old, new)
+      local function read(cluster, sql)
+        cluster:exec("postgres", "drop schema if exists words cascade; create schema words; " .. sql)
+        local conn <close> = cluster:opener "postgres" { settings = verify.SETTINGS }
+        local all = verify.catalog(conn)
+        all.sums = {}
+        return all
+      end
+      expect(#verify.compare(read(old, OF_ARRAYS), read(new, OF_ARRAYS))).is(0)
+      local list = verify.compare(read(old, OF_ARRAYS), read(new, (OF_ARRAYS:gsub("array_append", "array_remove"))))
+      expect(#list).is(1)
+      expect(list[1].name).is "words.gathered(integer)"
+    end)
+  end, { limit = 60 })
 
   it("13 is refused for what no newer major can have, and passes without", function()
     local missing = majors.missing(13)

@@ -1,7 +1,14 @@
 -- Functions, procedures, window functions and aggregates, named by the types of their arguments, with all of their
 -- definition: body, language, volatility, security definer, settings, cost. Until 13 a procedure's arguments did not
--- begin with IN. A range's constructors (deptype i) come with the range, and since 14 a multirange's.
-with mine as (
+-- begin with IN. A range's constructors (deptype i) come with the range, and since 14 a multirange's. Since 14 the
+-- server's array functions take other arguments, anycompatiblearray for anyarray: written here as they were before.
+with signatures as (
+  select oid, case when oid >= 16384 then oid::regprocedure::text
+                   else replace(regexp_replace(oid::regprocedure::text, 'anycompatible\M', 'anyelement', 'g'),
+                                'anycompatible', 'any') end as signature
+  from pg_proc
+),
+mine as (
   select p.oid, p.prokind from pg_proc p
   join pg_namespace n on n.oid = p.pronamespace
   where n.nspname not like 'pg\_%' and n.nspname <> 'information_schema'
@@ -21,17 +28,20 @@ union all
 select 'aggregate', p.oid::regprocedure::text,
        concat_ws(E'\n', 'arguments ' || pg_get_function_arguments(p.oid), 'returns ' || r.prorettype::regtype,
          case g.aggkind when 'o' then 'ordered set' when 'h' then 'hypothetical set' end,
-         'sfunc ' || g.aggtransfn::regprocedure, 'stype ' || g.aggtranstype::regtype,
-         'sspace ' || nullif(g.aggtransspace, 0), 'initcond ' || quote_literal(g.agginitval),
-         'finalfunc ' || nullif(g.aggfinalfn, 0)::oid::regprocedure
-           || case when g.aggfinalextra then ' extra ' else ' ' end || g.aggfinalmodify::text,
-         'combinefunc ' || nullif(g.aggcombinefn, 0)::oid::regprocedure,
-         'serialfunc ' || nullif(g.aggserialfn, 0)::oid::regprocedure,
-         'deserialfunc ' || nullif(g.aggdeserialfn, 0)::oid::regprocedure,
-         'msfunc ' || nullif(g.aggmtransfn, 0)::oid::regprocedure,
-         'minvfunc ' || nullif(g.aggminvtransfn, 0)::oid::regprocedure,
-         'mstype ' || nullif(g.aggmtranstype, 0)::regtype, 'minitcond ' || quote_literal(g.aggminitval),
-         'mfinalfunc ' || nullif(g.aggmfinalfn, 0)::oid::regprocedure,
+         (select string_agg(concat_ws(' ', f.role, s.signature, f.more), E'\n' order by f.place)
+          from (values (1, 'sfunc', g.aggtransfn::oid, null),
+                       (2, 'finalfunc', g.aggfinalfn::oid,
+                        concat_ws(' ', case when g.aggfinalextra then 'extra' end, g.aggfinalmodify::text)),
+                       (3, 'combinefunc', g.aggcombinefn::oid, null), (4, 'serialfunc', g.aggserialfn::oid, null),
+                       (5, 'deserialfunc', g.aggdeserialfn::oid, null), (6, 'msfunc', g.aggmtransfn::oid, null),
+                       (7, 'minvfunc', g.aggminvtransfn::oid, null),
+                       (8, 'mfinalfunc', g.aggmfinalfn::oid,
+                        concat_ws(' ', case when g.aggmfinalextra then 'extra' end, g.aggmfinalmodify::text)))
+               as f(place, role, oid, more)
+          join signatures s on s.oid = f.oid),
+         'stype ' || g.aggtranstype::regtype, 'sspace ' || nullif(g.aggtransspace, 0),
+         'initcond ' || quote_literal(g.agginitval), 'mstype ' || nullif(g.aggmtranstype, 0)::regtype,
+         'msspace ' || nullif(g.aggmtransspace, 0), 'minitcond ' || quote_literal(g.aggminitval),
          'sortop ' || nullif(g.aggsortop, 0)::regoperator,
          'parallel ' || r.proparallel::text)
 from mine p
