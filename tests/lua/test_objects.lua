@@ -88,6 +88,29 @@ describe("objects.compare", function()
     expect(told(objects.stored(a), b)).is "function shop.f(): ends at line 61 -> goes on at line 62: and more"
   end)
 
+  it("only warns of what no dump carries, and says what mends it", function()
+    local function with_check(text, more)
+      return { table = { ['shop."a b"'] = "columns a" }, check = { ['shop."a b" "c d"'] = text },
+               ["triggers of a key"] = more }
+    end
+    local checked = "CHECK ((a > 0))"
+    local valid, invalid = with_check(checked .. "\nvalidated here alone"), with_check(checked .. " NOT VALID")
+    local list = {}
+    objects.compare(valid, invalid, list)
+    expect(#list).is(1)
+    expect(list[1].level).is "warn"
+    expect(list[1].mend).is 'ALTER TABLE shop."a b" VALIDATE CONSTRAINT "c d"'
+    local long = "CHECK ((a <> ALL (ARRAY[" .. ("1, "):rep(300) .. "1])))"
+    expect(told(objects.stored(with_check(long .. "\nvalidated here alone")), with_check(long .. " NOT VALID")))
+      .matches "^warn check "
+    expect(told(with_check(checked), invalid)).matches "^check "                      -- its parent's is valid
+    expect(told(with_check("CHECK ((a > 1))\nvalidated here alone"), invalid)).matches "^check "
+    expect(told(invalid, valid)).matches "^check "
+    local silent = with_check(checked, { ["shop.t k"] = "shop.t: disabled" })
+    expect(told(silent, with_check(checked))).is "warn triggers of a key shop.t k: shop.t: disabled -> missing"
+    expect(told(with_check(checked), silent)).is "triggers of a key shop.t k: missing -> shop.t: disabled"
+  end)
+
   it("records a long definition by little more than a digest", function()
     local kept = objects.stored({ view = { v = LONG } }).view.v
     expect(#kept.sha256).is(64)

@@ -23,6 +23,18 @@ corruptions.BY_SUPERUSER = [[
   create function shop.ink_out(shop.ink) returns cstring language internal immutable as 'textout';
   create type shop.ink (input = shop.ink_in, output = shop.ink_out);
   create function shop.into_plain(internal) returns internal language internal immutable as 'prsd_end';
+  create type shop.later;
+  create type shop.hours as range (subtype = time);
+  select lo_create(77);
+  comment on large object 77 is 'low';
+  create aggregate shop.summed(integer) (sfunc = int4pl, stype = integer, msfunc = int4pl, minvfunc = int4mi,
+    mstype = integer, msspace = 16, mfinalfunc = int4abs, mfinalfunc_modify = read_only);
+  create sequence shop.alone;
+  alter function shop.normalise(text) depends on extension hstore;
+  create table public.above (a integer);
+  alter table public.above add constraint positive check (a > 0) not valid;
+  create table public.middle () inherits (public.above);
+  create table public.below () inherits (public.middle);
   create transform for shop.ink language plain (from sql with function shop.into_plain(internal));
 ]]
 

@@ -30,4 +30,6 @@ return [[
   create index on words.items (lower(note), (id + 1)) where note is not null;
   create statistics words.together on note, at from words.items;
   create type words.span as range (subtype = timestamptz);
+  create type words.daterange_of_ours as range (subtype = date);
+  create type words.hours as range (subtype = time);
 ]]

@@ -2,16 +2,18 @@
 -- family of objects (sql/objects/), however many there are. Reads only. Owners and grants are not looked at: a dump for
 -- Heroku carries none.
 
-local difference = require "pgorch.verify.difference"
-local noise      = require "pgorch.verify.noise"
-local snapshot   = require "pgorch.verify.snapshot"
-local source     = require "pgorch.source"
-local view_text  = require "pgorch.verify.view_text"
+local difference  = require "pgorch.verify.difference"
+local noise       = require "pgorch.verify.noise"
+local not_carried = require "pgorch.verify.not_carried"
+local snapshot    = require "pgorch.verify.snapshot"
+local source      = require "pgorch.source"
+local view_text   = require "pgorch.verify.view_text"
 
 local M = {}
 
 local FAMILIES = { "schemas", "types", "relations", "columns", "constraints", "indexes", "sequences", "routines",
-                   "triggers", "rules", "statistics", "operators", "languages", "foreign", "comments" }
+                   "triggers", "rules", "statistics", "operators", "languages", "foreign", "comments",
+                   "dependencies" }
 
 ---@alias pgorch.Objects table<string, table<string, string|pgorch.LongText>>  kind -> name -> definition
 
@@ -101,7 +103,7 @@ local HOLDS = { table = true, ["partitioned table"] = true, ["foreign table"] = 
                 ["materialized view"] = true, domain = true }
 local PARTS   = { column = true, ["primary key"] = true, ["unique constraint"] = true, ["foreign key"] = true,
                   check = true, exclusion = true, ["not null"] = true, ["constraint trigger"] = true, trigger = true,
-                  rule = true, policy = true, ["domain constraint"] = true }
+                  rule = true, policy = true, ["domain constraint"] = true, ["triggers of a key"] = true }
 
 -- Names of relations that the other side lacks altogether: their parts are counted, not told one by one.
 local function lacking(a, b)
@@ -192,6 +194,12 @@ local function unlike(a, b, report)
   end
 end
 
+-- What mends a constraint, whose name is `relation constraint`.
+local function altered(name, cure)
+  local relation = M.holder(name)
+  return ("ALTER TABLE %s %s%s"):format(relation, cure, name:sub(#relation + 1))
+end
+
 ---Appends the differences to `list`, and returns those that mean nothing, each with the reason.
 ---@param a pgorch.Objects  the source's
 ---@param b pgorch.Objects  the target's
@@ -200,15 +208,19 @@ end
 function M.compare(a, b, list)
   local ignored, found = {}, {}
   local function add(kind, name, why, mine, theirs)
-    if why then ignored[#ignored + 1] = { kind = kind, name = name, why = why }
-    else found[#found + 1] = { kind = kind, name = name, source = mine, target = theirs } end
+    local one = { kind = kind, name = name, source = mine, target = theirs }
+    if why then ignored[#ignored + 1] = { kind = kind, name = name, why = why } else found[#found + 1] = one end
+    return one
   end
   unlike(a, b, function(kind, name, mine, theirs)
     local why = noise.reason(kind, name) or noise.version_only(kind, mine, theirs)
-    add(kind, name, why, difference.show(mine, theirs, HAS_LINES[kind]))
+    local one = add(kind, name, why, difference.show(mine, theirs, HAS_LINES[kind]))
+    local level, cure = not_carried.judge(kind, mine, theirs)
+    one.level, one.mend = level, cure and altered(name, cure)
   end)
   for _, each in ipairs(only_here(a, b)) do
-    add(each.kind, each.name, noise.reason(each.kind, each.name, "source"), each.text, "missing")
+    add(each.kind, each.name, noise.reason(each.kind, each.name, "source"), each.text, "missing").level =
+      not_carried.on_the_source_alone(each.kind)
   end
   for _, each in ipairs(only_here(b, a)) do
     add(each.kind, each.name, noise.reason(each.kind, each.name, "target"), "missing", each.text)

@@ -39,6 +39,12 @@ return {
     [[drop aggregate shop.longest(text);
     create aggregate shop.longest(text) (sfunc = pg_catalog.text_larger, stype = text, initcond = 'a')]],
     "aggregate shop.longest(text): without it -> initcond 'a'" },
+  { "an aggregate's size and its ways as a window",
+    [[drop aggregate shop.summed(integer);
+    create aggregate shop.summed(integer) (sfunc = int4pl, stype = integer, msfunc = int4pl, minvfunc = int4mi,
+      mstype = integer, mfinalfunc = int4abs, mfinalfunc_modify = shareable)]],
+    "aggregate shop.summed(integer): mfinalfunc int4abs(integer) r stype integer mstype integer msspace 16 -> "
+      .. "mfinalfunc int4abs(integer) s stype integer mstype integer" },
   { "a trigger disabled",
     "alter table shop.products disable trigger products_audit",
     "trigger shop.products products_audit: enabled -> disabled" },

@@ -48,6 +48,21 @@ return {
     [[alter table shop.order_items validate constraint "items → products"]],
     [[foreign key shop.order_items "items → products": FOREIGN KEY (product_id) REFERENCES shop.products(id) ]]
       .. "NOT VALID -> FOREIGN KEY (product_id) REFERENCES shop.products(id)" },
+  { "the triggers that keep foreign and unique keys disabled",
+    "alter table shop.employees disable trigger all",
+    "triggers of a key shop.departments head_works_here: missing -> shop.employees: disabled",
+    "triggers of a key shop.employees employees_department_id_fkey: missing -> shop.employees: disabled",
+    "triggers of a key shop.employees employees_desk_key: missing -> shop.employees: disabled",
+    "triggers of a key shop.employees employees_manager_id_fkey: missing -> shop.employees: disabled" },
+  { "the triggers that keep a foreign key disabled on one partition",
+    "alter table shop.orders_2025 disable trigger all",
+    [[trigger shop.orders_2025 "quiet one": missing -> disabled]],
+    "triggers of a key shop.orders_2025 orders_customer_id_fkey: missing -> shop.orders_2025: disabled" },
+  { "a check that was valid where it was inherited",
+    [[alter table public.above drop constraint positive;
+    alter table public.above add constraint positive check (a > 0) not valid]],
+    "warn check public.below positive: CHECK ((a > 0)) validated here alone -> CHECK ((a > 0)) NOT VALID",
+    "warn check public.middle positive: CHECK ((a > 0)) validated here alone -> CHECK ((a > 0)) NOT VALID" },
   { "another check",
     [[alter table shop.products drop constraint products_price_check,
     add constraint products_price_check check (price > -1)]],
@@ -98,6 +113,10 @@ return {
     [[alter sequence "weird %names"."never used" as integer maxvalue 100 no cycle]],
     [[sequence "weird %names"."never used": as bigint start 42 increment 1 minvalue 1 maxvalue 99 cache 1 cycle ]]
       .. "-> as integer start 42 increment 1 minvalue 1 maxvalue 100 cache 1" },
+  { "a sequence that a crash empties",
+    "alter sequence shop.alone set unlogged",
+    "sequence shop.alone: as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 -> "
+      .. "unlogged as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1" },
   { "a sequence that no column owns",
     "alter sequence shop.products_id_seq owned by none",
     "sequence shop.products_id_seq: as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 "

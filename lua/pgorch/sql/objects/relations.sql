@@ -35,7 +35,8 @@ select case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' wh
                                else quote_literal(f.option_value) end,
                           ', ' order by f.option_name collate "C")
                         from pg_options_to_table(ft.ftoptions) f),
-         case when c.relkind = 'm' then case when c.relispopulated then 'populated' else 'not populated' end end) as text,
+         case when c.relkind = 'm' then case when c.relispopulated then 'populated' else 'not populated' end end
+       ) as text,
        case when c.relkind in ('v', 'm') then c.oid::bigint end as view
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace

@@ -1,5 +1,6 @@
 -- Types: enums with their labels in order, domains with their constraints, composites with their attributes, ranges,
--- and base types, which only a superuser can make. A domain's NOT NULL is a constraint too since 17.
+-- and base types and their shells, which only a superuser can make. A domain's NOT NULL is a constraint too since 17.
+-- A range's multirange (since 14) is told where it has not the name that the server gives it.
 with mine as (
   select t.*, format('%I.%I', n.nspname, t.typname) as name from pg_type t
   join pg_namespace n on n.oid = t.typnamespace
@@ -40,11 +41,19 @@ select 'range', t.name,
                         join pg_namespace n on n.oid = o.opcnamespace where o.oid = r.rngsubopc),
          case when r.rngcollation <> b.typcollation then 'collate ' || r.rngcollation::regcollation end,
          'canonical ' || nullif(r.rngcanonical, 0)::oid::regprocedure,
-         'subtype_diff ' || nullif(r.rngsubdiff, 0)::oid::regprocedure)
+         'subtype_diff ' || nullif(r.rngsubdiff, 0)::oid::regprocedure,
+         'multirange ' || case when m.typnamespace <> t.typnamespace or m.typname <>
+           case when t.typname like '%range%' then regexp_replace(t.typname, 'range', 'multirange')::name
+                else left(t.typname, 52) || '_multirange' end then m.oid::regtype end)
 from mine t
 join pg_range r on r.rngtypid = t.oid
 join pg_type b on b.oid = r.rngsubtype
+left join pg_type m on m.oid = (to_jsonb(r) ->> 'rngmultitypid')::oid
 where t.typtype = 'r'
+union all
+select 'shell type', t.name, ''
+from mine t
+where t.typtype = 'p' and not t.typisdefined
 union all
 select 'base type', t.name, concat_ws(' ', 'input', t.typinput, 'output', t.typoutput, 'length', t.typlen)
 from mine t
