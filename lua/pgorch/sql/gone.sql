@@ -1,6 +1,7 @@
 -- Objects that a newer major cannot have: 14 took postfix operators away, and gave the array functions other argument
--- types, so that an aggregate or operator made of the old ones is not found. (The same list as pg_upgrade's.)
--- None is there on 14 and newer: to_regprocedure is null then.
+-- types, so that an operator made of the old ones is not found, nor an aggregate whose state is as polymorphic as they
+-- were; one with a state of int[] finds the new ones. (The same list as pg_upgrade's.) None is there on 14 and newer:
+-- to_regprocedure is null then.
 with old_functions as (
   select to_regprocedure(signature) as oid
   from unnest(array['array_append(anyarray,anyelement)', 'array_cat(anyarray,anyarray)',
@@ -23,6 +24,9 @@ select 'aggregate', p.oid::regprocedure::text
 from pg_aggregate a
 join pg_proc p on p.oid = a.aggfnoid
 join pg_namespace n on n.oid = p.pronamespace
-where (a.aggtransfn in (select oid from old_functions) or a.aggfinalfn in (select oid from old_functions)
-       or a.aggcombinefn in (select oid from old_functions)) and n.nspname not like 'pg\_%'
+where n.nspname not like 'pg\_%'
+  and (a.aggtranstype in ('anyarray'::regtype, 'anyelement'::regtype)
+         and exists (select from old_functions o where o.oid in (a.aggtransfn, a.aggfinalfn, a.aggcombinefn))
+       or a.aggmtranstype in ('anyarray'::regtype, 'anyelement'::regtype)
+         and exists (select from old_functions o where o.oid in (a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)))
 order by 1, 2;
