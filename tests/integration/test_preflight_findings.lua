@@ -73,9 +73,15 @@ end
 local CASES = {
   { "a policy for a role", [[create role report; create table "Or""ders" (id int);
       alter table "Or""ders" owner to mover;
-      alter table "Or""ders" enable row level security; create policy "own %" on "Or""ders" to report using (true)]],
+      alter table "Or""ders" enable row level security; create policy "own %" on "Or""ders" to report using (true);
+      create policy everybody on "Or""ders" to pg_read_all_data using (true)]],
     { level = "fail", id = "PGO-POLICY-ROLE", what = "policy own %% of public.\"Or\"\"ders\" names role report",
       cure = "heroku pg:credentials:create --name report" } },
+  { "a policy for a role with a name of its own kind", [[create role "It's odd"; create table t (id int);
+      alter table t owner to mover; alter table t enable row level security;
+      create policy p on t to "It's odd" using (true)]],
+    { level = "fail", id = "PGO-POLICY-ROLE", what = "policy p of public.t names role It's odd",
+      cure = [[heroku pg:credentials:create --name 'It'\''s odd'` (not]] } },
   { "a function in an untrusted language",
     [[create function "F%s"() returns int language internal as 'pg_backend_pid']],
     { level = "fail", id = "PGO-NOT-RESTORABLE", what = "1 object can only be made by a superuser",
@@ -467,3 +473,4 @@ describe("a target that is there", function()
 
   it("stops its server", function() server:close() end)
 end)
+    expect(policies {}).is(1)                            -- the predefined role of the other policy is everywhere

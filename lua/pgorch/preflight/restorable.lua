@@ -13,6 +13,11 @@ local function target_roles(ctx)
   return there
 end
 
+-- As a shell takes it.
+local function word(name)
+  return name:find "[^%w_.-]" and "'" .. name:gsub("'", "'\\''") .. "'" or name
+end
+
 ---Policies for roles. A target that exists may have them already, as credentials.
 function M.policies(ctx, found, _, conn)
   local rows = conn:query(source.sql "policy_roles")
@@ -25,7 +30,7 @@ function M.policies(ctx, found, _, conn)
         fate = "the restore drops the policy: who may see which rows would change silently",
         cure = ("make the role in an add-on that is there, `heroku pg:credentials:create --name %s` (not on Essential "
           .. "plans), and name that add-on with --database; or drop the policy before the move and make it again "
-          .. "afterwards"):format(row.role) })
+          .. "afterwards"):format(word(row.role)) })
     end
   end
   if lost == 0 then found:pass "no policy names a role that will not exist" end
