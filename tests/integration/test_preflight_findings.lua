@@ -94,6 +94,27 @@ local CASES = {
     { level = "fail", id = "PGO-NOT-RESTORABLE", what = "3 objects can only be made by a superuser",
       detail = { "leakproof function public.lp", 'operator class public."odd ops"',
         "cast without a function text as bytea" } } },
+  { "functions, families, casts, transforms and aggregates that only a superuser may make", [[
+      create extension pg_trgm; create function f1() returns int language sql set session_replication_role = 'replica'
+      as 'select 1'; create function "F%2"() returns int language sql set "app.user" = '5' set work_mem = '5MB'
+      as 'select 1'; create function f3() returns int language sql set log_min_duration_statement = 5 as 'select 1';
+      create function fine() returns int language sql set work_mem = '5MB' set pg_trgm.similarity_threshold = '0.5'
+      set "TimeZone" = 'UTC' as 'select 1';
+      create function in_range(int) returns bool language sql immutable strict as 'select true';
+      alter function in_range(int) support generate_series_int4_support;
+      create function raw(text) returns bytea language sql as 'select null::bytea';
+      create cast (text as bytea) with function raw(text); create operator family "fam %" using btree;
+      create type own as (a int); create function own_text(own) returns text language sql as 'select null::text';
+      create cast (own as text) with function own_text(own);
+      create aggregate joined(text, text) (sfunc = string_agg_transfn, stype = internal, finalfunc =
+        string_agg_finalfn);
+      create transform for int language sql (from sql with function prsd_lextype(internal),
+        to sql with function int4recv(internal))]],
+    { level = "fail", id = "PGO-NOT-RESTORABLE", what = "8 objects can only be made by a superuser",
+      detail = { "function that sets session_replication_role public.f1", 'function that sets app.user public."F%2"',
+        "function that sets log_min_duration_statement public.f3", "function with a support function public.in_range",
+        "cast between types that are not the user's text as bytea", 'operator family public."fam %"',
+        "aggregate over internal public.joined", "transform for integer language sql" }, refused = 8 } },
   { "an event trigger", [[create function et() returns event_trigger language plpgsql as 'begin end';
       create event trigger "Watch" on ddl_command_end execute function et()]],
     { level = "fail", id = "PGO-NOT-RESTORABLE", what = "superuser", detail = { "event trigger Watch" } } },
@@ -232,12 +253,12 @@ local CASES = {
     { level = "warn", what = "1 logical replication slot", detail = { "feed (pgoutput)" }, cure = "consumers" } },
 }
 
--- What pg_restore complains of when that database is dumped and restored.
-local function complaints(dbname)
+-- What pg_restore complains of when that database is dumped and restored, by a superuser or a role.
+local function complaints(dbname, role)
   local again, archive = dbname .. " again", server.dir .. "/" .. dbname .. ".dump"
   do
     local conn <close> = admin()
-    conn:exec(("create database %s"):format(pg.ident(again)))
+    conn:exec(("create database %s owner %s"):format(pg.ident(again), role or "postgres"))
   end
   local function client(argv)
     argv[1] = server.client .. "/" .. argv[1]
@@ -246,7 +267,7 @@ local function complaints(dbname)
     return process.run(argv).stderr
   end
   expect(client { "pg_dump", "-Fc", "-f", archive }).is ""
-  return client { "pg_restore", "-d", again, archive }
+  return client { "pg_restore", "--no-owner", "--role=" .. (role or "postgres"), "-d", again, archive }
 end
 
 local LEFT_BEHIND = [[
@@ -324,6 +345,19 @@ describe("the preflight of a source", function()
     expect(asked).is(8)
     expect(complaints "cured").is ""
     expect(complaints "clean").is ""
+  end)
+
+  it("is right about superusers: a restore by the owner of a database is refused the same number of objects", function()
+    local asked = 0
+    for i, case in ipairs(CASES) do
+      if case[3].refused then
+        asked = asked + 1
+        local said = complaints("case" .. i, MOVER)
+        expect(select(2, said:gsub("Command was: ", ""))).is(case[3].refused)
+        expect(said).matches("errors ignored on restore: " .. case[3].refused)
+      end
+    end
+    expect(asked).is(1)
   end)
 
   it("calls it a failure in a recipe that refreshes nothing after the restore", function()
@@ -469,8 +503,8 @@ describe("a target that is there", function()
     end
     expect(policies { { name = "report" } }).is(0)
     expect(policies { { name = "somebody" } }).is(1)
+    expect(policies {}).is(1)                            -- the predefined role of the other policy is everywhere
   end)
 
   it("stops its server", function() server:close() end)
 end)
-    expect(policies {}).is(1)                            -- the predefined role of the other policy is everywhere
