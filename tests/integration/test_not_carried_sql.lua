@@ -16,7 +16,8 @@ local process     = require "pgorch.process"
 local DBNAME = 'my "100%" db'
 
 local ROLES = [[
-  create role "Rep Ort" login password 'hush' connection limit 5 noinherit;
+  create role "Rep Ort" login password 'hush' connection limit 5 noinherit
+    valid until '2100-01-02 03:04:05+00';
   create role grp nologin createdb;
   grant grp to "Rep Ort" with admin option;
   grant pg_monitor to grp;
@@ -28,7 +29,8 @@ local ROLES = [[
 -- By the owner. A restore leaves all of it to another.
 local BY_OWNER = [[
   set role shopadm;
-  create schema "Über";
+  create schema "Über"; create schema other;
+  create table other.o (a int) partition by list (a); create table other.o1 partition of other.o for values in (1);
   create table "Über"."T%t" (id int primary key, "col A" text, b int);
   create sequence "Über".sq;
   create function "Über".f(a int, variadic b text[]) returns int language sql as 'select 1';
@@ -53,6 +55,8 @@ local BY_OWNER = [[
 ]]
 
 local BY_SUPERUSER = [[
+  grant usage on schema public to "Rep Ort"; revoke usage on schema public from public;
+  grant usage on language plpgsql to grp; revoke usage on language plpgsql from public;
   create publication "pub 1" for table "Über"."T%t" with (publish = 'insert,update', publish_via_partition_root);
   create publication everything for all tables;
   create publication empty;
@@ -67,10 +71,23 @@ local BY_SUPERUSER = [[
   create server "S 1" foreign data wrapper postgres_fdw options (host 'h', dbname 'd');
   create user mapping for grp server "S 1" options (user 'u', password 'hush');
   create user mapping for public server "S 1";
-  grant usage on foreign server "S 1" to grp;
+  grant usage on foreign server "S 1" to grp; grant usage on foreign data wrapper postgres_fdw to grp;
 ]]
 
-local SINCE_15 = [[create publication cols for table "Über"."T%t" (id, "col A") where (id > 3)]]
+local SINCE_15 = [[create publication cols for table "Über"."T%t" (id, "col A") where (id > 3);
+  create publication whole for table other.o, tables in schema "Über", public;
+  grant set on parameter log_min_messages to grp with grant option;
+  grant alter system on parameter "App.x" to "Rep Ort"]]
+
+-- None of this is in a dump, and a database without it prints the same twice.
+local PRINTED = { "valid until '2100-01-02 03:04:05+00'", 'grant USAGE on schema public to "Rep Ort"',
+  "revoke USAGE on schema public from public", "grant USAGE on language plpgsql to grp",
+  "revoke all on language plpgsql from public", "grant USAGE on foreign data wrapper postgres_fdw to grp",
+  "revoke CONNECT on database %I from public", "grant CREATE on database %I to public",
+  "alter database %I connection limit 17", [[publication "pub 1" for table "Über"."T%t" with]] }
+local PRINTED_SINCE_15 = { [[publication cols for table "Über"."T%t" (id, "col A") where ((id > 3))]],
+  [[publication whole for table other.o, tables in schema public, "Über"]],
+  "grant SET on parameter log_min_messages to grp with grant option", "grant ALTER SYSTEM on parameter " }
 
 -- What a restore at Heroku refuses, and the superuser of this test does not.
 local REFUSED_THERE = [[drop event trigger etr; drop user mapping if exists for public server "S 1"]]
@@ -86,6 +103,8 @@ local function settings(conn)
   conn:exec(([[alter role "Rep Ort" in database %s set search_path = '']]):format(name))
   conn:exec(("comment on database %s is 'the 100%% \"db\"'"):format(name))
   conn:exec(("grant create, temporary on database %s to grp"):format(name))
+  conn:exec(("revoke connect on database %s from public; grant create on database %s to public"):format(name, name))
+  conn:exec(("alter database %s connection limit 17"):format(name))
 end
 
 local function start(dir, major, tls)
@@ -106,6 +125,9 @@ local function fill(cluster, major)
   conn:exec(BY_OWNER)
   conn:exec(BY_SUPERUSER)
   if major >= 15 then conn:exec(SINCE_15) end
+  if major >= 18 then
+    conn:exec "create publication generated_too for table other.o with (publish_generated_columns = stored)"
+  end
 end
 
 local function client(cluster, argv)
@@ -150,6 +172,11 @@ describe("the SQL that makes again what a move leaves behind", function()
       local sql = printed(from)
       expect(sql).lacks "hush"
       expect(sql).has "set app.api_key to ''FILL-IN''"
+      for _, text in ipairs(PRINTED) do expect(sql).has(text) end
+      if major >= 15 then
+        for _, text in ipairs(PRINTED_SINCE_15) do expect(sql).has(text) end
+      end
+      if major >= 18 then expect(sql).has ", truncate', publish_generated_columns = stored)" end
       expect(select(2, sql:gsub(";\n", ""))).above(40)
       if major > 15 then return end                     -- there is no pg_dump for it here: printed is all
       local to <close> = start(dir .. "/to", major, tls)

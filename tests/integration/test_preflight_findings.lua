@@ -26,7 +26,7 @@ local function database(name, sql, options)
     conn:exec(("create database %s owner %s %s"):format(pg.ident(name), MOVER, options or ""))
   end
   local conn <close> = admin(name)
-  conn:exec "grant create on schema public to public"
+  conn:exec("grant create on schema public to " .. MOVER)
   if sql then conn:exec(sql) end
 end
 

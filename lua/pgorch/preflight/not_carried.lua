@@ -23,11 +23,24 @@ local KINDS = {
   { "comment", "comments on the database, roles or publications", "not carried", SQL },
 }
 
+-- All of it, in the order of its parts.
+local function left_behind(conn)
+  local rows = conn:query(source.sql "preflight/not_carried")
+  local others = conn.server_version >= 150000 and "preflight/since_15" or "preflight/publications"
+  for _, row in ipairs(conn:query(source.sql(others))) do rows[#rows + 1] = row end
+  for i, row in ipairs(rows) do row.place = i end
+  table.sort(rows, function(a, b)
+    if a.part ~= b.part then return a.part < b.part end
+    return a.place < b.place
+  end)
+  return rows
+end
+
 ---@param _ table
 ---@param found pgorch.Findings
 function M.check(_, found, _, conn)
   local by_kind, any = {}, false
-  for _, row in ipairs(conn:query(source.sql "preflight/not_carried")) do
+  for _, row in ipairs(left_behind(conn)) do
     by_kind[row.kind] = by_kind[row.kind] or {}
     table.insert(by_kind[row.kind], row)
   end
@@ -53,7 +66,7 @@ local HEAD = [[
 ---@return string
 function M.sql(conn, facts)
   local out, part = { (HEAD:format(facts.name:gsub("[\r\n]", " "), facts.version)) }, nil
-  for _, row in ipairs(conn:query(source.sql "preflight/not_carried")) do
+  for _, row in ipairs(left_behind(conn)) do
     if row.part ~= part then
       part = row.part
       out[#out + 1] = ("\n-- %s\n"):format(row.kind)

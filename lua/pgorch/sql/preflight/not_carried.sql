@@ -2,6 +2,7 @@
 -- memberships, settings, privileges, publications, subscriptions, event triggers, user mappings without theirs,
 -- security labels, comments on what is not in a dump. In the order in which a superuser can run it in the new database.
 -- What concerns the role that asks is left out: Heroku's credential takes its place, and owns everything.
+-- Publications, and what only newer majors have, are in publications.sql and since_15.sql.
 with listed as (
   select r.* from pg_roles r
   where r.rolname <> current_user and r.rolname not like 'pg\_%' and not r.rolsuper
@@ -39,7 +40,7 @@ setting as (
   where a.attacl is not null and not a.attisdropped
   union all
   select 'schema', quote_ident(nspname), nspacl, nspowner, null, 'pg_namespace'::regclass, n.oid
-  from pg_namespace n join own using (oid, nspname) where nspacl is not null and nspname <> 'public'
+  from pg_namespace n join own using (oid, nspname) where nspacl is not null
   union all
   select 'routine', format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), p.proacl,
          p.proowner, null, 'pg_proc'::regclass, p.oid
@@ -51,12 +52,31 @@ setting as (
   select 'foreign server', quote_ident(srvname), srvacl, srvowner, null, 'pg_foreign_server'::regclass, oid
   from pg_foreign_server where srvacl is not null
   union all
+  select 'foreign data wrapper', quote_ident(fdwname), fdwacl, fdwowner, null, 'pg_foreign_data_wrapper'::regclass, oid
+  from pg_foreign_data_wrapper where fdwacl is not null
+  union all
+  select 'language', quote_ident(lanname), lanacl, lanowner, null, 'pg_language'::regclass, oid
+  from pg_language where lanacl is not null
+  union all
   select 'large object', oid::text, lomacl, lomowner, null, 'pg_largeobject'::regclass, oid
   from pg_largeobject_metadata where lomacl is not null
+), initial as (                                   -- what schema public is made with, other from 15 on
+  select classoid, objoid, b.grantee, b.privilege_type
+  from pg_init_privs i cross join lateral aclexplode(i.initprivs) as b
+  where i.classoid = 'pg_namespace'::regclass and i.objoid = to_regnamespace('public')
+), theirs as (                                    -- an extension's own, but for what stands above its objects
+  select o.* from object o
+  where o.kind in ('language', 'foreign data wrapper')
+     or not exists (select from member m where m.classid = o.classid and m.objid = o.oid)
 ), privilege as (
   select o.*, a.privilege_type, a.is_grantable, g.name as grantee
-  from object o cross join lateral aclexplode(o.acl) as a join grantee g on g.oid = a.grantee
-  where a.grantee <> o.owner and not exists (select from member m where m.classid = o.classid and m.objid = o.oid)
+  from theirs o cross join lateral aclexplode(o.acl) as a join grantee g on g.oid = a.grantee
+  where a.grantee <> o.owner
+    and not exists (select from initial i where i.classoid = o.classid and i.objoid = o.oid
+                      and i.grantee = a.grantee and i.privilege_type = a.privilege_type)
+), database as (
+  select d.*, coalesce(datacl, acldefault('d', datdba)) as acl, acldefault('d', datdba) as usual
+  from pg_database d where datname = current_database()
 ), unit(objtype, word, acltype) as (
   values ('r', 'tables', 'r'), ('S', 'sequences', 's'), ('f', 'routines', 'f'), ('T', 'types', 'T'),
          ('n', 'schemas', 'n'), ('L', 'large objects', 'L')
@@ -75,7 +95,8 @@ select 1 as part, 'role' as kind, quote_ident(rolname) as name,
               case when rolinherit then '' else ' noinherit' end, case when rolcreatedb then ' createdb' else '' end,
               case when rolcreaterole then ' createrole' else '' end,
               case when rolbypassrls then ' bypassrls' else '' end,
-              case when rolconnlimit >= 0 then ' connection limit ' || rolconnlimit else '' end) as statement
+              case when rolconnlimit >= 0 then ' connection limit ' || rolconnlimit else '' end)
+         || coalesce(' valid until ' || quote_literal(rolvaliduntil), '') as statement
 from listed
 union all
 select 2, 'role membership', format('%s in %s', m.member::regrole, m.roleid::regrole),
@@ -96,6 +117,11 @@ from assignment a
 where (a.setrole in (select oid from listed) or a.setrole = 0 and a.setdatabase <> 0)
   and (a.setrole <> 0 or a.name <> 'default_transaction_read_only')            -- the last window's own lock
 union all
+select 3, 'setting', 'connection limit of the database',
+       format('do $do$ begin execute format(''alter database %%I connection limit %s'', current_database()); end $do$',
+              datconnlimit)
+from database where datconnlimit >= 0
+union all
 select 4, 'default privilege', format('%s on %s to %s', a.privilege_type, d.word, g.name),
        format('%s grant %s on %s to %s%s', d.head, a.privilege_type, d.word, g.name,
               case when a.is_grantable then ' with grant option' else '' end)
@@ -112,43 +138,35 @@ where d.defaclnamespace = 0 and b.grantee = 0
 union all
 select 5, 'privilege taken from PUBLIC', format('all on %s %s', o.kind, o.name),
        format('revoke all on %s %s from public', o.kind, o.name)
-from object o
-where o.kind in ('routine', 'type')
-  and not exists (select from aclexplode(o.acl) as a where a.grantee = 0)
-  and not exists (select from member m where m.classid = o.classid and m.objid = o.oid)
+from theirs o
+where o.kind in ('routine', 'type', 'language') and not exists (select from aclexplode(o.acl) as a where a.grantee = 0)
+union all
+select 5, 'privilege taken from PUBLIC', format('%s on %s %s', i.privilege_type, o.kind, o.name),
+       format('revoke %s on %s %s from public', i.privilege_type, o.kind, o.name)
+from theirs o join initial i on i.classoid = o.classid and i.objoid = o.oid and i.grantee = 0
+where not exists (select from aclexplode(o.acl) as a where a.grantee = 0 and a.privilege_type = i.privilege_type)
+union all
+select 5, 'privilege taken from PUBLIC', format('%s on the database', b.privilege_type),
+       format('do $do$ begin execute format(''revoke %s on database %%I from public'', current_database()); end $do$',
+              b.privilege_type)
+from database d cross join lateral aclexplode(d.usual) as b
+where b.grantee = 0
+  and not exists (select from aclexplode(d.acl) as a where a.grantee = 0 and a.privilege_type = b.privilege_type)
 union all
 select 6, 'grant', format('%s%s on %s to %s', p.privilege_type, coalesce(' (' || p.part || ')', ''), p.name, p.grantee),
        format('grant %s%s on %s %s to %s%s', p.privilege_type, coalesce(' (' || p.part || ')', ''), p.kind, p.name,
               p.grantee, case when p.is_grantable then ' with grant option' else '' end)
 from privilege p
-where not (p.kind in ('routine', 'type') and p.grantee = 'public')
+where not (p.kind in ('routine', 'type', 'language') and p.grantee = 'public')
 union all
 select 6, 'grant', format('%s on the database to %s', a.privilege_type, g.name),
        format('do $do$ begin execute format(%L, current_database()); end $do$',
               format('grant %s on database %%I to %s%s', a.privilege_type, replace(g.name, '%', '%%'),
                      case when a.is_grantable then ' with grant option' else '' end))
-from pg_database d cross join lateral aclexplode(d.datacl) as a join grantee g on g.oid = a.grantee
-where d.datname = current_database() and a.grantee not in (0, d.datdba)
-union all
-select 7, 'publication', quote_ident(pubname),
-       format('create publication %I%s with (publish = %L%s)', pubname,
-              case when puballtables then ' for all tables' else coalesce(' for table ' || (
-                select string_agg(format('%I.%I', t.schemaname, t.tablename)
-                         || case when jsonb_array_length(j.doc -> 'attnames') < (
-                              select count(*) from pg_attribute a
-                              where a.attrelid = format('%I.%I', t.schemaname, t.tablename)::regclass
-                                and a.attnum > 0 and not a.attisdropped and a.attgenerated = '')
-                            then ' (' || (select string_agg(quote_ident(c), ', ')
-                                          from jsonb_array_elements_text(j.doc -> 'attnames') as c) || ')'
-                            else '' end
-                         || coalesce(' where (' || (j.doc ->> 'rowfilter') || ')', ''), ', '
-                         order by t.schemaname, t.tablename)
-                from pg_publication_tables t cross join lateral (select to_jsonb(t)) as j(doc)
-                where t.pubname = p.pubname), '') end,
-              concat_ws(', ', case when pubinsert then 'insert' end, case when pubupdate then 'update' end,
-                        case when pubdelete then 'delete' end, case when pubtruncate then 'truncate' end),
-              case when pubviaroot then ', publish_via_partition_root' else '' end)
-from pg_publication p
+from database d cross join lateral aclexplode(d.acl) as a join grantee g on g.oid = a.grantee
+where a.grantee <> d.datdba
+  and not exists (select from aclexplode(d.usual) as b
+                  where b.grantee = a.grantee and b.privilege_type = a.privilege_type)
 union all
 select 8, 'subscription', quote_ident(subname),
        format('create subscription %I connection %L publication %s with (connect = false, slot_name = none)', subname,
