@@ -21,7 +21,9 @@ local recipe = { params = params }
 ---@field limit integer               items of `each` at the same time
 ---@field estimate number|fun(ctx: table): number   seconds
 ---@field point_of_no_return boolean  once it is done, failures do not put back
+---@field reached fun(ctx: table, did: any): boolean   of a point of no return: does the app use the new database?
 ---@field opens_window boolean        what it did no longer stands once a step that closes it is done
+---@field holds_app fun(ctx: table, result: any): boolean   of opens_window: is the app still kept down?
 ---@field closes_window boolean       once it is done, a rollback after cut-over would lose writes
 ---@field again_after_gate boolean    asked once more after a gate that came later
 ---@field before_checks boolean       where a resume finds it void, it runs again at once: later checks stand on it

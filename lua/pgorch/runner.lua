@@ -3,12 +3,12 @@
 
 local cleanup = require "pgorch.runner.cleanup"
 local clock   = require "pgorch.clock"
-local context = require "pgorch.runner.context"
 local ending  = require "pgorch.runner.ending"
 local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
 local json    = require "pgorch.json"
+local lost_writes = require "pgorch.runner.lost_writes"
 local resume  = require "pgorch.runner.resume"
 local session = require "pgorch.runner.session"
 local steps   = require "pgorch.runner.steps"
@@ -39,7 +39,7 @@ local function watch_deadline(current, group)
   local deadline = current.host.deadline
   if not deadline then return end
   task.sleep(math.max(0, deadline - UNDO_SECONDS - clock.time()))
-  if not current:cut_over() then
+  if not current:cut_over() and not lost_writes.threat(current) then
     current.past_deadline = true
     group:cancel("the deadline")
   end
@@ -150,6 +150,11 @@ local function recheck(current)
   return voided
 end
 
+local function refuse_lost_writes(current)
+  local ok, err = attended(current, lost_writes.refuse, current)
+  if not ok then error(err, 0) end
+end
+
 ---Goes on with a run.
 ---@param o pgorch.RunnerOptions
 ---@param run pgorch.Run
@@ -160,6 +165,7 @@ function runner.resume(o, run)
   current:claim()
   -- A rollback that was cut short is finished, and ends as it would have.
   if run.state == "undoing" or run.state == "undo_failed" then
+    refuse_lost_writes(current)
     return put_back(current, run.error and ending.status_of(run.error) or 0)
   end
   choose(current)
@@ -187,30 +193,6 @@ local function reopen(current, way_in)
   end
 end
 
-local function row_of(current, field)
-  for id, row in pairs(current.rows) do
-    local step = current.steps[id]
-    if step and step[field] then return row, step end
-  end
-end
-
--- A closing that was cut short may have started the app already: then what the window's opening did no longer holds.
-local function window_holds(current)
-  local row, step = row_of(current, "opens_window")
-  if not row or row.state ~= "done" or not step.check then return false end
-  local ok, holds = attended(current, step.check, context.new(current, step, row.id, row), row.result)
-  return ok and holds
-end
-
-local function refuse_after_cut_over(current)
-  if not current:cut_over() or current.host["lose-writes"] then return end
-  local row = row_of(current, "closes_window")
-  if not row or row.state == "undone" or row.state ~= "done" and row.remembered == nil then return end
-  if row.state == "done" or not window_holds(current) then
-    fail.raise("PGO-PAST-CUT-OVER", ("run %s has cut over, and its window is closed"):format(current.run.id))
-  end
-end
-
 ---Puts everything back that the run did.
 ---@param o pgorch.RunnerOptions
 ---@param run pgorch.Run
@@ -218,7 +200,7 @@ end
 function runner.rollback(o, run)
   local current <close> = open_session(o, run)
   resume.compare(current, o.recipe, o.given, o.host["accept-changes"])
-  refuse_after_cut_over(current)
+  refuse_lost_writes(current)
   current:claim()
   current:lock()
   current:last_words()

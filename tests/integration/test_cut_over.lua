@@ -177,6 +177,35 @@ case("a release that fails puts all back", function(move)
   move:expect_as_before()
 end)
 
+-- Its dynos run all the time: what they write after the promotion is nowhere else.
+case("nothing is put back over what an app has written that was never stopped", function(move)
+  local app = move:app()
+  table.insert(app.formation, { id = "f-" .. move.id, type = "release", quantity = 0, size = "Basic", command = "x" })
+  move.world:fault { at = "worker.release", answer = 500 }
+  local done = move:run { "--yes-cut-over", "--freeze", "read-only" }
+  moves.expect_exit(done, 9)                          -- cut short: the promotion is not recorded as done
+  expect(done.all).has "not put back: nothing keeps the app from writing to the new database"
+  local url = config(move).DATABASE_URL
+  expect(url).is(move:addons()[1].database.url)
+  local shop <close> = pg.connect(url)
+  shop:exec "create table public.paid as select 1 as amount"
+  local function refused()
+    local ended = move:rollback()
+    moves.expect_exit(ended, 2)
+    expect(ended.all).has "PGO-PAST-CUT-OVER"
+    expect(shop:value "select count(*) from public.paid").is(1)
+    expect(config(move).DATABASE_URL).is(url)
+  end
+  refused()
+  table.remove(app.formation)
+  ask(move.world, "PATCH", ("/apps/%s/config-vars"):format(move.app_name), { MENDED = "yes" })
+  moves.expect_exit(move:resume { "--yes-cut-over", "--until", "cut_over" }, 0)
+  refused()
+  moves.expect_exit(move:resume(), 0)
+  expect(#move:restores()).is(1)
+  expect(shop:value "select count(*) from public.paid").is(1)
+end)
+
 case("one write while the dump runs is found and named, and all is put back", function(move)
   local wrote
   local done = move:run(nil, { on_line = function(line)

@@ -133,7 +133,11 @@ describe("a run", function()
     local r = run("--fail", "after", "--error", "PGO-IO")
     expect(r.code).is(9)
     expect(table.concat(marks(), " ")).lacks("undo")
-    expect(pgorch("rollback", "r1").code).is(0)
+    local refused = pgorch("rollback", "r1")          -- no step of the recipe keeps an app down
+    expect(refused.code).is(2)
+    expect(refused.stderr).has "PGO-PAST-CUT-OVER"
+    expect(count(marks(), "undo cut cut")).is(0)
+    expect(pgorch("rollback", "r1", "--lose-writes").code).is(0)
     expect(count(marks(), "undo cut cut")).is(1)
     expect(count(marks(), "undo one one")).is(1)
   end)

@@ -3,6 +3,7 @@
 
 local fail  = require "pgorch.error"
 local host  = require "pgorch.native.host"
+local lost_writes = require "pgorch.runner.lost_writes"
 local task  = require "pgorch.task"
 local undo  = require "pgorch.runner.undo"
 
@@ -25,7 +26,7 @@ local function is_transient(err)
 end
 
 -- Returns "keep" or "undo", the exit status, and the run's state.
-local function decide(session, err)
+local function wished(session, err)
   local wish, past = session.host["on-failure"], session:cut_over()
   if is_stop(err) and not session.past_deadline then
     if wish == "rollback" and not past then return "undo", 1 end
@@ -36,6 +37,16 @@ local function decide(session, err)
   if is_transient(err) and wish ~= "rollback" then return "keep", 6, "stopped" end
   if wish == "keep" then return "keep", 8, "stopped" end
   return "undo", ending.status_of(err)
+end
+
+-- Nothing is put back by itself that would take acknowledged writes with it.
+local function decide(session, err)
+  local what, status, state = wished(session, err)
+  local why = what == "undo" and not session.host["lose-writes"] and lost_writes.threat(session)
+  if not why then return what, status, state end
+  session.display:emit("message", {
+    text = ("not put back: %s, and a rollback would lose that (--lose-writes)"):format(why) })
+  return "keep", 9, "stopped"
 end
 
 local function unlock(session)
@@ -84,7 +95,7 @@ function ending.failed(session, err)
     status, failures = ending.put_back(session, status, error_fields(err))
   else
     record(session, { state = state, exit_status = status, error = error_fields(err) })
-    if status == 9 then unlock(session) end
+    if state == "failed" then unlock(session) end
   end
   session.display:emit("ended", { session = session, status = status, error = err, failures = failures,
                                   standing = undo.standing(session), kept = what == "keep" })

@@ -3,6 +3,7 @@
 
 local context = require "pgorch.runner.context"
 local fail    = require "pgorch.error"
+local lost_writes = require "pgorch.runner.lost_writes"
 local params  = require "pgorch.recipe.params"
 local steps   = require "pgorch.runner.steps"
 
@@ -101,7 +102,7 @@ end
 ---@return string[]
 function resume.recheck(session)
   local voided = {}
-  if session:cut_over() then return voided end
+  if session:cut_over() or lost_writes.threat(session) then return voided end
   for _, row in ipairs(forwards(session)) do
     if row.state == "undone" then resume.void(session, row.id, voided) end
   end

@@ -110,6 +110,16 @@ local function run(ctx)
            source = ctx.source:identity() }
 end
 
+-- An attempt that was cut short has not recorded how far it came: the app itself shows it.
+local function reached(ctx, todo)
+  local id, names = ctx.target:database().id, { DATABASE = #todo.holders == 0 or nil }
+  for _, holder in ipairs(todo.holders) do names[holder.attachment] = true end
+  for _, each in ipairs(ctx.target.app:attachments()) do
+    if names[each.name] and each.addon.id == id then return true end
+  end
+  return false
+end
+
 local function take_off(app, database, name)
   for _, each in ipairs(app:attachments()) do
     if each.name == name and each.addon.id == database.id then app:detach(each.id) end
@@ -168,5 +178,5 @@ end
 return recipe.step {
   id = "cut_over", title = "Point the app to the new database", effect = "write", run = run, undo = undo, plan = plan,
   undo_when = "failure", point_of_no_return = true, needs = NEEDS, stands = "the app uses the new database",
-  cleanup = cleanup,
+  cleanup = cleanup, reached = reached,
 }

@@ -5,6 +5,7 @@ local recipe = require "pgorch.recipe"
 local clock  = require "pgorch.clock"
 local freeze = require "pgorch.freeze"
 local hook   = require "pgorch.hook"
+local task   = require "pgorch.task"
 
 -- An attempt that was killed in the middle has stored what was there before it began; the state now is half ours.
 local function remembered(ctx, means)
@@ -53,16 +54,22 @@ local function undo(ctx, old)
   hook.thaw(ctx, "put-back", ctx.recall or old)
 end
 
--- Somebody may have lifted the freeze by hand while the run was stopped: then what was dumped is not the last word.
-local function check(ctx, old)
-  if old.has_setting ~= nil and ctx.source:read_only_setting() ~= "on" then return false end
-  if old.formation == nil then return true end
+local function app_is_down(ctx)
   if not ctx.target.app:info().maintenance then return false end
   for _, each in ipairs(ctx.target.app:formation()) do
     if each.quantity > 0 then return false end
   end
   return true
 end
+
+-- Somebody may have lifted the freeze by hand while the run was stopped: then what was dumped is not the last word.
+local function check(ctx, old)
+  if old.has_setting ~= nil and ctx.source:read_only_setting() ~= "on" then return false end
+  return old.formation == nil or app_is_down(ctx)
+end
+
+-- A source that is read-only keeps nobody from writing to the new database.
+local function holds_app(ctx, old) return old.formation ~= nil and app_is_down(ctx) end
 
 local function plan(ctx)
   local means, lines = freeze.means(ctx), {}
@@ -109,7 +116,8 @@ local function cleanup(ctx, old, row)
     return { { what = what, state = "kept", why = ("read-only; `pgorch destroy-source %s`"):format(ctx.run.id) } }
   end
   local ok, setting = pcall(ctx.source.read_only_setting, ctx.source)
-  if not ok then return { { what = what, state = "kept", why = "opened again; it does not answer from here" } } end
+  if not ok and task.cancelled(setting) then error(setting, 0) end
+  if not ok then return { { what = what, state = "kept", why = "opened again; from here: " .. tostring(setting) } } end
   local still = setting == "on" and old.setting ~= "on"
   return { { what = what .. " read-only", state = still and "left" or "gone",
              why = still and "not by this run: it was opened again" or nil } }
@@ -118,5 +126,6 @@ end
 return recipe.step {
   id = "window_opens", title = "Open the window", effect = "write", run = run, plan = plan, check = check,
   undo = undo, undo_when = "failure", by_hand = by_hand, stands = stands, opens_window = true,
+  holds_app = holds_app,
   cleanup = cleanup,
 }
