@@ -1,5 +1,6 @@
 -- What a restore is judged by once it has ended, what is shown while it runs, what became of the extensions.
 
+local ask        = require "pgorch.restore.ask"
 local extensions = require "pgorch.restore.extensions"
 local fs         = require "pgorch.fs"
 local verdict    = require "pgorch.restore.verdict"
@@ -114,5 +115,35 @@ describe("extensions after a restore", function()
     expect(notes).same { "extension hstore is 1.7 on the source, 1.8 on the target" }
     expect(warnings).same { "extension ltree is in schema ext on the source, in public on the target",
                             "extension cube is not in the target" }
+  end)
+end)
+
+describe("a database of the user's own", function()
+  -- It was empty at the preflight, and has tables now.
+  local function asked(recall, found, confirm)
+    local target = { is_ours = function() return false end, refuse_if_in_use = function() end,
+      claim = function() end, unclaim = function() end, name = function() return "NEWDB of shop" end,
+      connect = function() return setmetatable({ value = function() return 3 end }, { __close = function() end }) end }
+    local database = { unfinished_transfer = function() end, restore = function() return { uuid = "u", num = 7 } end,
+      find_restore = function(_, key) return found[key] end }
+    local ctx = { params = { app = "shop", confirm = confirm }, recall = recall, target = target,
+      result = { dump_to_store = { key = "k" } }, live = { signed_url = { key = "k", expires = math.huge } }, remember = function() end, keep = function() end }
+    return ask.restore(ctx, database, { key = "pgorch/r/2.dump", again = false })
+  end
+
+  it("is not overwritten by a resume whose request Heroku never got, without --confirm", function()
+    for _, recall in ipairs { false, { key = "pgorch/r/2.dump" }, { key = "pgorch/r/1.dump" } } do
+      expect(function() asked(recall or nil, {}) end).raises "PGO-CONFIRM"
+    end
+    expect(asked({ key = "pgorch/r/2.dump" }, {}, "shop").num).is(7)
+  end)
+
+  it("is what a restore of this run has left in it, though that has failed", function()
+    expect(asked({ key = "pgorch/r/1.dump", uuid = "a", num = 3 }, {}).num).is(7)
+    for _, state in ipairs { "failed", "canceled" } do
+      for _, key in ipairs { "pgorch/r/1.dump", "pgorch/r/2.dump" } do
+        expect(asked({ key = key }, { [key] = { uuid = "a", num = 3, state = state } }).num).is(7)
+      end
+    end
   end)
 end)

@@ -41,6 +41,13 @@ local function wait_for_others(ctx, database)
   end
 end
 
+-- What is in the database came from a restore of ours only if Heroku really was asked for one: an interrupted attempt
+-- remembers before it asks, and what it asked for is found, failed or cancelled, too.
+local function was_asked(ctx, database)
+  local recall = ctx.recall
+  return recall ~= nil and (recall.uuid ~= nil or database:find_restore(recall.key) ~= nil)
+end
+
 -- It was empty when the preflight looked; this is the last moment at which that can be so.
 local function refuse_unconfirmed(ctx)
   if ctx.target:is_ours() or ctx.params.confirm == ctx.params.app then return end
@@ -92,7 +99,7 @@ function ask.restore(ctx, database, o)
   wait_for_others(ctx, database)
   ctx.target:refuse_if_in_use()
   claim(ctx, o.again)
-  if not (ctx.recall or o.again) then refuse_unconfirmed(ctx) end
+  if not (o.again or was_asked(ctx, database)) then refuse_unconfirmed(ctx) end
   ctx:remember { key = o.key }
   ctx.target:unclaim(ctx)
   if o.again then
