@@ -4,6 +4,7 @@
 
 local authority = require "pgorch.authority"
 local choice    = require "pgorch.provider.choice"
+local claim     = require "pgorch.claim"
 local clock     = require "pgorch.clock"
 local env       = require "pgorch.env"
 local fail      = require "pgorch.error"
@@ -252,6 +253,18 @@ function Source:clients()
   local conn <close> = self:connect()
   return conn:query(M.sql "clients")
 end
+
+---Which database this is, for records: the same on every machine.
+---@return string
+function Source:identity()
+  return ("%s:%s:%s"):format(self.provider, self.id or self.host .. ":" .. self.port, self.dbname)
+end
+
+---Takes the database for this process by a lock in the database itself: another machine's run must not take this one's
+---freeze for what was there before, nor open the source under it.
+---@param ctx pgorch.Context
+---@param o? {if_reachable?: boolean}
+function Source:claim(ctx, o) claim.take(ctx, "source_claim", self, o) end
 
 ---Sessions in this database that are not ours.
 ---@return table[]

@@ -2,6 +2,7 @@
 -- Keeps no address and no password; after a resume it knows as much as before, because the app itself remembers.
 
 local authority = require "pgorch.authority"
+local claim     = require "pgorch.claim"
 local fail      = require "pgorch.error"
 local heroku    = require "pgorch.heroku"
 local pg        = require "pgorch.pg"
@@ -90,39 +91,12 @@ function Target:connect(o)
   return pg.connect(dsn)
 end
 
--- An advisory lock of the database: "pgor", and what for. A process that died without a word gives it back in a minute.
-local LOCK = "select pg_try_advisory_lock(1885826930, 1)"
-local KEEPALIVE = { tcp_keepalives_idle = "30", tcp_keepalives_interval = "10", tcp_keepalives_count = "3" }
-local LOOK_SECONDS = 10
-
-local function answers(conn)
-  return pcall(task.timeout, LOOK_SECONDS, conn.value, conn, "select 1")
-end
-
--- The session of a process that was just killed may still be ending: looked at twice.
-local function lock(conn)
-  if conn:value(LOCK) then return true end
-  task.sleep(poll.seconds "lookup")
-  return conn:value(LOCK)
-end
-
 ---Takes the database for this process by a lock in the database itself, which runs see whose record is elsewhere too.
 ---Raises PGO-LOCKED when another one has it. A claim whose connection was lost is made again.
 ---@param ctx pgorch.Context
 ---@param o? {if_reachable?: boolean}  a database that cannot be reached is let pass
 function Target:claim(ctx, o)
-  local held = ctx.live.target_claim
-  if held and answers(held) then return end
-  local ok, conn = pcall(self.connect, self, { settings = KEEPALIVE })
-  if not ok then
-    if o and o.if_reachable and not task.cancelled(conn) then return end
-    error(conn, 0)
-  end
-  ctx:keep("target_claim", conn)
-  if lock(conn) then return end
-  ctx:keep("target_claim", nil)
-  fail.raise("PGO-LOCKED", ("another pgorch works on %s now"):format(self:name()),
-    { cure = "Wait for it, or stop it: it runs on another machine, or with another record of runs." })
+  claim.take(ctx, "target_claim", self, o)
 end
 
 ---Gives it back: before a restore, as Heroku ends all sessions when it empties the database.

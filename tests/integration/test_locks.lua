@@ -68,6 +68,46 @@ describe("a second run", function()
   end)
 end)
 
+describe("a source", function()
+  local function source_setting(lane)
+    local conn <close> = pg.connect(lane.direct)
+    return conn:value "show default_transaction_read_only"
+  end
+
+  -- The other process is on another machine: all that both know of each other is in the source.
+  it("is in the hands of one process, whatever record that has: not closed, and not opened under it", function()
+    moves.world({}, function(_, lanes)
+      local move, taken = moves.new(lanes[1]), nil
+      local function other(sql)
+        local conn = pg.connect(lanes[1].direct, { application_name = "pgorch" })
+        return conn, conn:value(sql)
+      end
+      local theirs = other "select pg_advisory_lock(1885826930, 1)::text"
+      expect_refused(move:run())
+      move:expect_as_before()
+      theirs:close()
+      local stop = moves.signal_at("verify", "INT")
+      moves.expect_exit(move:resume(nil, { on_line = function(line, child)
+        if moves.begun(line) == "verify" then
+          local conn <close>, free = other "select pg_try_advisory_lock(1885826930, 1)"
+          taken = conn and not free
+        end
+        stop(line, child)
+      end }), 8)
+      expect(taken).is(true)
+
+      theirs = other "select pg_advisory_lock(1885826930, 1)::text"
+      expect_refused(move:resume())
+      expect(move:app().maintenance).is(true)
+      moves.expect_exit(move:rollback(), 11)
+      expect(source_setting(lanes[1])).is "on"
+      theirs:close()
+      moves.expect_exit(move:rollback(), 0)
+      move:expect_as_before()
+    end)
+  end, { limit = 200 })
+end)
+
 describe("a database that an app has begun to use", function()
   local function in_use(at, command)
     moves.world({}, function(_, lanes)

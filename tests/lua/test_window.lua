@@ -12,7 +12,8 @@ local function context(restore)
   local function note(text) log[#log + 1] = text end
   local app = { scale = function(_, list) note("scale " .. #list) end, maintenance = function(_, on)
     note("maintenance " .. tostring(on)) end }
-  return { params = { app = "shop" }, source = { restore_setting = restore }, target = { app = app },
+  return { params = { app = "shop" }, target = { app = app },
+           source = { restore_setting = restore, claim = function() end },
            put_back = function(_, text) note("back: " .. text) end }, log
 end
 

@@ -21,6 +21,16 @@ local function is_stop(err)
   return task.cancelled(err) or err.kind == "stopped" or host.interrupted() ~= nil
 end
 
+-- Another process has the source now: what this run has closed is not opened under it.
+local function is_taken(session, err)
+  if err.claim ~= "source_claim" then return false end
+  for id, row in pairs(session.rows) do
+    local step = session.steps[id]
+    if step and step.opens_window and row.state ~= "undone" and row.remembered ~= nil then return true end
+  end
+  return false
+end
+
 local function is_transient(err)
   return err.retryable == true or TRANSIENT[err.kind] == true
 end
@@ -33,6 +43,7 @@ local function wished(session, err)
     return "keep", 8, "stopped"
   end
   if past then return "keep", 9, "failed" end
+  if is_taken(session, err) then return "keep", 7, "stopped" end
   if session.past_deadline then return "undo", 1 end
   if is_transient(err) and wish ~= "rollback" then return "keep", 6, "stopped" end
   if wish == "keep" then return "keep", 8, "stopped" end

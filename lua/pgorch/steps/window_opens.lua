@@ -18,9 +18,13 @@ end
 local function claim(ctx, means)
   ctx.target:claim(ctx)
   if not means["read-only"] then return end
-  local source = ctx.source
-  ctx:lock(("freeze:%s:%s:%s"):format(source.provider, source.id or source.host .. ":" .. source.port, source.dbname),
-    source:name())
+  ctx:lock("freeze:" .. ctx.source:identity(), ctx.source:name())
+  ctx.source:claim(ctx)
+end
+
+local function open_source(ctx, old)
+  ctx.source:claim(ctx, { if_reachable = true })         -- not under another machine's run
+  return freeze.open_source(ctx, old)
 end
 
 local function run(ctx)
@@ -32,7 +36,8 @@ local function run(ctx)
   local clients = means["read-only"] and freeze.close_source(ctx) or nil
   ctx:note "the window is open"
   return { maintenance = old.maintenance, formation = old.formation, setting = old.setting,
-           has_setting = old.has_setting, opened = clock.iso(), clients = clients }
+           has_setting = old.has_setting, opened = clock.iso(), clients = clients,
+           source = ctx.source:identity() }
 end
 
 -- Contexts whose app has been put back: an undo that is tried again does not do it twice.
@@ -43,7 +48,7 @@ local app_is_back = setmetatable({}, { __mode = "k" })
 local function undo(ctx, old)
   local ok, said = true, nil
   if old.has_setting ~= nil then
-    ok, said = pcall(freeze.open_source, ctx, old)
+    ok, said = pcall(open_source, ctx, old)
     if ok then ctx:put_back(said) end
   end
   if old.formation and not app_is_back[ctx] then
@@ -63,7 +68,9 @@ local function app_is_down(ctx)
 end
 
 -- Somebody may have lifted the freeze by hand while the run was stopped: then what was dumped is not the last word.
+-- The process that closed the source has gone, and its claim with it.
 local function check(ctx, old)
+  if old.has_setting ~= nil then ctx.source:claim(ctx) end
   if old.has_setting ~= nil and ctx.source:read_only_setting() ~= "on" then return false end
   return old.formation == nil or app_is_down(ctx)
 end
