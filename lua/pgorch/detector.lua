@@ -111,13 +111,20 @@ local function is_another_server(before, now)
     or tonumber(now.xmax) < tonumber(before.xmax)
 end
 
--- What keeps a committed transaction that nothing names from being called one of another database; nil: nothing.
-local function doubt(before, now)
+-- Why the counters may not hold all that was written; nil: they do, and what they do not name has not moved.
+local function uncounted(before, now)
+  if is_another_server(before, now) then return "another server answers: it took over" end
   if not counts_on(before, now) then return "the server was restarted or its statistics were reset" end
-  if now.fates.beyond then return "too many transactions to ask for each" end
-  if now.fates.forgotten > 0 then return "the server has forgotten what became of a transaction" end
   if not now.counting then return "the server counts no rows (track_counts is off)" end
   if now.strangers > 0 then return ("%d other sessions are connected"):format(now.strangers) end
+end
+
+-- What keeps a committed transaction that nothing names from being called one of another database; nil: nothing.
+local function doubt(before, now)
+  if now.fates.beyond then return "too many transactions to ask for each" end
+  if now.fates.forgotten > 0 then return "the server has forgotten what became of a transaction" end
+  local why = uncounted(before, now)
+  if why then return why end
   if before.rows == now.rows and before.notes == now.notes then
     return ("%d transactions have committed, and no counter shows where"):format(now.fates.committed)
   end
@@ -126,9 +133,12 @@ end
 ---Compares a mark with how the source is now.
 ---@param before pgorch.Mark
 ---@param now table  a mark, with `fates` of the transactions since `before`
----@return {answer: "quiet"|"written"|"unclear", names: string[], why: string, open: string}
+---@return {answer: "quiet"|"written"|"unclear", names: string[], why: string, open: string, uncounted: string|nil}
+---  uncounted: why the counters may not hold all that was written; without it, what is not named has not moved
 function M.judge(before, now)
-  local function answer(word, names, why) return { answer = word, names = names, why = why, open = now.fates.open } end
+  local function answer(word, names, why)
+    return { answer = word, names = names, why = why, open = now.fates.open, uncounted = uncounted(before, now) }
+  end
   local fates = now.fates
   if is_another_server(before, now) then return answer("unclear", {}, "another server answers: it took over") end
   local sequences = moved(before.sequences, now.sequences)

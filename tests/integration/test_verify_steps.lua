@@ -8,21 +8,24 @@ local detector        = require "pgorch.detector"
 local fs              = require "pgorch.fs"
 local json            = require "pgorch.json"
 local refresh         = require "pgorch.steps.refresh_matviews"
+local task            = require "pgorch.task"
 local verify          = require "pgorch.steps.verify"
+local written         = require "pgorch.steps.nothing_was_written"
 
 -- What a step gets as ctx, and what it told.
-local function context(cluster, results)
+local function context(cluster, results, from)
   local told = { warnings = {}, notes = {}, tables = {} }
   local function side(dbname)
     return { connect = function(_, o) return cluster:opener(dbname)(o) end,
              database = function() return { limits = function() return { connections = 20 } end } end }
   end
   return {
-    source = side "a", target = side "b", params = {}, live = {}, result = results, told = told,
+    source = side(from or "a"), target = side "b", params = {}, live = {}, result = results, told = told,
     options = { content = "checksum", queries = "queries/*.sql" },
     progress = function() end,
     warn = function(_, text) table.insert(told.warnings, text) end,
     keep = function(self, name, object) self.live[name] = object end,
+    remember = function(self, value) self.recall = value end,
     note = function(_, text) table.insert(told.notes, text) end,
     table = function(_, t) table.insert(told.tables, t) end,
   }
@@ -101,10 +104,77 @@ describe("a snapshot that was lost", function()
     expect(checksum_source.run(ctx).on_snapshot).is(true)
     cluster:exec("postgres", ("select pg_terminate_backend(%d)"):format(holder.pid))
     expect(checksum_source.run(ctx).on_snapshot).is(false)
-    expect(ctx.told.notes).same { "the session that held the dump's snapshot was lost: the source is read as it is "
-      .. "now, if nothing was written" }
+    expect(#ctx.told.notes).is(1)
+    expect(ctx.told.notes[1]).has "the session that held the dump's snapshot was lost"
     cluster:exec("a", "insert into people values (9999, 'late')")
     expect(expect(function() checksum_source.run(ctx) end):raises("PGO-WRITTEN").detail).is '"public"."people"'
+  end), { limit = 60 })
+end)
+
+-- A session counts what it wrote when it ends.
+local function wait_until_alone(conn)
+  for _ = 1, 400 do
+    if conn:value [[select count(*) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()]] == 0 then return end
+    task.sleep(0.01)
+  end
+  error("a session does not end", 0)
+end
+
+-- A database of its own; what was summed after the mark, then `later`, then one transaction elsewhere on the server.
+local function asked_again(cluster, case)
+  cluster:create(case.name, "template a")
+  if case.before then cluster:exec(case.name, case.before) end
+  local holder <close> = cluster:connect(case.name)
+  wait_until_alone(holder)
+  local mark = detector.begin(holder)
+  holder:exec "commit"
+  local ctx = context(cluster, { fingerprint = { mark = mark, snapshot = "1", taken = "now" } }, case.name)
+  ctx.options.content = case.content or "checksum"
+  ctx.result.checksum_source = json.decode(json.encode(checksum_source.run(ctx)))
+  if case.connected then holder:exec "set application_name = 'shop'" else holder:close() end
+  cluster:exec(case.name, case.later or "select 1")
+  cluster:exec("b", ("create table %s as select 1 as n"):format(case.name))
+  local ok, err = pcall(written.run, ctx)
+  return { ok = ok, err = err, told = table.concat(ctx.told.notes, "\n"), mark = ctx.recall and ctx.recall.mark }
+end
+
+local OPAQUE = [[create type odd;
+  create function odd_in(cstring) returns odd immutable strict language internal as 'int4in';
+  create function odd_out(odd) returns cstring immutable strict language internal as 'int4out';
+  create type odd (input = odd_in, output = odd_out, like = integer);
+  create table empty (o odd); create table full_of (o odd); insert into full_of values ('1')]]
+
+-- More transactions than are asked for, and nothing that lasts.
+local MANY = [[create temporary table t (n integer);
+  do $$ begin for i in 1..10001 loop begin insert into t values (i); exception when others then null; end; end loop;
+  end $$; drop table t]]
+
+describe("the step nothing_was_written, where the counters cannot tell", function()
+  it("counts and sums again, and never calls equal what is in no sum", both(function(cluster)
+    cluster:create "b"
+    local cases = {
+      { name = "summed", connected = true },
+      { name = "opaque", connected = true, before = OPAQUE },
+      { name = "opaque_counted", before = OPAQUE, later = MANY },
+      { name = "only_counted", connected = true, content = "none" },
+      { name = "only_counted_alone", content = "none", later = MANY },
+    }
+    local found = {}
+    task.map(cases, { limit = #cases }, function(case) found[case.name] = asked_again(cluster, case) end)
+    for _, name in ipairs { "summed", "opaque_counted", "only_counted_alone" } do
+      if not found[name].ok then error(name .. ": " .. tostring(found[name].err), 0) end
+      expect(found[name].told).has "counted and summed again: equal"
+      expect(found[name].mark).is_not(nil)
+    end
+    for name, wanted in pairs { opaque = '"public"."full_of", column o (public.odd)',
+                                only_counted = '"public"."people"\nlarge objects' } do
+      if found[name].ok then error(name .. " was called equal", 0) end
+      expect(found[name].err.id).is "PGO-WRITTEN"
+      expect(found[name].err.message).has "1 other sessions are connected"
+      expect(found[name].err.detail).is(wanted)
+      expect(found[name].mark).is_nil()
+    end
   end), { limit = 60 })
 end)
 
