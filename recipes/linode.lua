@@ -34,7 +34,8 @@ return recipe.from "postgres" {
   },
 
   change = {
-    replace { "backup_is_fresh", linode.backup_is_fresh { within = "26h" } },    -- restorable to any time, or a backup
+    replace { "backup_is_fresh", linode.backup_now { within = "26h" },           -- where --backup-now asks for one
+              linode.backup_is_fresh { within = "26h" } },                       -- restorable to any time, or a backup
     after   { "bucket", linode.storage_key, step.bucket_is_private },            -- "set the access policy to Private"
     replace { "presign", step.presign { by = "provider", signature = "v2" } },   -- linode-cli obj signurl
   },

@@ -1,7 +1,7 @@
 -- Linode's (Akamai's) API v4, as far as a migration needs it: managed PostgreSQL, its credentials, CA, backups and
 -- allow list; object storage is in linode/bucket.lua. Never creates a database, never resets a password.
 
-local clock    = require "pgorch.clock"
+local backups  = require "pgorch.linode.backups"
 local crypto   = require "pgorch.crypto"
 local env      = require "pgorch.env"
 local fail     = require "pgorch.error"
@@ -115,24 +115,6 @@ local function database(api, wanted)
   }
 end
 
--- --- backups ---
-
----What is known of an instance's backups: on today's platform it can be restored to any time `since` then, on the
----legacy one there is a list of them.
----@return {on_request: boolean, since: number|nil, latest: number|nil}
-local function backups(api, id)
-  local raw = api:get(ONE:format(id))
-  if raw.platform ~= "rdbms-legacy" then
-    local since = provider.text(raw.oldest_restore_time)
-    return { on_request = false, since = since and clock.parse_iso(since .. "Z") }
-  end
-  local latest
-  for _, each in ipairs(api:pages(ONE:format(id) .. "/backups", "data")) do
-    latest = math.max(latest or 0, clock.parse_iso(each.created .. "Z"))
-  end
-  return { on_request = true, latest = latest }
-end
-
 -- --- the allow list ---
 
 -- It takes changes in the state "active" only, and one after the other.
@@ -153,7 +135,7 @@ local linode = provider {
   empty_allow_list = "closed",
   allow_list = { get = function(api, id) return api:get(ONE:format(id)).allow_list or {} end, put = put_allow_list,
                  busy = is_busy },
-  latest_backup = function(api, id) return backups(api, id).latest end,
+  latest_backup = function(api, id) return backups.of(api, id).latest end,
   console_bytes = function(api, id)
     local used = tonumber(api:get(ONE:format(id)).used_disk_size_gb)
     return used and math.floor(used * 1e9) or nil
@@ -166,11 +148,9 @@ local linode = provider {
   destroy = function(api, id) api:delete(ONE:format(id)) end,
 }
 
-linode.backups = backups
-
 -- The steps that Linode has of its own, loaded when a recipe names them.
 return setmetatable(linode, { __index = function(self, name)
-  if name ~= "backup_is_fresh" and name ~= "storage_key" then return nil end
+  if name ~= "backup_is_fresh" and name ~= "backup_now" and name ~= "storage_key" then return nil end
   local made = require("pgorch.linode." .. name)
   rawset(self, name, made)
   return made

@@ -3,6 +3,7 @@
 local fs        = require "pgorch.fs"
 local host      = require "pgorch.native.host"
 local json      = require "pgorch.json"
+local loader    = require "pgorch.recipe.load"
 local process   = require "pgorch.process"
 local sandbox   = require "pgorch.sandbox"
 local task      = require "pgorch.task"
@@ -110,6 +111,25 @@ describe("pgorch check", function()
     expect(check(world, { "-q" }).stdout).matches "^preflight passed, %d+ warnings\n$"
     expect(changes(world)).same {}
     expect(#requests(world)).above(10)
+    expect_untouched(world)
+  end), { limit = 100 })
+
+  it("passes for each recipe that is built in, and changes nothing", vultr_run.with_world({}, function(world)
+    local names = loader.built_in()
+    expect(#names).is(4)
+    local own = { vultr = { "--instance", "demo" }, linode = { "--instance", "demo" },
+                  digitalocean = { "--instance", "demo", "--bucket", "dumps-of-ours" },
+                  postgres = { "--bucket", "dumps-of-ours" } }
+    local app, before, said = world.heroku:app(vultr_run.APP), world.source.url, {}
+    for _, name in ipairs(names) do
+      local own_url = name == "linode" or name == "digitalocean"
+      app.config.DATABASE_URL = own_url and world[name]:database_url(world[name].state.databases[1]) or before
+      local done = vultr_run.pgorch(world, { "check", name, "--app", vultr_run.APP, table.unpack(own[name]) })
+      vultr_run.expect_exit(done, 0)
+      said[name] = done.stdout
+    end
+    app.config.DATABASE_URL = before
+    expect(changes(world)).same {}
     expect_untouched(world)
   end), { limit = 100 })
 

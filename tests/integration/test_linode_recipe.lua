@@ -108,6 +108,15 @@ describe("run linode", function()
       run.expect_exit(done, 4)
       expect(done.all).has "the latest backup of demo is 1 d 16 h old, more than 1 d 02 h"
       expect(done.all).has "--backup-now takes one"
+      local function check(...)
+        return run.pgorch(world, { "check", "linode", "--instance", "demo", "--app", run.APP, "-v", ... })
+      end
+      done = check()
+      run.expect_exit(done, 4)
+      expect(done.stdout).has "FAIL  PGO-BACKUP-OLD the latest backup of demo is 1 d 16 h old"
+      done = check "--backup-now"
+      run.expect_exit(done, 0)
+      expect(done.stdout).has "is 1 d 16 h old, more than 1 d 02 h: --backup-now takes one\n"
       expect(world.linode.state.databases[1].backups).same {}
       done = run.run(world, { "--until", "backup_is_fresh", "--backup-now" })
       run.expect_exit(done, 0)

@@ -1,6 +1,7 @@
 -- Linode's client against its stand-in: types made right, lists and filters, what passes by itself and what does not,
 -- an allow list in which only our own entry comes and goes, and storage keys that are a run's own.
 
+local backups = require "pgorch.linode.backups"
 local clock  = require "pgorch.clock"
 local faults = require "pgorch.sandbox.faults"
 local fs     = require "pgorch.fs"
@@ -129,14 +130,14 @@ describe("linode", function()
 
   it("knows since when an instance can be restored, or its last backup", with_api({ legacy = true },
     function(api, there)
-      local known = linode.backups(api, 123)
+      local known = backups.of(api, 123)
       expect(known.on_request).is(true)
       local age = clock.time() - known.latest
       expect(age > 7 * 3600 and age < 9 * 3600).is(true)
       expect(api:database("demo").latest_backup()).is(known.latest)
       expect(api:database("demo").default_dbname).is "postgres"
       demo(there).object.platform = "rdbms-default"
-      known = linode.backups(api, 123)
+      known = backups.of(api, 123)
       expect({ known.on_request, known.since and true, known.latest }).same { false, true }
       expect(api:database("demo").latest_backup()).is_nil()
     end))
