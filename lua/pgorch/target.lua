@@ -7,7 +7,6 @@ local fail      = require "pgorch.error"
 local heroku    = require "pgorch.heroku"
 local pg        = require "pgorch.pg"
 local poll      = require "pgorch.poll"
-local task      = require "pgorch.task"
 
 local M = {}
 

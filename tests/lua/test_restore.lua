@@ -127,7 +127,8 @@ describe("a database of the user's own", function()
     local database = { unfinished_transfer = function() end, restore = function() return { uuid = "u", num = 7 } end,
       find_restore = function(_, key) return found[key] end }
     local ctx = { params = { app = "shop", confirm = confirm }, recall = recall, target = target,
-      result = { dump_to_store = { key = "k" } }, live = { signed_url = { key = "k", expires = math.huge } }, remember = function() end, keep = function() end }
+      result = { dump_to_store = { key = "k" } }, live = { signed_url = { key = "k", expires = math.huge } },
+      remember = function() end, keep = function() end }
     return ask.restore(ctx, database, { key = "pgorch/r/2.dump", again = false })
   end
 
