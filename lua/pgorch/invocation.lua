@@ -3,6 +3,7 @@
 
 local arguments = require "pgorch.recipe.arguments"
 local clock     = require "pgorch.clock"
+local deadline  = require "pgorch.runner.deadline"
 local env       = require "pgorch.env"
 local fail      = require "pgorch.error"
 local fs        = require "pgorch.fs"
@@ -21,7 +22,8 @@ invocation.FLAGS = {
   { name = "run-id", type = "string", value = "ID", help = "the id of the new run" },
   { name = "only", type = "list", value = "STEP,...", help = "run these steps alone" },
   { name = "until", type = "string", value = "STEP", help = "end after this step" },
-  { name = "deadline", type = "string", value = "TIME", help = "04:00, ISO 8601 or +2h: put back when it nears" },
+  { name = "deadline", type = "string", value = "TIME",
+    help = "04:00, ISO 8601, +2h or none: put back 2 min before it, if it is not moved by then" },
   { name = "yes-cut-over", type = "boolean", help = "pass the gates without asking" },
   { name = "no-input", type = "boolean", help = "never ask; gates are passed" },
   { name = "on-failure", type = "string", value = "keep|rollback", help = "whatever the failure is" },
@@ -45,10 +47,11 @@ local function flags_for(recipe, flags)
   return arguments.flags(recipe and recipe.params or {}, host)
 end
 
----"04:00" (the next one, local time), ISO 8601, "+2h" -> epoch seconds.
+---"04:00" (the next one, local time), ISO 8601, "+2h" -> epoch seconds; "none" -> false.
 ---@param text string
----@return number|nil
+---@return number|false|nil
 function invocation.deadline(text)
+  if text == "none" then return false end
   local hour, minute = text:match("^(%d%d?):(%d%d)$")
   if hour then
     local today = os.date("*t")
@@ -93,7 +96,8 @@ local function check_host(recipe, host, problems)
   end
   if host.deadline then
     local at = invocation.deadline(host.deadline)
-    if not at then problems[#problems + 1] = ("--deadline %s: write 04:00, ISO 8601 or +2h"):format(host.deadline) end
+    local problem = at == nil and "write 04:00, ISO 8601, +2h or none" or at and deadline.problem(at)
+    if problem then problems[#problems + 1] = ("--deadline %s: %s"):format(host.deadline, problem) end
     host.deadline = at
   end
   check_steps(recipe, host.only or {}, "--only", problems)

@@ -3,6 +3,7 @@
 
 local cleanup = require "pgorch.runner.cleanup"
 local clock   = require "pgorch.clock"
+local deadline = require "pgorch.runner.deadline"
 local ending  = require "pgorch.runner.ending"
 local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
@@ -20,9 +21,6 @@ local runner = {}
 
 local TICK_SECONDS = 0.5
 
--- The end of the deadline is kept for putting back.
-local UNDO_SECONDS = 120
-
 -- Keeps the display alive. The first Ctrl-C cancels everything: say at once that it was heard.
 local function tick(current)
   repeat
@@ -35,23 +33,13 @@ local function tick(current)
   until not ok
 end
 
-local function watch_deadline(current, group)
-  local deadline = current.host.deadline
-  if not deadline then return end
-  task.sleep(math.max(0, deadline - UNDO_SECONDS - clock.time()))
-  if not current:cut_over() and not lost_writes.threat(current) then
-    current.past_deadline = true
-    group:cancel("the deadline")
-  end
-end
-
 -- Runs fn with the display alive. Returns whether it succeeded, and its result or error, read from what fn did: the
 -- group's own end may be an error that came later.
 local function attended(current, fn, ...)
   local arguments, results = table.pack(...), nil
   local _, outside = pcall(task.group, function(group)
     group:spawn(tick, current)
-    group:spawn(watch_deadline, current, group)
+    if not current.ending then group:spawn(deadline.watch, current, group) end
     results = table.pack(xpcall(fn, fail.handler, table.unpack(arguments, 1, arguments.n)))
     group:cancel("done")
   end)
@@ -61,6 +49,7 @@ end
 
 -- Work that Ctrl-C does not reach, with the display alive.
 local function undisturbed(current, fn, ...)
+  current.ending = true                 -- a deadline that comes now has nothing to cancel
   local ok, result = task.shield(nil, attended, current, fn, ...)
   if not ok then error(result, 0) end
   return result
@@ -94,6 +83,32 @@ local function open_session(o, run)
   return current
 end
 
+-- Flags that are for the whole run: a resumed one has them too, unless it is told otherwise.
+local KEPT = { "deadline", "on-failure", "yes-cut-over" }
+
+local function kept_flags(flags)
+  local kept = {}
+  for _, name in ipairs(KEPT) do kept[name] = flags[name] end
+  return kept
+end
+
+local function take_over(current, before)
+  local said = {}
+  for _, name in ipairs(KEPT) do
+    local value = before[name]
+    if value and current.host[name] == nil then
+      current.host[name] = value
+      local shown = name == "deadline" and clock.iso(math.floor(value)) or value ~= true and value
+      said[#said + 1] = "--" .. name .. (shown and " " .. shown or "")
+    end
+  end
+  if #said > 0 then current.display:emit("message", { text = "as the run began: " .. table.concat(said, ", ") }) end
+  local problem = current.host.deadline and not current:cut_over() and deadline.problem(current.host.deadline)
+  if problem then
+    fail.raise("PGO-USAGE", "--deadline: " .. problem, { cure = "Name another, such as --deadline +2h, or none." })
+  end
+end
+
 ---@class pgorch.RunnerOptions
 ---@field store pgorch.Store
 ---@field recipe pgorch.Recipe
@@ -111,7 +126,7 @@ end
 function runner.start(o)
   local run = o.store:create_run {
     id = o.host["run-id"], recipe = o.recipe.name, recipe_path = o.recipe_path, recipe_hash = o.recipe.hash,
-    params = { values = o.values, secrets = o.places },
+    params = { values = o.values, secrets = o.places, host = kept_flags(o.host) },
     versions = { pgorch = host.version, store = store.VERSION }, owner = session.owner(),
   }
   local current <close> = open_session(o, run)
@@ -168,10 +183,12 @@ function runner.resume(o, run)
     refuse_lost_writes(current)
     return put_back(current, run.error and ending.status_of(run.error) or 0)
   end
+  take_over(current, run.params.host or {})
   choose(current)
   current:lock()
   current:update { state = "running", attempt = run.attempt + 1, exit_status = json.null, error = json.null,
-                   gate = json.null, recipe_hash = o.recipe.hash, params = { values = o.values, secrets = o.places } }
+                   gate = json.null, recipe_hash = o.recipe.hash,
+                   params = { values = o.values, secrets = o.places, host = kept_flags(o.host) } }
   current.run.exit_status, current.run.error, current.run.gate = nil, nil, nil
   current:last_words()
   local voided, err = recheck(current)

@@ -5,6 +5,7 @@ local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
 local json    = require "pgorch.json"
 local process = require "pgorch.process"
+local store   = require "pgorch.store"
 local task    = require "pgorch.task"
 
 local RECIPE = TEST_FOLDER .. "/../fixtures/recipes/marks.lua"
@@ -359,6 +360,55 @@ describe("an interrupted run", function()
     expect(r.code).is(1)
     expect(r.stderr).has("PGO-DEADLINE")
     expect(count(marks(), "undo one one")).is(1)
+  end)
+
+  it("is put back by its deadline when it was resumed, too", function()
+    expect(run("--hang", "two", "--deadline", "+124s", "--until", "one").code).is(0)
+    local r = pgorch("resume", "r1")
+    expect(r.code).is(1)
+    expect(r.stderr).has("PGO-DEADLINE")
+    expect(r.stderr).has("120 s before the deadline")
+    expect(r.stderr).has("as the run began: --deadline 20")
+    expect(count(marks(), "undo one one")).is(1)
+  end)
+
+  it("is not begun with a deadline that leaves no time for putting back", function()
+    for _, at in ipairs { "+40s", "+2m", "2020-01-01T00:00:00Z" } do
+      local r = run("--deadline", at)
+      expect(r.code).is(2)
+      expect(r.stderr).has "kept for putting back"
+    end
+    expect(#json.decode(pgorch("status", "--json").stdout)).is(0)
+    expect(run("--until", "one").code).is(0)
+    do                                            -- time goes by
+      local record <close> = store.open("sqlite:" .. folder .. "/state.db")
+      local params = record:run("r1").params
+      params.host.deadline = 1e9
+      record:update_run("r1", { params = params })
+    end
+    local late = pgorch("resume", "r1")
+    expect(late.code).is(2)
+    expect(late.stderr).has "2001-09-09T01:46:40Z has passed"
+    expect(pgorch("resume", "r1", "--deadline", "none").code).is(0)
+  end)
+
+  it("keeps --yes-cut-over and --on-failure for the resumed one, which may say otherwise", function()
+    expect(run("--until", "one", "--on-failure", "keep", "--fail", "two", "--error", "PGO-IO").code).is(0)
+    local kept = pgorch("resume", "r1")
+    expect(kept.code).is(8)
+    expect(kept.stderr).has "as the run began: --on-failure keep, --yes-cut-over"
+    expect(pgorch("resume", "r1", "--on-failure", "rollback").code).is(1)
+    fs.write(log .. ".mended", "")
+    expect(pgorch("resume", "r1").code).is(0)
+  end)
+
+  it("leaves no lock after a part that only reads, and the part can be resumed", function()
+    expect(run("--app", "shop", "--only", "look").code).is(0)
+    expect(pgorch("run", RECIPE, "--log", log, "--app", "shop", "--no-input").code).is(0)
+    expect(run("--run-id", "r2", "--app", "shop", "--until", "one").code).is(0)
+    expect(pgorch("resume", "r1").code).is(7)                      -- what stands still holds the app
+    expect(pgorch("rollback", "r2").code).is(0)
+    expect(pgorch("resume", "r1").code).is(0)
   end)
 
   it("leaves a run to the process that works on it", function()

@@ -1,6 +1,7 @@
 -- How a run ends: what an error leads to (state kept, put back, or reported), the run's state, and the exit status.
 -- What the statuses mean is in runner/meaning.lua.
 
+local deadline = require "pgorch.runner.deadline"
 local fail  = require "pgorch.error"
 local host  = require "pgorch.native.host"
 local lost_writes = require "pgorch.runner.lost_writes"
@@ -95,7 +96,8 @@ end
 ---@return integer status
 function ending.failed(session, err)
   if session.past_deadline then
-    err = fail.new("PGO-DEADLINE", "the deadline has come before the cut-over", { cause = err, step = err.step })
+    err = fail.new("PGO-DEADLINE", ("not moved %d s before the deadline: they are kept for putting back")
+      :format(deadline.KEPT_SECONDS), { cause = err, step = err.step })
   end
   local what, status, state = decide(session, err)
   local failures = {}
@@ -139,9 +141,11 @@ end
 ---@return integer status
 function ending.part(session, id)
   local status = has_warnings(session) and 3 or 0
+  local standing = undo.standing(session)
   record(session, { state = "stopped", exit_status = status })
-  session.display:emit("ended", { session = session, status = status, failures = {}, part = id,
-                                  standing = undo.standing(session), kept = true })
+  if #standing == 0 then pcall(session.durably, session, session.unlock_target, session) end
+  session.display:emit("ended", { session = session, status = status, failures = {}, part = id, standing = standing,
+                                  kept = true })
   return status
 end
 

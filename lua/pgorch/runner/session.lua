@@ -111,6 +111,11 @@ function Session:lock()
   })
 end
 
+---Gives the target's name back: nothing of this run stands there. A resumed run takes it again.
+function Session:unlock_target()
+  if self.params.app then self.store:unlock("target:" .. self.params.app, self.run.id) end
+end
+
 ---Gives back every name that the run holds.
 function Session:unlock()
   for _, lock in ipairs(self.store:locks(self.run.id)) do self.store:unlock(lock.name, self.run.id) end
