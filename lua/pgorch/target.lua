@@ -90,6 +90,14 @@ function Target:connect(o)
   return pg.connect(dsn)
 end
 
+local WHO = "select oid::text || '@' || pg_postmaster_start_time()::text from pg_database "
+  .. "where datname = current_database()"
+
+---Which database a connection has met: the same text by whatever name and address it was found.
+---@param conn table
+---@return string
+function Target.who(conn) return conn:value(WHO) end
+
 ---Takes the database for this process by a lock in the database itself, which runs see whose record is elsewhere too.
 ---Raises PGO-LOCKED when another one has it. A claim whose connection was lost is made again.
 ---@param ctx pgorch.Context

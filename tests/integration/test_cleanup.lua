@@ -73,8 +73,8 @@ local function while_it_is_not_over(world)
   expect(is_there(world)).is_true()
 end
 
-local function write(world, sql)
-  local conn <close> = pg.connect(world.source.direct_url, { application_name = "late",
+local function write(world, sql, dbname)
+  local conn <close> = pg.connect(world.source.direct_url, { application_name = "late", dbname = dbname,
     settings = { default_transaction_read_only = "off" } })
   conn:exec(sql)
 end
@@ -93,6 +93,44 @@ local function attachments(world)
   for name in pairs(world.heroku.state:config(world.heroku:app(APP))) do names[#names + 1] = name:match "^(.+)_URL$" end
   table.sort(names)
   return names
+end
+
+-- It is the instance that goes, with all its databases: none may be nowhere else, whatever --force says.
+local function with_another_database(world, id)
+  write(world, "create database billing")
+  write(world, "create table invoices as select generate_series(1, 1000) as n", "billing")
+  refuses(world, id, "billing", "--confirm", "demo", "--force")
+  table.insert(world.vultr.state.databases[1].server.dbs, "billing")
+  local done = vultr_run.pgorch(world, { "run", "vultr", "--instance", "demo", "--dbname", "billing", "--app",
+    "billing-app", "--plan", "essential-1", "--yes-cut-over" })
+  vultr_run.expect_exit(done, 0)
+  do
+    local client <close> = pg.connect(world.source.direct_url, { application_name = "mailer", dbname = "billing" })
+    client:exec "select 1"
+    refuses(world, id, "mailer (127.0.0.1), 1 sessions in billing", "--confirm", "demo", "--dbname", "defaultdb")
+  end
+  local text = ("defaultdb (moved by this run), billing (moved by run %s), postgres (empty)"):format(id_of(done))
+  refuses(world, id, text, "--dbname", "defaultdb")
+  write(world, "insert into invoices values (0)", "billing")
+  refuses(world, id, "billing was written to after the dump", "--confirm", "demo", "--dbname", "defaultdb", "--force")
+end
+
+-- What the app has now is not what was verified.
+local function with_a_target_that_lost(world, id)
+  local attachment, others
+  for _, each in ipairs(world.heroku.state.attachments) do
+    if each.name == "DATABASE" and each.app.name == APP then attachment = each end
+    if each.name == "DATABASE" and each.app.name ~= APP then others = each.addon end
+  end
+  local ours = attachment.addon
+  attachment.addon = others
+  refuses(world, id, "DATABASE_URL of demo-app does not lead to", "--confirm", "demo", "--force", "--dbname",
+    "defaultdb")
+  attachment.addon = ours
+  local conn <close> = pg.connect(vultr_run.database_url(world))
+  conn:exec "delete from shop.order_items; drop table audit.documents cascade"
+  refuses(world, id, '"audit"."documents" is gone', "--confirm", "demo", "--dbname", "defaultdb")
+  refuses(world, id, '"shop"."order_items" is empty', "--confirm", "demo", "--dbname", "defaultdb")
 end
 
 local function after_a_move(world)
@@ -121,10 +159,14 @@ local function after_a_move(world)
     client:exec "select 1"
     refuses(world, id, "mailer", "--confirm", "demo")
   end
+  with_another_database(world, id)
+  with_a_target_that_lost(world, id)
+  write(world, "drop database billing")
+  table.remove(world.vultr.state.databases[1].server.dbs)
   local app = world.heroku:app(APP)
   app.config.DATABASE_URL = nil
   expect(attachments(world)).same { "DATABASE", "OLD_DATABASE", "PGORCH_TARGET" }
-  expect(pgorch(world, 0, "destroy-source", id, "--confirm", "demo", "--unset-old"))
+  expect(pgorch(world, 0, "destroy-source", id, "--confirm", "demo", "--unset-old", "--force"))
     .has "attachment PGORCH_TARGET of demo-app is taken off: the app restarts"
   expect(attachments(world)).same { "DATABASE" }
   expect(is_there(world)).is(false)

@@ -1,14 +1,16 @@
--- Destroying the source of a run that has cut over. Shows first what it is; refuses while anything speaks for keeping
--- it: rows that were written to it since, a new database that does not answer, clients that still come.
+-- Destroying the source of a run that has cut over, an instance with all its databases. Shows first what goes; refuses
+-- while anything speaks for keeping it: a database that nobody has moved, rows that were written since, a new database
+-- that does not answer or has lost what was moved, clients that still come.
 
 local cleanup     = require "pgorch.runner.cleanup"
 local clock       = require "pgorch.clock"
-local config_vars = require "pgorch.config_vars"
 local context     = require "pgorch.runner.context"
 local detector    = require "pgorch.detector"
 local fail        = require "pgorch.error"
+local instance    = require "pgorch.runner.destroy.instance"
 local json        = require "pgorch.json"
 local poll        = require "pgorch.poll"
+local target      = require "pgorch.runner.destroy.target"
 local task        = require "pgorch.task"
 local values      = require "pgorch.recipe.values"
 
@@ -30,39 +32,85 @@ local function refuse_unmoved(session)
   end
 end
 
--- What the app uses now must be the database that was moved to, and answer.
-local function refuse_without_target(ctx)
-  local config, addon = ctx.target.app:config(), ctx.target:database()
-  for _, name in ipairs(ctx.result.cut_over.vars) do
-    if not config[name] or config_vars.is_source(ctx.source, config[name]) then
-      keep(("%s of %s does not lead to %s any more"):format(name, ctx.params.app, addon.name))
-    end
-  end
-  local conn <close> = ctx.target:connect()
-  conn:value "select 1"
+local SHOWN = 20
+
+local function lines(list)
+  local more = #list - SHOWN
+  return table.concat(list, "\n", 1, math.min(#list, SHOWN)) .. (more > 0 and ("\nand %d more"):format(more) or "")
 end
 
-local function refuse_if_written(ctx)
-  local mark = ctx.result.fingerprint and ctx.result.fingerprint.mark
-  local asked = mark and detector.ask(ctx.source, mark, { settle = 0 })
+-- What the app uses now must be the database that was moved to, and hold what was moved.
+local function refuse_without_target(ctx, force)
+  local addon, astray = ctx.target:database(), target.astray(ctx)
+  if astray then
+    keep(("%s of %s does not lead to %s any more"):format(astray, ctx.params.app, addon.name), { cure =
+      "If the data has moved on from there, delete the source in the provider's console." })
+  end
+  local lost = target.lost(ctx)
+  if #lost > 0 and not force then
+    keep(("%d tables of %s had rows when they were verified, and have none now"):format(#lost, addon.name),
+      { detail = lines(lost), cure = "If that is meant to be, pass --force." })
+  end
+end
+
+local function refuse_if_written(asked, name)
   if not asked or asked.answer == "quiet" then return end
   local names = #asked.names > 0 and table.concat(asked.names, "\n") or asked.why
   if asked.answer == "written" then
-    keep("it was written to after the dump, and that is nowhere else", { detail = names })
+    keep(("%s was written to after the dump, and that is nowhere else"):format(name), { detail = names })
   end
-  return ("cannot be told whether it was written to: %s"):format(asked.why)
+  return ("cannot be told whether %s was written to: %s"):format(name, asked.why)
+end
+
+-- It is the instance that is destroyed: no word of the user's makes up for a database that is nowhere else.
+local function refuse_unmoved_databases(session, source)
+  local unmoved, others = instance.others(session, source)
+  if #unmoved > 0 then
+    keep(("%s holds %d databases that no run here has moved, and they would go with it"):format(source.label, #unmoved),
+      { detail = lines(unmoved), cure = "Move each, or delete what may go in the provider's console." })
+  end
+  return others
+end
+
+local function find_doubts(ctx, others)
+  local source, mark = ctx.source, ctx.result.fingerprint and ctx.result.fingerprint.mark
+  local doubt = refuse_if_written(mark and detector.ask(source, mark, { settle = 0 }), source.dbname)
+  for _, other in ipairs(others) do
+    doubt = refuse_if_written(instance.written(source, other), other.name) or doubt
+  end
+  return doubt
 end
 
 local function clients_text(clients)
   local list = {}
   for i, c in ipairs(clients) do
-    list[i] = ("%s (%s), %d sessions"):format(c.application or c.user or "?", c.address or "local", c.sessions)
+    list[i] = ("%s (%s), %d sessions in %s"):format(c.application or c.user or "?", c.address or "local", c.sessions,
+      c.database)
   end
   return table.concat(list, "\n")
 end
 
----Everything that is to be known before; raises PGO-SOURCE-KEPT for what speaks against it. `force` overlooks clients
----and what cannot be told, never rows that would be lost.
+local function databases_text(source, others)
+  local list = { source.dbname .. " (moved by this run)" }
+  for _, other in ipairs(others) do list[#list + 1] = ("%s (%s)"):format(other.name, other.why) end
+  return "databases that go with it: " .. table.concat(list, ", ")
+end
+
+local function text_of(ctx, others, clients)
+  local source, opened, size = ctx.source, ctx.result.window_opens or {}, ctx.result.size
+  local since = opened.has_setting ~= nil and opened.opened
+  local said = {
+    ("%s at %s, id %s, %s"):format(source:name(), source.provider, source.id or "?",
+      size and size.bytes and values.show_size(size.bytes) or "? bytes"),
+    databases_text(source, others),
+    since and "read-only since " .. since or "not read-only",
+    #clients == 0 and "no clients are connected" or clients_text(clients),
+  }
+  return "source   " .. table.concat(said, "\n"):gsub("\n", "\n         ") .. "\n"
+end
+
+---Everything that is to be known before; raises PGO-SOURCE-KEPT for what speaks against it. `force` overlooks clients,
+---what cannot be told, and tables that the new database has lost since; never a database or rows that are nowhere else.
 ---@param session table
 ---@param o {force: boolean}
 ---@return {label: string, text: string, ctx: table}
@@ -74,19 +122,16 @@ function destroy.inspect(session, o)
     keep(("%s's API cannot destroy it from here: do it in its console"):format(source.provider),
       { cure = ("Delete %s there; then `pgorch cleanup %s`."):format(source.label, session.run.id) })
   end
-  refuse_without_target(ctx)
-  local doubt, clients = refuse_if_written(ctx), source:clients()
-  if not o.force and doubt then keep(doubt, { cure = "Look, then pass --force." }) end
-  if not o.force and #clients > 0 then
+  refuse_without_target(ctx, o.force)
+  source:claim(ctx)                                      -- not under a run of another machine
+  local others = refuse_unmoved_databases(session, source)
+  local doubt, clients = find_doubts(ctx, others), instance.clients(source)
+  if not o.force and #clients > 0 then                   -- the doubt may be for no other reason
     keep(("%d clients still connect to it"):format(#clients), { detail = clients_text(clients),
       cure = "Point them to the new database, or pass --force." })
   end
-  local opened, size = ctx.result.window_opens or {}, ctx.result.size
-  local since = opened.has_setting ~= nil and opened.opened
-  return { ctx = ctx, label = source.label, text = ("source   %s at %s, id %s, %s\n         %s\n         %s\n"):format(
-    source:name(), source.provider, source.id or "?", size and size.bytes and values.show_size(size.bytes) or "? bytes",
-    since and "read-only since " .. since or "not read-only",
-    #clients == 0 and "no clients are connected" or clients_text(clients):gsub("\n", "\n         ")) }
+  if not o.force and doubt then keep(doubt, { cure = "Look, then pass --force." }) end
+  return { ctx = ctx, label = source.label, text = text_of(ctx, others, clients) }
 end
 
 -- A provider may take a moment. A new look, for the instance that is known is the one that was there.
@@ -119,12 +164,12 @@ local function old_vars(facts, unset)
 end
 
 -- Our attachment was there for a rollback. An add-on that lost its last one would be destroyed with its data.
-local function attachment_off(target)
-  local ours = target:is_ours() and target:attached()
-  for _, each in ipairs(ours and target.app:attachments() or {}) do
+local function attachment_off(held)
+  local ours = held:is_ours() and held:attached()
+  for _, each in ipairs(ours and held.app:attachments() or {}) do
     if each.addon.id == ours.addon.id and each.id ~= ours.id then
-      target.app:detach(ours.id)
-      return ("attachment %s of %s is taken off: the app restarts\n"):format(ours.name, target.app.name)
+      held.app:detach(ours.id)
+      return ("attachment %s of %s is taken off: the app restarts\n"):format(ours.name, held.app.name)
     end
   end
   return ""

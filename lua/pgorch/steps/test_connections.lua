@@ -5,9 +5,6 @@ local recipe = require "pgorch.recipe"
 local fail   = require "pgorch.error"
 local source = require "pgorch.source"
 
-local WHO = "select oid::text || '@' || pg_postmaster_start_time()::text from pg_database "
-  .. "where datname = current_database()"
-
 local function wrong(name, text) fail.raise("PGO-CUT-OVER", ("%s %s"):format(name, text)) end
 
 -- A plan that is over its capacity takes INSERT away from the role.
@@ -24,13 +21,13 @@ local function run(ctx)
   local expected
   do
     local conn <close> = ctx.target:connect()
-    expected = conn:value(WHO)
+    expected = ctx.target.who(conn)
   end
   local config = ctx.target.app:config()
   for _, name in ipairs(ctx.result.cut_over.vars) do
     if not config[name] then fail.raise("PGO-CUT-OVER", ("%s is not set on %s"):format(name, ctx.params.app)) end
     local conn <close> = ctx.target:connect { url = config[name] }
-    if conn:value(WHO) ~= expected then wrong(name, "does not lead to the new database") end
+    if ctx.target.who(conn) ~= expected then wrong(name, "does not lead to the new database") end
     refuse_read_only(conn, name)
   end
   return { vars = ctx.result.cut_over.vars }
