@@ -402,6 +402,28 @@ describe("an interrupted run", function()
     expect(pgorch("resume", "r1").code).is(0)
   end)
 
+  it("that waited at a gate and is over waits no more, and no step of it runs", function()
+    local function says(state)
+      local text = pgorch("status", "r1").stdout
+      expect(text).has("r1  " .. state)
+      expect(text).lacks "approve"
+      expect(text).lacks " running"
+      expect(status().gate).is_nil()
+    end
+    local begun = { KILL = { "run", RECIPE, "--log", log, "--run-id", "r1" }, INT = { "resume", "r1" } }
+    for _, signal in ipairs { "KILL", "INT" } do
+      local waiting <close> = process.spawn(argv(table.unpack(begun[signal])))
+      while not fs.exists(folder .. "/state.db") or pgorch("status", "r1", "--json").code ~= 0
+        or status().state ~= "waiting" do task.sleep(0.1) end
+      expect(pgorch("status", "r1").stdout).has "pgorch approve r1"
+      waiting:kill(signal)
+      waiting:wait()
+      says(signal == "KILL" and "interrupted" or "stopped")
+    end
+    expect(pgorch("rollback", "r1").code).is(0)
+    says "put back"
+  end)
+
   it("leaves no lock after a part that only reads, and the part can be resumed", function()
     expect(run("--app", "shop", "--only", "look").code).is(0)
     expect(pgorch("run", RECIPE, "--log", log, "--app", "shop", "--no-input").code).is(0)

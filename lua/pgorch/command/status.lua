@@ -12,19 +12,21 @@ local values     = require "pgorch.recipe.values"
 
 local command = { summary = "list the runs, or show one", usage = "pgorch status [RUN] [--json]" }
 
+local WORKING = { running = true, waiting = true, undoing = true }
+
 -- A run that says it runs, and whose process is gone, was interrupted.
 local function state_of(run)
-  local working = run.state == "running" or run.state == "waiting" or run.state == "undoing"
-  if working and not (run.owner and session.is_alive(run.owner)) then return "interrupted" end
+  if WORKING[run.state] and not (run.owner and session.is_alive(run.owner)) then return "interrupted" end
   return run.state
 end
 
 local function age(microseconds) return values.show_duration(math.max(0, clock.time() - microseconds / 1e6)) end
 
 local function fields(run)
-  return { id = run.id, recipe = run.recipe, state = state_of(run), attempt = run.attempt, app = run.params.values.app,
-           exit_status = run.exit_status, gate = run.gate, error = run.error, created_at = run.created_at,
-           updated_at = run.updated_at, params = run.params.values }
+  local state = state_of(run)
+  return { id = run.id, recipe = run.recipe, state = state, attempt = run.attempt, app = run.params.values.app,
+           exit_status = run.exit_status, gate = state == "waiting" and run.gate or nil, error = run.error,
+           created_at = run.created_at, updated_at = run.updated_at, params = run.params.values }
 end
 
 local function list(runs)
@@ -39,9 +41,14 @@ local function list(runs)
                          rows = rows } .. "\n"
 end
 
-local function step_text(row)
+-- Only a process that works can be in the middle of a step.
+local function state_of_step(row, working)
+  return row.state == "running" and not working and "interrupted" or row.state:gsub("_", " ")
+end
+
+local function step_text(row, working)
   local seconds = row.ended_at and (row.ended_at - row.started_at) / 1e6 or 0
-  local text = row.state == "done" and lines.figures(row, seconds) or row.state:gsub("_", " ")
+  local text = row.state == "done" and lines.figures(row, seconds) or state_of_step(row, working)
   return "  " .. lines.dotted(row.id, text, 38)
 end
 
@@ -64,12 +71,15 @@ local function detail(store, run)
   local state, out = state_of(run), {}
   out[1] = ("run %s  %s  recipe %s%s  attempt %d"):format(run.id, meaning.of_state(state), run.recipe,
     run.params.values.app and "  app " .. run.params.values.app or "", run.attempt)
-  for _, row in ipairs(store:steps(run.id)) do out[#out + 1] = step_text(row) end
+  local working = WORKING[state] or false
+  for _, row in ipairs(store:steps(run.id)) do out[#out + 1] = step_text(row, working) end
   if run.error then
     out[#out + 1] = ("error: %s%s  %s"):format(run.error.step and "step " .. run.error.step .. ": " or "",
       run.error.id, run.error.message)
   end
-  if run.gate then out[#out + 1] = ("waits at %s: pgorch approve %s"):format(run.gate, run.id) end
+  if run.gate and state == "waiting" then
+    out[#out + 1] = ("waits at %s: pgorch approve %s"):format(run.gate, run.id)
+  end
   local locks = store:locks(run.id)
   for i, lock in ipairs(locks) do locks[i] = lock.name end
   if #locks > 0 then out[#out + 1] = "holds: " .. table.concat(locks, ", ") end
