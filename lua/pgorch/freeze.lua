@@ -45,11 +45,14 @@ function M.look(ctx, means)
 end
 
 local function scaled_to_zero(formation)
-  local zero = {}
+  local zero, said = {}, { "maintenance on" }
   for _, each in ipairs(formation) do
-    if each.quantity > 0 then zero[#zero + 1] = { type = each.type, quantity = 0 } end
+    if each.quantity > 0 then
+      zero[#zero + 1] = { type = each.type, quantity = 0 }
+      said[#said + 1] = ("%s %d -> 0"):format(each.type, each.quantity)
+    end
   end
-  return zero
+  return zero, table.concat(said, ", ")
 end
 
 ---Maintenance on, every dyno of the formation stopped. What is no part of it (one-off, scheduled and release dynos) is
@@ -57,28 +60,37 @@ end
 function M.stop_app(ctx, old)
   local app = ctx.target.app
   app:maintenance(true)
-  local zero = scaled_to_zero(old.formation)
+  local zero, said = scaled_to_zero(old.formation)
   if #zero > 0 then app:scale(zero) end
+  ctx:note(said)
   for _, dyno in ipairs(app:wait_for_no_dynos(60)) do
     ctx:warn(("dyno %s (%s) still runs and may write: heroku ps:stop %s --app %s"):format(dyno.name, dyno.type,
       dyno.name, app.name))
   end
 end
 
----The dynos as they were, then maintenance as it was.
----@return string what was put back
-function M.start_app(ctx, old)
-  local app, back, said = ctx.target.app, {}, {}
-  for _, each in ipairs(old.formation or {}) do
-    if each.quantity > 0 then
+-- What differs from before, as an order to Heroku and in words.
+local function dynos_to_start(app, formation)
+  local back, said, now = {}, {}, {}
+  for _, each in ipairs(#formation > 0 and app:formation() or {}) do now[each.type] = each.quantity end
+  for _, each in ipairs(formation) do
+    local quantity = now[each.type] or 0
+    if each.quantity > 0 and quantity ~= each.quantity then
       back[#back + 1] = { type = each.type, quantity = each.quantity }
-      said[#said + 1] = ("%s 0 -> %d"):format(each.type, each.quantity)
+      said[#said + 1] = ("%s %d -> %d"):format(each.type, quantity, each.quantity)
     end
   end
-  app:scale(back)
-  app:maintenance(old.maintenance or false)
-  said[#said + 1] = "maintenance " .. (old.maintenance and "on, as before" or "off")
-  return table.concat(said, ", ")
+  return back, said
+end
+
+---The dynos as they were, then maintenance as it was. What is so already is neither done nor said.
+---@return string|nil what was put back
+function M.start_app(ctx, old)
+  local app, wanted = ctx.target.app, old.maintenance or false
+  local back, said = dynos_to_start(app, old.formation or {})
+  if #back > 0 then app:scale(back) end
+  if app:maintenance(wanted) ~= wanted then said[#said + 1] = "maintenance " .. (wanted and "on" or "off") end
+  return #said > 0 and table.concat(said, ", ") or nil
 end
 
 local TRIES = 10
@@ -112,6 +124,7 @@ function M.close_source(ctx)
   local clients = ctx.source:clients()
   local since = ctx.source:make_read_only()
   local ended, refused = end_sessions(ctx, since)
+  ctx:note "source read-only"
   show_clients(ctx, clients)
   local back = #ctx.source:sessions() - #refused
   if ended > 0 then
@@ -128,8 +141,9 @@ function M.close_source(ctx)
   return clients
 end
 
----@return string what was put back
+---@return string|nil what was put back; nil: it was so already
 function M.open_source(ctx, old)
+  if ctx.source:read_only_setting() == old.setting then return nil end
   ctx.source:restore_setting(old.has_setting and old.setting or nil)
   return "source " .. (old.setting == "on" and "read-only, as before" or "writable")
 end

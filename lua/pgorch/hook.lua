@@ -5,6 +5,7 @@ local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
 local log     = require "pgorch.log"
 local process = require "pgorch.process"
+local values  = require "pgorch.recipe.values"
 
 local M = {}
 
@@ -35,11 +36,16 @@ local function environment(ctx, phase, outcome)
            PGORCH_PHASE = phase, PGORCH_OUTCOME = outcome or false }
 end
 
+local function say(ctx, flag, done)
+  if done then ctx:note(("%s has run (%s)"):format(flag, values.show_duration(done.seconds))) end
+end
+
 -----on-freeze. Remembered before and after by the caller: a run that was killed in it runs it again.
 function M.freeze(ctx)
   if not ctx.params.on_freeze then return end
-  M.run(ctx.params.on_freeze, { id = "PGO-HOOK", what = "--on-freeze", log = ctx.run.dir .. "/on-freeze.log",
-                                env = environment(ctx, "freeze") })
+  local done = M.run(ctx.params.on_freeze, { id = "PGO-HOOK", what = "--on-freeze",
+    log = ctx.run.dir .. "/on-freeze.log", env = environment(ctx, "freeze") })
+  say(ctx, "--on-freeze", done)
 end
 
 -----on-thaw, once for each way out: `remembered` (what the step has stored so far) says so afterwards.
@@ -47,8 +53,9 @@ end
 ---@param remembered table
 function M.thaw(ctx, outcome, remembered)
   if remembered.thawed or not ctx.params.on_thaw then return end
-  M.run(ctx.params.on_thaw, { id = "PGO-HOOK", what = "--on-thaw", log = ctx.run.dir .. "/on-thaw.log",
+  local done = M.run(ctx.params.on_thaw, { id = "PGO-HOOK", what = "--on-thaw", log = ctx.run.dir .. "/on-thaw.log",
                               env = environment(ctx, "thaw", outcome) })
+  say(ctx, "--on-thaw", done)
   remembered.thawed = true
   ctx:remember(remembered)
 end

@@ -39,7 +39,7 @@ local function after_a_failure(world)
   local id = id_of(done)
   -- What stays, and what it costs, is said with the command that removes it.
   expect(done.all).matches("kept: .*add%-on pgorch%-demo%-app%-" .. id .. ", %$9/month")
-  expect(done.all).has("`pgorch cleanup " .. id .. "` removes it")
+  expect(done.all).has(("`pgorch cleanup %s --confirm %s` removes it"):format(id, APP))
   unfinished_upload(world, id)
   local text = pgorch(world, 0, "cleanup", id)
   expect(text).has "1 uploads: removed"
@@ -266,12 +266,32 @@ local function with_an_app_of_its_own(world)
   expect(world.heroku:app "brand-new").is_nil()
 end
 
+local function ca_files(world, id)
+  return table.concat(fs.list(("%s/runs/%s"):format(vultr_run.record(world), id)), " "):match "pgorch%-ca%-%w+"
+end
+
+-- That it is read-only is the work of a run that came later, or was there before.
+local function while_another_run_has_the_source(world)
+  local function ended(code, arguments)
+    local done = vultr_run.run(world, arguments)
+    vultr_run.expect_exit(done, code)
+    expect(ca_files(world, id_of(done))).is_nil()
+    return id_of(done)
+  end
+  local first = ended(5, { "--accept", "exit 3" })
+  local second = ended(0, {})
+  local third = ended(5, { "--accept", "exit 3", "--again" })
+  expect(pgorch(world, 0, "cleanup", first)).has("read-only: kept  (run " .. second .. " has it so)")
+  expect(pgorch(world, 0, "cleanup", third)).has "read-only: kept  (it was so before this run)"
+end
+
 describe("pgorch cleanup", function()
   it("removes what a failed run left, the app that it made included, and nothing of one that is not over",
     vultr_run.with_world({}, function(world)
       after_a_failure(world)
       with_an_app_of_its_own(world)
       while_it_is_not_over(world)
+      while_another_run_has_the_source(world)
     end), { limit = 250 })
 end)
 

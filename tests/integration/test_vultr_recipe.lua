@@ -81,9 +81,18 @@ describe("run vultr", function()
   it("runs the user's commands: notice, acceptance test with the new address, end", vultr_run.with_world({},
     function(world)
       local said = world.dir .. "/said"
-      vultr_run.expect_exit(vultr_run.run(world, {
+      -- One that fails comes before anything is touched: there is nothing to be put back, and nothing is said to be.
+      local failed = vultr_run.run(world, { "--on-freeze", "exit 7" })
+      vultr_run.expect_exit(failed, 1)
+      expect(failed.all).has "PGO-HOOK"
+      for _, words in ipairs { "0 -> 2", "2 -> 2", "source writable" } do expect(failed.all).lacks(words) end
+      vultr_run.expect_app_as_before(world)
+      local done = vultr_run.run(world, {
         "--on-freeze", "echo frozen >>" .. said, "--on-thaw", "echo thawed >>" .. said,
-        "--accept", 'psql "$DATABASE_URL" -qtAc "select count(*) from public.schema_migrations" >>' .. said }), 0)
+        "--accept", 'psql "$DATABASE_URL" -qtAc "select count(*) from public.schema_migrations" >>' .. said })
+      vultr_run.expect_exit(done, 0)
+      expect(done.all).has "      maintenance on, web 2 -> 0, worker 1 -> 0\n      source read-only\n"
+      expect(done.all).matches "%-%-on%-freeze has run %(.-%-%-on%-thaw has run %("
       expect(fs.read(said)).is "frozen\n90\nthawed\n"
     end), { limit = 250 })
 

@@ -7,13 +7,26 @@ local vars   = require "pgorch.config_vars"
 local cut_over = require "pgorch.steps.cut_over"
 local window = require "pgorch.steps.window_opens"
 
-local function context(restore)
-  local log = {}
+-- The app is stopped and the source read-only, unless `untouched`: then both are as before.
+local function context(restore, untouched)
+  local log, state = {}, { web = untouched and 2 or 0, maintenance = not untouched }
   local function note(text) log[#log + 1] = text end
-  local app = { scale = function(_, list) note("scale " .. #list) end, maintenance = function(_, on)
-    note("maintenance " .. tostring(on)) end }
-  return { params = { app = "shop" }, target = { app = app },
-           source = { restore_setting = restore, claim = function() end },
+  local app = {
+    formation = function() return { { type = "web", quantity = state.web } } end,
+    scale = function(_, list)
+      note("scale " .. #list)
+      state.web = list[1].quantity
+    end,
+    maintenance = function(_, on)
+      local before = state.maintenance
+      if on ~= before then note("maintenance " .. tostring(on)) end
+      state.maintenance = on
+      return before
+    end,
+  }
+  local source = { restore_setting = restore, claim = function() end,
+                   read_only_setting = function() return not untouched and "on" or nil end }
+  return { params = { app = "shop" }, source = source, target = { app = app }, note = function() end,
            put_back = function(_, text) note("back: " .. text) end }, log
 end
 
@@ -30,6 +43,12 @@ describe("closing the window again", function()
     local ctx, log = context(function() end)
     window.undo(ctx, OLD)
     expect(log).same { "back: source writable", "scale 1", "maintenance false", "back: web 0 -> 2, maintenance off" }
+  end)
+
+  it("neither does nor says what is as before already", function()
+    local ctx, log = context(function() error "it was never closed" end, true)
+    window.undo(ctx, OLD)
+    expect(log).same {}
   end)
 
   it("runs --on-thaw once, though the undo is done again after a kill", function()

@@ -203,6 +203,13 @@ function Session:keep(name, object)
   if old ~= nil and old ~= object then close(old) end
 end
 
+-- The certificate authority that pg_dump was given as a file; a process that was killed has left its own.
+local function remove_ca_files(dir)
+  for _, name in ipairs(fs.list(dir)) do
+    if name:match "^pgorch%-ca%-" then fs.remove(dir .. "/" .. name) end
+  end
+end
+
 ---Closes the live objects, last first, and gives the run back.
 function Session:close()
   for i = #self.kept, 1, -1 do
@@ -212,6 +219,7 @@ function Session:close()
   end
   if self.owner then
     self.owner = nil
+    pcall(remove_ca_files, self.run.dir)
     pcall(self.durably, self, self.store.disown, self.store, self.run.id)
   end
   host.last_words(nil)

@@ -92,7 +92,9 @@ end
 local function kept_lines(e, out)
   local list = kept_list(e)
   if #list == 0 then return end
-  out[#out + 1] = ("kept: %s   (`pgorch cleanup %s` removes it)"):format(table.concat(list, "; "), e.session.run.id)
+  local app = e.session.params.app              -- what is billed goes only when it is named
+  out[#out + 1] = ("kept: %s   (`pgorch cleanup %s%s` removes it)"):format(table.concat(list, "; "), e.session.run.id,
+    app and " --confirm " .. app or "")
 end
 
 local function standing_lines(e, out)

@@ -8,13 +8,15 @@ local hook   = require "pgorch.hook"
 local function run(ctx)
   local old, said = ctx.result.window_opens, ctx.recall or { began = true }
   ctx:remember(said)                     -- from here on the app may write to the new database
-  if old.formation then ctx:put_back(freeze.start_app(ctx, old)) end
+  local started = old.formation and freeze.start_app(ctx, old)
+  if started then ctx:put_back(started) end
   local read_only = old.has_setting ~= nil and ctx.options.source == "stays read-only"
   if old.has_setting ~= nil then
     if read_only then
       ctx:note "the source stays read-only"
     else
-      ctx:put_back(freeze.open_source(ctx, old))
+      local opened = freeze.open_source(ctx, old)
+      if opened then ctx:put_back(opened) end
     end
   end
   hook.thaw(ctx, "moved", said)

@@ -10,6 +10,7 @@ local task   = require "pgorch.task"
 -- An attempt that was killed in the middle has stored what was there before it began; the state now is half ours.
 local function remembered(ctx, means)
   local old = ctx.recall or freeze.look(ctx, means)
+  old.source = ctx.source:identity()
   ctx:remember(old)
   return old
 end
@@ -36,8 +37,7 @@ local function run(ctx)
   local clients = means["read-only"] and freeze.close_source(ctx) or nil
   ctx:note "the window is open"
   return { maintenance = old.maintenance, formation = old.formation, setting = old.setting,
-           has_setting = old.has_setting, opened = clock.iso(), clients = clients,
-           source = ctx.source:identity() }
+           has_setting = old.has_setting, source = old.source, opened = clock.iso(), clients = clients }
 end
 
 -- Contexts whose app has been put back: an undo that is tried again does not do it twice.
@@ -49,10 +49,11 @@ local function undo(ctx, old)
   local ok, said = true, nil
   if old.has_setting ~= nil then
     ok, said = pcall(open_source, ctx, old)
-    if ok then ctx:put_back(said) end
+    if ok and said then ctx:put_back(said) end
   end
   if old.formation and not app_is_back[ctx] then
-    ctx:put_back(freeze.start_app(ctx, old))
+    local started = freeze.start_app(ctx, old)
+    if started then ctx:put_back(started) end
     app_is_back[ctx] = true
   end
   if not ok then error(said, 0) end
@@ -115,6 +116,27 @@ local function by_hand(ctx, old)
   return table.concat(commands, "\n")
 end
 
+-- Another run that has closed the source, and has not opened it again.
+local function closed_by(ctx)
+  local source = ctx.source:identity()
+  for _, row in ipairs(ctx:in_other_runs "window_opens") do
+    local did = row.result or row.remembered
+    if did and did.source == source and did.has_setting ~= nil and row.state ~= "undone" then return row.run end
+  end
+end
+
+local function after_put_back(ctx, old, what)
+  local ok, setting = pcall(ctx.source.read_only_setting, ctx.source)
+  if not ok and task.cancelled(setting) then error(setting, 0) end
+  if not ok then return { what = what, state = "kept", why = "opened again; from here: " .. tostring(setting) } end
+  what = what .. " read-only"
+  if setting ~= "on" then return { what = what, state = "gone" } end
+  if old.setting == "on" then return { what = what, state = "kept", why = "it was so before this run" } end
+  local other = closed_by(ctx)
+  if other then return { what = what, state = "kept", why = "run " .. other .. " has it so" } end
+  return { what = what, state = "left", why = "not by this run: it was opened again" }
+end
+
 -- A source that has been moved away from stays closed. One that was put back is looked at, if it lets us.
 local function cleanup(ctx, old, row)
   if not old or old.has_setting == nil then return {} end
@@ -122,12 +144,7 @@ local function cleanup(ctx, old, row)
   if row.state == "done" then
     return { { what = what, state = "kept", why = ("read-only; `pgorch destroy-source %s`"):format(ctx.run.id) } }
   end
-  local ok, setting = pcall(ctx.source.read_only_setting, ctx.source)
-  if not ok and task.cancelled(setting) then error(setting, 0) end
-  if not ok then return { { what = what, state = "kept", why = "opened again; from here: " .. tostring(setting) } } end
-  local still = setting == "on" and old.setting ~= "on"
-  return { { what = what .. " read-only", state = still and "left" or "gone",
-             why = still and "not by this run: it was opened again" or nil } }
+  return { after_put_back(ctx, old, what) }
 end
 
 return recipe.step {
