@@ -23,8 +23,12 @@ function M.problem(ctx)
   if means["hook"] and not (ctx.params.on_freeze and ctx.params.on_thaw) then
     return "--freeze hook leaves it to --on-freeze and --on-thaw, and one of them is not given", "Give both commands."
   end
-  local named = means["maintenance"] or means["read-only"] or means["hook"]
-  if not named and #ctx.recipe.freezes == 0 then
+  if #ctx.recipe.freezes > 0 then return end
+  if not ctx.recipe.has_window then
+    return "nothing would stop writes during the dump: the recipe has no step that opens a window",
+      "Put step.window_opens before step.fingerprint, or write freezes = true in the step that keeps writes out."
+  end
+  if not (means["maintenance"] or means["read-only"] or means["hook"]) then
     return "nothing would stop writes during the dump"
   end
 end

@@ -57,7 +57,8 @@ describe("closing a source", function()
   it("is refused on a standby, and without any means", function()
     local function failures(facts, freeze, steps)
       local found = preflight.new()
-      server.closing({ params = { freeze = freeze }, recipe = { freezes = steps or {} } }, found, facts)
+      local recipe = { freezes = steps or {}, has_window = true }
+      server.closing({ params = { freeze = freeze }, recipe = recipe }, found, facts)
       return found:count "fail"
     end
     expect(failures({ standby = true })).is(1)

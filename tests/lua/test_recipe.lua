@@ -146,6 +146,26 @@ describe("a step", function()
     expect(said).has("step last: the step b has to come before it")
     expect(said).lacks("the step a has")
     expect(refusal(of_steps("require('pgorch.steps').cut_over"))).has("the step verify has to come before it")
+    expect(refusal(of_steps(("recipe.together { { %s, %s }, { %s } }"):format(step "a", step "b", needy))))
+      .has("step last: the step a has to come before it")
+  end)
+
+  local function without(id)
+    return ("return recipe.from 'vultr' { name = 'own', change = { recipe.remove '%s' } }"):format(id)
+  end
+
+  it("of pgorch's own is refused where what it reads is not in the recipe", function()
+    for id, needing in pairs { size = "dump_to_store", preflight = "extensions", preflight_target = "dump_to_store",
+                               fingerprint = "nothing_was_written", checksum_source = "verify", choose_plan = "addon",
+                               dump_to_store = "restore", cut_over = "test_connections" } do
+      expect(refusal(without(id))).has(("step %s: the step %s has to come before it"):format(needing, id))
+    end
+  end)
+
+  it("of pgorch's own may be left out where nobody reads of it", function()
+    for _, id in ipairs { "window_opens", "presign", "extensions", "analyze", "window_closes" } do
+      expect(load_text(without(id)).name).is "own"
+    end
   end)
 end)
 

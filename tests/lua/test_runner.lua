@@ -246,6 +246,19 @@ describe("a run", function()
     expect(pgorch("run", path, "--only", "a,b").code).is(0)
   end)
 
+  it("tells a step whether the recipe opens a window, and which steps freeze", function()
+    local path, STEPS = folder .. "/window.lua", [[local recipe = require "pgorch.recipe"
+      return recipe { name = "window", summary = "a window", steps = {
+        recipe.step { id = "a", effect = "read", run = function(ctx)
+          ctx:note(("window %%s, freezes %%s"):format(ctx.recipe.has_window, table.concat(ctx.recipe.freezes)))
+        end },
+        recipe.step { id = "b", effect = "read", run = function() end, %s = true } } }]]
+    for field, wanted in pairs { opens_window = "window true, freezes \n", freezes = "window false, freezes b\n" } do
+      fs.write(path, STEPS:format(field))
+      expect(pgorch("run", path).stderr).has(wanted)
+    end
+  end)
+
   it("leaves a target to one run at a time", function()
     expect(run("--app", "shop", "--fail", "two", "--error", "PGO-NET").code).is(6)
     local r = pgorch("run", RECIPE, "--log", log, "--app", "shop")

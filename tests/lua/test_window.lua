@@ -5,6 +5,7 @@ local freeze = require "pgorch.freeze"
 local fs     = require "pgorch.fs"
 local vars   = require "pgorch.config_vars"
 local cut_over = require "pgorch.steps.cut_over"
+local closes = require "pgorch.steps.window_closes"
 local window = require "pgorch.steps.window_opens"
 
 -- The app is stopped and the source read-only, unless `untouched`: then both are as before.
@@ -69,6 +70,16 @@ describe("closing the window again", function()
   end)
 end)
 
+describe("a recipe without a window", function()
+  it("closes none, and says from when on the app may write to the new database", function()
+    local ctx = context()
+    ctx.result, ctx.options = {}, { source = "stays read-only" }
+    ctx.remember = function(self, value) self.recall = value end
+    expect(closes.run(ctx)).same { read_only = false }
+    expect(ctx.recall).same { began = true }
+  end)
+end)
+
 describe("the cut-over is undone", function()
   -- An app whose attachments are NAME = add-on; Heroku refuses a name that the add-on has already.
   local function app_with(attached)
@@ -103,10 +114,10 @@ describe("the cut-over is undone", function()
 end)
 
 describe("the means of a freeze", function()
-  local function problem(means, more, freezes)
+  local function problem(means, more, freezes, no_window)
     local params = more or {}
     params.freeze = means
-    return (freeze.problem { params = params, recipe = { freezes = freezes or {} } })
+    return (freeze.problem { params = params, recipe = { freezes = freezes or {}, has_window = not no_window } })
   end
 
   it("is named, or a step of the recipe's own is one", function()
@@ -114,6 +125,12 @@ describe("the means of a freeze", function()
     expect(problem({ "none" }, nil, { "stop_the_shop" })).is_nil()
     for _, name in ipairs { "maintenance", "read-only" } do expect(problem { name }).is_nil() end
     expect(problem(nil)).is_nil()
+  end)
+
+  it("mean nothing in a recipe that opens no window", function()
+    expect(problem(nil, nil, nil, true)).has "the recipe has no step that opens a window"
+    expect(problem({ "read-only" }, nil, nil, true)).has "nothing would stop writes"
+    expect(problem({ "read-only" }, nil, { "stop_the_shop" }, true)).is_nil()
   end)
 
   it("by commands needs both of them", function()

@@ -153,20 +153,27 @@ local function check_ids(steps, problems)
 end
 
 -- Said when the recipe is read, and not by a run that has come so far.
+-- What stands in another list of a `together` runs at the same time.
 local function check_needs(steps, problems)
-  local before = {}
-  local function walk(list)
+  local function walk(list, before)
     for _, item in ipairs(list) do
       for _, id in ipairs(item.needs or {}) do
         if not before[id] then
           problems[#problems + 1] = ("step %s: the step %s has to come before it"):format(item.id, id)
         end
       end
-      for _, inner in ipairs(item.lists or {}) do walk(inner) end
+      local ended = {}
+      for i, inner in ipairs(item.lists or {}) do
+        ended[i] = walk(inner, setmetatable({}, { __index = before }))
+      end
+      for _, own in ipairs(ended) do
+        for id in pairs(own) do before[id] = true end
+      end
       if item.id then before[item.id] = true end
     end
+    return before
   end
-  walk(steps)
+  walk(steps, {})
 end
 
 ---@param spec table

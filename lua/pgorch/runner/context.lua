@@ -17,8 +17,8 @@ local of = setmetatable({}, { __mode = "k" })
 ---@field live table<string, any>      what a step of this process kept
 ---@field recall any                   what an interrupted attempt of this step remembered, or nil
 ---@field run {id: string, dir: string, attempt: integer}
----@field recipe {name: string, path: string, folder: string|nil, freezes: string[], steps: string[]}
----  freezes: ids of steps that do; steps: all ids, in order
+---@field recipe {name: string, path: string, folder: string|nil, freezes: string[], has_window: boolean,
+---  steps: string[]}  freezes: ids of steps that do; has_window: one opens it, as --freeze says; steps: all, in order
 local methods = {}
 
 ---Recorded before the effect: undo and a resumed run find it, whatever happens in between.
@@ -139,11 +139,12 @@ local function recorder(hidden, from, prefix)
 end
 
 local function freezing_steps(session)
-  local ids = {}
+  local ids, has_window = {}, false
   for id, step in pairs(session.steps) do
     if step.freezes then ids[#ids + 1] = id end
+    has_window = has_window or step.opens_window == true
   end
-  return ids
+  return ids, has_window
 end
 
 ---@param session table
@@ -154,12 +155,13 @@ end
 function context.new(session, step, id, row)
   local hidden = { session = session, id = id, row = row, premises = {}, summary = row.summary or {} }
   local run = session.run
+  local freezes, has_window = freezing_steps(session)
   local fields = {
     params = session.params, options = step.options or {}, recall = row.remembered,
     result = recorder(hidden, session.results, ""), live = recorder(hidden, session.live, "live:"),
     run = { id = run.id, dir = run.dir, attempt = run.attempt },
     recipe = { name = session.recipe.name, path = session.recipe.path, folder = session.recipe.folder,
-               freezes = freezing_steps(session), steps = shape.ids(session.recipe.steps) },
+               freezes = freezes, has_window = has_window, steps = shape.ids(session.recipe.steps) },
   }
   local use = use_table(session)
   of[fields] = hidden

@@ -114,6 +114,7 @@ end
 
 return recipe.step {
   id = "addon", title = "Provision the Heroku Postgres add-on", effect = "write", run = run, undo = false,
+  needs = { "choose_plan" },
   plan = function(ctx)
     if not ctx.target:is_ours() then return "into " .. ctx.target:name() end
     local chosen = ctx.result.choose_plan

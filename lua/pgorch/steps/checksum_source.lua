@@ -32,5 +32,5 @@ local function run(ctx)
 end
 
 return recipe.step { id = "checksum_source", title = "Sum every row of the source", effect = "read", run = run,
-                     options = { content = "checksum" },
+                     options = { content = "checksum" }, needs = { "fingerprint" },
                      plan = function() return "every row of the source summed while Heroku restores" end }

@@ -25,4 +25,5 @@ local function run(ctx)
   return { plan = slug, chosen = not ctx.params.plan, cents = cents }
 end
 
-return recipe.step { id = "choose_plan", title = "Choose the Heroku Postgres plan", effect = "read", run = run }
+return recipe.step { id = "choose_plan", title = "Choose the Heroku Postgres plan", effect = "read", run = run,
+                     needs = { "size" } }

@@ -43,6 +43,7 @@ end
 
 return recipe.step {
   id = "delete_dump", title = "Delete the dump", effect = "destroy", run = run, undo = false,
+  needs = { "dump_to_store" },
   options = { unless = "keep_dump" }, cleanup = cleanup,
   plan = function(ctx) return kept(ctx) and {} or "- object" end,
 }

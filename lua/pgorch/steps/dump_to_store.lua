@@ -65,7 +65,7 @@ end
 
 return recipe.step {
   id = "dump_to_store", title = "Dump the database into object storage", effect = "write", run = run, check = check,
-  undo = undo, undo_when = "failure", stands = function(result)
+  undo = undo, undo_when = "failure", needs = { "size", "preflight", "preflight_target" }, stands = function(result)
     return result.bytes and "the dump is in the bucket" or "parts of the dump may be in the bucket"
   end,
   plan = function(ctx) return ("+ object %s1.dump in %s"):format(prefix(ctx), ctx.store.name) end,

@@ -41,5 +41,6 @@ end
 
 return recipe.step {
   id = "extensions", title = "Install the extensions", effect = "write", run = run, undo = false,
+  needs = { "preflight" },
   plan = function(ctx) return ("+ %d extensions"):format(#ctx.result.preflight.extensions) end,
 }

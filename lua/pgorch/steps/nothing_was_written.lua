@@ -87,5 +87,6 @@ local function run(ctx)
 end
 
 return recipe.step { id = "nothing_was_written", title = "Ask whether anything was written", effect = "read", run = run,
-                     again_after_gate = true, check = function() return false end,
+                     again_after_gate = true, needs = { "fingerprint", "checksum_source" },
+                     check = function() return false end,
                      plan = function() return "asked before and after the gate" end }

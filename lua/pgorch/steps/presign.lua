@@ -13,5 +13,6 @@ end
 
 return recipe.step {
   id = "presign", title = "Sign a URL for the dump and try it", effect = "read", run = run,
+  needs = { "dump_to_store" },
   plan = function() return "signed and tried once the dump is there" end,
 }

@@ -110,4 +110,5 @@ local function run(ctx)
 end
 
 return recipe.step { id = "refresh_matviews", title = "Refresh materialized views", effect = "write", run = run,
-                     undo = false, plan = function() return "~ refresh views that the restore left empty" end }
+                     undo = false, needs = { "checksum_source" },
+                     plan = function() return "~ refresh views that the restore left empty" end }

@@ -121,6 +121,7 @@ end
 
 return recipe.step {
   id = "restore", title = "Restore at Heroku", effect = "destroy", run = run, undo = undo, undo_when = "failure",
+  needs = { "size", "dump_to_store" },
   plan = function(ctx) return "! restore into " .. ctx.target:name() end,
   stands = function(result) return result.lines and "the copy is in the target" or "the target is half filled" end,
   by_hand = function(ctx)

@@ -34,4 +34,5 @@ local function run(ctx)
 end
 
 return recipe.step { id = "test_connections", title = "Connect through the new config", effect = "read", run = run,
+                     needs = { "cut_over" },
                      plan = function() return "connects through the app's new config, reads and writes" end }

@@ -63,6 +63,7 @@ end
 
 return recipe.step {
   id = "verify", title = "Compare both databases", effect = "read", run = run,
+  needs = { "size", "checksum_source" },
   options = { counts = "exact", content = "checksum", queries = "queries/*.sql" },
   plan = function() return "every table counted and summed on both sides" end,
 }

@@ -8,6 +8,7 @@ local hook   = require "pgorch.hook"
 local function run(ctx)
   local old, said = ctx.result.window_opens, ctx.recall or { began = true }
   ctx:remember(said)                     -- from here on the app may write to the new database
+  if not old then return { read_only = false } end        -- a recipe that keeps writes out by a step of its own
   local started = old.formation and freeze.start_app(ctx, old)
   if started then ctx:put_back(started) end
   local read_only = old.has_setting ~= nil and ctx.options.source == "stays read-only"
