@@ -1,4 +1,5 @@
--- Findings of the checks made before anything is touched: pass, warn or fail, each failure with its cure.
+-- Findings of the checks made before anything is touched: pass, warn or fail, each failure with its cure; and notes,
+-- which are true of every move.
 -- All of them are collected and told at once; raising is the last thing that happens.
 -- The checks themselves are in preflight/, one file per theme; source.lua has their order.
 
@@ -8,7 +9,7 @@ local task = require "pgorch.task"
 local M = {}
 
 ---@class pgorch.Finding
----@field level "pass"|"warn"|"fail"
+---@field level "pass"|"note"|"warn"|"fail"
 ---@field id string|nil
 ---@field what string
 ---@field detail string|nil   the things it is about, one a line
@@ -27,6 +28,12 @@ end
 
 function Findings:pass(what)
   self.list[#self.list + 1] = { level = "pass", what = what }
+end
+
+---Something to know, with which nothing is wrong.
+---@param what string
+function Findings:note(what)
+  self.list[#self.list + 1] = { level = "note", what = what }
 end
 
 ---@param what string
@@ -81,7 +88,7 @@ function Findings:ask(theme, check, ...)
     cure = "run the check again, as a role that may read the catalogues, when the database is less busy" })
 end
 
----@param level "pass"|"warn"|"fail"
+---@param level "pass"|"note"|"warn"|"fail"
 ---@return integer
 function Findings:count(level)
   local n = 0
@@ -139,7 +146,7 @@ end
 ---@return string
 function M.number(n, word, plural) return ("%d %s"):format(n, n == 1 and word or plural or word .. "s") end
 
-local WORD = { pass = "pass", warn = "warn", fail = "FAIL" }
+local WORD = { pass = "pass", note = "note", warn = "warn", fail = "FAIL" }
 
 ---Prints the table; raises PGO-PREFLIGHT with every failure and its cure if there is one.
 ---@param ctx table

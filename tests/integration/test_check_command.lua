@@ -56,7 +56,7 @@ local function expect_events(done)
   expect(events[2].event).is "inspected"
   expect(events[2].source).is "demo/defaultdb"
   expect(#events[2].largest).is(5)
-  local counts = { pass = 0, warn = 0, fail = 0 }
+  local counts = { pass = 0, note = 0, warn = 0, fail = 0 }
   for i = 3, #events - 1 do
     expect(events[i].event).is "finding"
     counts[events[i].level] = counts[events[i].level] + 1
@@ -87,6 +87,18 @@ local function interrupted(world)
   end
   child:kill "INT"
   return child:wait()
+end
+
+local UNIT = { kB = 1, MB = 1000, GB = 1000000 }
+
+local function expect_largest_first(said)
+  local before, count = math.huge, 0
+  for number, unit in said:match("\nlargest: ([^\n]+)"):gmatch "([%d.]+) (%u?%l?B)" do
+    local size = tonumber(number) * UNIT[unit]
+    expect(size <= before).is(true)
+    before, count = size, count + 1
+  end
+  expect(count).is(5)
 end
 
 describe("pgorch check", function()
@@ -128,6 +140,17 @@ describe("pgorch check", function()
       vultr_run.expect_exit(done, 0)
       said[name] = done.stdout
     end
+    -- What only one of them can tell.
+    expect(said.postgres).has("\n  warn  TLS to the source is encrypted, but its certificate is not verified\n"
+      .. "          then: somebody who sits")
+    expect(said.postgres).has "--source-ca FILE"
+    expect(said.postgres).has "\n  warn  nothing here says when this database was last backed up: make sure that"
+    for _, name in ipairs { "vultr", "linode", "digitalocean" } do
+      expect(said[name]).lacks "TLS to the source"
+      expect(said[name]).lacks "nothing here says"
+    end
+    expect(select(2, said.vultr:gsub("\n  note  TLS to Heroku Postgres is encrypted, [^\n]*%-%-target%-ca", ""))).is(1)
+    expect_largest_first(said.vultr)
     app.config.DATABASE_URL = before
     expect(changes(world)).same {}
     expect_untouched(world)

@@ -16,6 +16,10 @@ local function check_heroku(ctx, found)
   local account = found:try(function() return ctx.target.client:account() end)
   if not account then return end
   found:pass("Heroku token of " .. tostring(account.email))
+  if not ctx.target.ca_pem then
+    found:note("TLS to Heroku Postgres is encrypted, but its certificate is not verified: it is signed by no public "
+      .. "authority. --target-ca FILE verifies it.")
+  end
   return account
 end
 
@@ -77,6 +81,14 @@ function M.pools(found, source)
     cure = "count their clients in when choosing the plan; Heroku has pooling of its own (pg:connection-pooling)" })
 end
 
+-- With no authority to verify with, whoever sits between could answer in the source's name.
+local function tell_tls(found, source)
+  if source:dsn().sslmode:find "^verify" then return found:pass "TLS verified with the provider's CA" end
+  found:warn("TLS to the source is encrypted, but its certificate is not verified", {
+    fate = "somebody who sits between here and the source could read the dump, and the password",
+    cure = "give the certificate authority of the provider: --source-ca FILE, or sslrootcert in the URL" })
+end
+
 ---Logs in.
 ---@param found pgorch.Findings
 ---@param source pgorch.Source
@@ -89,7 +101,7 @@ function M.login(found, source)
   end
   local closing <close> = conn
   found:pass(("login as %s at %s"):format(source.user, source.host))
-  if conn.tls then found:pass("TLS " .. (source.ca_pem and "verified with the provider's CA" or "encrypted")) end
+  if conn.tls then tell_tls(found, source) end
   return closing.server_version and source
 end
 

@@ -27,17 +27,18 @@ local UNDO_SECONDS = 120
 ---@field target string|nil    name of the target that exists and was looked into
 ---@field sql string|nil       what makes again that which is left behind
 
--- What a step said becomes findings; its tables are left to the report.
-local function tell(seen, id)
+-- What a step said becomes findings; its tables are left to the report. A step that could not tell is no pass.
+local function tell(seen, id, result)
+  local unknown = type(result) == "table" and result.unknown
   for _, each in ipairs(seen.inspection.said) do
-    if each.id == id and each.kind == "note" then seen.found:pass(each.text) end
-    if each.id == id and each.kind == "warn" then seen.found:warn(each.text) end
+    if each.id == id and each.kind == "note" and not unknown then seen.found:pass(each.text) end
+    if each.id == id and (each.kind == "warn" or unknown) then seen.found:warn(each.text) end
   end
 end
 
 local function look(seen, id)
   local result = seen.found:try(seen.found.ask, seen.found, id, seen.inspection.look, seen.inspection, id)
-  if id ~= "size" then tell(seen, id) end
+  if id ~= "size" then tell(seen, id, result) end
   return result
 end
 

@@ -12,8 +12,8 @@ local M = {}
 
 local LARGEST = 5
 
-local WORD   = { pass = "pass", warn = "warn", fail = "FAIL" }
-local COLOUR = { pass = "green", warn = "yellow", fail = "red" }
+local WORD   = { pass = "pass", note = "note", warn = "warn", fail = "FAIL" }
+local COLOUR = { pass = "green", note = "green", warn = "yellow", fail = "red" }
 
 local function largest(size)
   local list = {}
@@ -88,9 +88,9 @@ local function findings(out, seen, host, paint)
   elseif not host.quiet and found:count "pass" > 0 then
     out[#out + 1] = ("  %s  %s"):format(paint("green", "pass"), preflight.number(found:count "pass", "check"))
   end
-  for _, level in ipairs { "warn", "fail" } do
+  for _, level in ipairs { "note", "warn", "fail" } do
     for _, each in ipairs(found.list) do
-      if each.level == level and not (level == "warn" and host.quiet) then finding_lines(out, each, paint) end
+      if each.level == level and not (level ~= "fail" and host.quiet) then finding_lines(out, each, paint) end
     end
   end
 end

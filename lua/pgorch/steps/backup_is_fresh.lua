@@ -9,7 +9,7 @@ local function run(ctx)
   local within = values.duration(ctx.options.within)
   if not ctx.source.latest_backup then
     ctx:note "nothing here says when this database was last backed up: make sure that there is a backup"
-    return {}
+    return { unknown = true }
   end
   local latest = ctx.source.latest_backup()
   if not latest then fail.raise("PGO-BACKUP-OLD", ("%s has no backup yet"):format(ctx.source.label)) end
