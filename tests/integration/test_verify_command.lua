@@ -222,7 +222,8 @@ describe("pgorch verify", function()
   it("takes no trouble for a verdict", function()
     clusters.with({ 15 }, function(cluster)
       cluster:create "a"
-      local url = cluster:url "a"
+      cluster:create "b"
+      local url, other = cluster:url "a", cluster:url "b"
       local function refused(wanted, words, ...)
         local status, _, said = verify(...)
         expect(said).has(words)
@@ -240,7 +241,15 @@ describe("pgorch verify", function()
       refused(2, "did you mean --deep", url, url, { "--depp" })
       refused(2, "--jobs: at least 1", url, url, { "--jobs", "0" })
       refused(2, "there is no such folder", url, url, { "--queries", "/nowhere" })
-      expect(verify(false, false, { "--source-env", "A", "--target-env", "B" }, { A = url, B = url })).is(0)
+      local status, _, said = verify(false, false, { "--source-env", "A", "--target-env", "B" }, { A = url, B = other })
+      expect(status).is(0)
+      local server = cluster.cluster
+      expect(said).has(("source postgres@%s:%d/a, target postgres@"):format(server.socket, server.port))
+      -- The same database, reached as somebody else: it would be equal to itself.
+      cluster:exec("a", "create role reader login")
+      refused(2, "source and target are the same database", url, url)
+      refused(2, "source and target are the same database", url, (url:gsub("postgres@", "reader@")))
+      refused(2, "SOURCE_DATABASE_URL and OTHER", url, false, { "--target-env", "OTHER", "--json" }, { OTHER = url })
     end)
   end, { limit = 60 })
 
@@ -248,9 +257,10 @@ describe("pgorch verify", function()
     clusters.with({ 15 }, function(cluster)
       cluster:create "a"
       cluster:exec("a", "create table busy as select 1 as n")
+      cluster:create("b", "template a")
       local blocker <close> = cluster:connect "a"
       blocker:exec "begin; lock table busy in access exclusive mode"
-      local proc <close> = process.spawn(start(cluster:url "a", cluster:url "a"))
+      local proc <close> = process.spawn(start(cluster:url "a", cluster:url "b"))
       local watcher <close> = cluster:connect()
       for _ = 1, 600 do
         if watcher:value "select count(*) from pg_stat_activity where wait_event_type = 'Lock'" > 0 then break end

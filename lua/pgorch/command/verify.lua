@@ -9,6 +9,7 @@ local differing     = require "pgorch.verify.differing"
 local env           = require "pgorch.env"
 local fail          = require "pgorch.error"
 local fs            = require "pgorch.fs"
+local identity      = require "pgorch.verify.identity"
 local json          = require "pgorch.json"
 local named_queries = require "pgorch.named_queries"
 local progress      = require "pgorch.runner.progress"
@@ -60,10 +61,12 @@ local function parse(argv)
   return flags
 end
 
+local function variable(flags, side) return flags[side .. "-env"] or side:upper() .. "_DATABASE_URL" end
+
 local function open(flags, side)
-  local variable = flags[side .. "-env"] or side:upper() .. "_DATABASE_URL"
-  local url = env.secret(variable)
-  if not url then fail.raise("PGO-PARAM", ("the %s is not given: %s is not set"):format(side, variable)) end
+  local name = variable(flags, side)
+  local url = env.secret(name)
+  if not url then fail.raise("PGO-PARAM", ("the %s is not given: %s is not set"):format(side, name)) end
   local ca = flags[side .. "-ca"]
   return source.from_url(url, { ca_pem = ca and authority.read(("--%s-ca"):format(side), ca) })
 end
@@ -115,12 +118,20 @@ local function compare(from, to, flags, state)
   return { source = a, target = b, differences = list, ignored = ignored, queries = #queries }
 end
 
+local function introduce(display, flags, source_address, target_address)
+  if flags.quiet then return end
+  display:emit("message", { text = ("source %s, target %s"):format(source_address, target_address) })
+end
+
 local function work(display, flags)
   local source_side, target_side = open(flags, "source"), open(flags, "target")
   local from <close> = snapshot.open(function(o) return source_side:connect(o) end)
   local to <close> = snapshot.open(function(o) return target_side:connect(o) end)
-  if not flags.quiet then
-    display:emit("message", { text = ("%s and %s"):format(source_side:name(), target_side:name()) })
+  introduce(display, flags, identity.address(from.conn, source_side.port), identity.address(to.conn, target_side.port))
+  if identity.same(from.conn, to.conn) then
+    fail.raise("PGO-PARAM", "source and target are the same database: it would be compared with itself",
+      { cure = "Give the addresses of two databases: " .. variable(flags, "source") .. " and "
+          .. variable(flags, "target") .. "." })
   end
   local state, found = {}, nil
   task.group(function(group)
