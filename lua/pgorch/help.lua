@@ -56,8 +56,9 @@ end
 function help.command(name, found)
   local text = ("pgorch %s: %s\n\nusage: %s\n"):format(name, found.summary or "", found.usage or "pgorch " .. name)
   if not found.takes_flags then return text end
-  return ("%s\nRecipes: a file, or %s\n\nFlags of pgorch:\n%s\n"):format(text,
-    table.concat(loader.built_in(), ", "), two_columns(host_rows(nil, found.flags)))
+  local recipes = found.usage:find("RECIPE", 1, true)
+    and ("\nRecipes: a file, or %s\n"):format(table.concat(loader.built_in(), ", ")) or ""
+  return ("%s%s\nFlags of pgorch:\n%s\n"):format(text, recipes, two_columns(host_rows(nil, found.flags)))
 end
 
 local TYPE_WORDS = { string = "TEXT", integer = "N", number = "N", duration = "26h", size = "2GB", list = "A,B" }

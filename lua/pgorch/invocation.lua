@@ -27,7 +27,7 @@ invocation.FLAGS = {
   { name = "yes-cut-over", type = "boolean", help = "pass the gates without asking" },
   { name = "no-input", type = "boolean", help = "never ask; gates are passed" },
   { name = "on-failure", type = "string", value = "keep|rollback", help = "whatever the failure is" },
-  { name = "accept-changes", type = "boolean", help = "resume although recipe or parameters changed" },
+  { name = "accept-changes", type = "boolean", help = "go on although recipe or parameters changed" },
   { name = "lose-writes", type = "boolean", help = "roll back after the cut-over all the same" },
   { name = "state-env", type = "string", value = "VAR", help = "variable that names the record of runs" },
   { name = "state-file", type = "string", value = "PATH", help = "file that names the record of runs" },
@@ -224,6 +224,24 @@ function invocation.existing(argv)
     error(o, 0)
   end
   return o, run
+end
+
+-- What every command has a use for that works on a run.
+local USUAL = { "state-env", "state-file", "no-color", "quiet", "verbose", "help" }
+
+---The flags that a command has a use for, to be explained: its own, then those of the host that are named.
+---@param own table[]
+---@param names string[]
+---@return table[]
+function invocation.flags_for_help(own, names)
+  local wanted, list = {}, { table.unpack(own) }
+  for _, each in ipairs { names, USUAL } do
+    for _, name in ipairs(each) do wanted[name] = true end
+  end
+  for _, each in ipairs(invocation.FLAGS) do
+    if wanted[each.name] then list[#list + 1] = each end
+  end
+  return list
 end
 
 ---The one word and the flags of a small command, such as `status RUN --json`.

@@ -352,6 +352,29 @@ describe("pgorch", function()
     expect(r.stdout).has("Example:")
   end)
 
+  it("explains of each command the flags that it has a use for", function()
+    local own = { cleanup = { "confirm APP", "no-input", "accept-changes", "json" },
+                  rollback = { "lose-writes", "accept-changes", "json" },
+                  resume = { "deadline TIME", "on-failure keep|rollback", "only STEP,...", "yes-cut-over", "lose-writes",
+                             "until STEP", "no-input", "accept-changes", "json" },
+                  ["destroy-source"] = { "confirm LABEL", "force", "unset-old", "no-input", "accept-changes" } }
+    local usual = { "state-env VAR", "state-file PATH", "no-color", "quiet", "verbose", "help" }
+    for name, flags in pairs(own) do
+      local said, wanted, got = pgorch(name, "--help").stdout, table.move(usual, 1, #usual, #flags + 1, flags), {}
+      for flag in said:match("\nFlags of pgorch:\n(.*)$"):gmatch "\n? +%-?%l?,? ?%-%-(%S+ ?%S*)  +%w" do
+        got[#got + 1] = flag:gsub(" $", "")
+      end
+      table.sort(got)
+      table.sort(wanted)
+      expect(got).same(wanted)
+      for flag in said:match("^[^\n]*\n\nusage: ([^\n]+)"):gmatch "%-%-%l[%l-]*" do
+        expect(said:match "\nFlags.*").has(flag .. " ")
+      end
+      expect(said:find("Recipes: ", 1, true)).is_nil()
+    end
+    expect(pgorch("run", "--help").stdout).has "Recipes: a file, or "
+  end)
+
   it("ends with 2 and all that is wrong, and leaves no run behind", function()
     local r = pgorch("run", MARKS, "--only", "tow", "--bogus", "--on-failure", "maybe")
     expect(r.code).is(2)

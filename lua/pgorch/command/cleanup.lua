@@ -9,6 +9,9 @@ local command = {
   takes_flags = true,
   summary = "remove what a run left behind, and prove it",
   usage = "pgorch cleanup RUN [--confirm APP] [--json] [FLAGS]",
+  flags = invocation.flags_for_help({
+    { name = "confirm", value = "APP", help = "the app's name: what is billed (add-on, app) goes too, without asking" },
+  }, { "no-input", "accept-changes", "json" }),
 }
 
 -- What is billed goes when its app's name is typed, here or on the terminal; asked once.

@@ -10,6 +10,11 @@ local command = {
   takes_flags = true,
   summary = "destroy the source of a run that has moved",
   usage = "pgorch destroy-source RUN [--confirm LABEL] [--force] [--unset-old] [FLAGS]",
+  flags = invocation.flags_for_help({
+    { name = "confirm", value = "LABEL", help = "the source's name: it is destroyed without asking" },
+    { name = "force", help = "although clients connect to it, or it cannot be told whether it was written to" },
+    { name = "unset-old", help = "remove the app's config vars that hold its address" },
+  }, { "no-input", "accept-changes" }),
 }
 
 -- `--force` and `--unset-old` are this command's own.

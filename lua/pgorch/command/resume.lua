@@ -6,7 +6,10 @@ local runner     = require "pgorch.runner"
 local command = {
   takes_flags = true,
   summary = "go on with a run",
-  usage = "pgorch resume RUN [--accept-changes] [--PARAMETER VALUE ...] [FLAGS]",
+  usage = "pgorch resume RUN [--accept-changes] [--PARAMETER VALUE ...] [FLAGS]\n"
+    .. "  a parameter that is not given is as it was; `pgorch run vultr --help` explains those of a recipe",
+  flags = invocation.flags_for_help({}, { "only", "until", "deadline", "yes-cut-over", "no-input", "on-failure",
+    "accept-changes", "lose-writes", "json" }),
 }
 
 function command.run(arguments)

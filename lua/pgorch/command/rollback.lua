@@ -7,6 +7,7 @@ local command = {
   takes_flags = true,
   summary = "put back what a run did",
   usage = "pgorch rollback RUN [--lose-writes] [FLAGS]",
+  flags = invocation.flags_for_help({}, { "accept-changes", "lose-writes", "json" }),
 }
 
 function command.run(arguments)
