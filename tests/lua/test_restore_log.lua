@@ -198,6 +198,12 @@ describe("restore_log", function()
     expect(judged.lossy[1].why).has "unique index is missing"
   end)
 
+  it("says of a full disk that a larger plan is needed", function()
+    for _, log in ipairs(logs_of "disk-full") do
+      for _, each in ipairs(restore_log.classify(log.text).lossy) do expect(each.cure).has "Choose a larger plan" end
+    end
+  end)
+
   it("calls what no rule knows lossy", function()
     local judged = restore_log.classify {
       "pg_restore: error: could not execute query: ERROR:  the moon is not in the right phase",

@@ -131,6 +131,11 @@ return {
   { id = "empty-archive", class = "lossy", error = "input file is too short", why = NOT_THE_DUMP, transient = true },
   { id = "cut-archive", class = "lossy", error = "could not read from input file",
     why = "the download ended before the dump did", transient = true },
+  { id = "disk-full", class = "lossy",                    -- the last write that had some room is a short one
+    error = { "No space left on device", "could not extend file .-: wrote only %d+ of %d+ bytes" },
+    why = "the disk of the target is full: rows or indexes are missing",
+    cure = "Choose a larger plan: `pgorch cleanup RUN --confirm APP` removes the add-on that is too small; then run "
+      .. "again with --plan." },
   { id = "connection-lost", class = "lossy", transient = true,
     error = { "FATAL:  terminating connection due to", "server closed the connection unexpectedly",
               "no connection to the server" },
