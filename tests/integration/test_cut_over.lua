@@ -59,7 +59,7 @@ case("each config var that holds the source's address is replaced, and rollback 
   expect(done.all).has "PRIMARY_DB_URL"
   moves.expect_exit(move:rollback(), 2)               -- what was written since would be lost
   expect(config(move).DATABASE_URL).is(url)
-  local back = move:rollback { "--lose-writes" }
+  local back = move:rollback({ "--lose-writes" }, { plain = true })
   moves.expect_exit(back, 0)
   expect(select(2, back.all:match("\nput back: [^\n]*"):gsub("web 0 %-> 2", ""))).is(1)
   local last = config(move)

@@ -66,6 +66,8 @@ end
 local function undo_one(session, entry)
   local row, step = entry.row, entry.step
   local did = what_it_did(row)
+  -- What the step itself put back (the window's end: the dynos) is no longer so.
+  if row.state == "done" and row.summary then row.summary.put_back = nil end
   note_state(session, row, "undoing")
   session.display:emit("undo_started", { id = row.id, title = row.title })
   local ctx = context.new(session, step, row.id, row)
