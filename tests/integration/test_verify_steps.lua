@@ -5,6 +5,7 @@ local analyze         = require "pgorch.steps.analyze"
 local checksum_source = require "pgorch.steps.checksum_source"
 local clusters        = require "support.clusters"
 local detector        = require "pgorch.detector"
+local extensions      = require "pgorch.steps.extensions"
 local fs              = require "pgorch.fs"
 local json            = require "pgorch.json"
 local refresh         = require "pgorch.steps.refresh_matviews"
@@ -256,6 +257,25 @@ describe("the step refresh_matviews", function()
       expect(settings()).is(before)
     end)
   end, { limit = 60 })
+end)
+
+describe("the step extensions", function()
+  it("says why one could not be made, and takes a lost connection for no answer", both(function(cluster)
+    cluster:exec("a", "create extension hstore; create extension citext")
+    cluster:create "b"
+    cluster:exec("b", "create type public.hstore as (n integer)")
+    local ctx = context(cluster, {})
+    local done = extensions.run(ctx)
+    expect(done.names).same { "public.citext" }
+    expect(done.missing).same { "hstore" }
+    expect(ctx.told.warnings).same { 'not created on the target: hstore (type "hstore" already exists)' }
+    ctx.target = { connect = function()
+      local conn = cluster:connect "b"
+      cluster:exec("b", ("select pg_terminate_backend(%d)"):format(conn.pid))
+      return conn
+    end }
+    expect(function() extensions.run(ctx) end):raises "PGO-PG-LOST"
+  end), { limit = 60 })
 end)
 
 describe("the step analyze", function()

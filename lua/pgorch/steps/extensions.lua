@@ -1,9 +1,10 @@
 -- Creates the source's extensions on the target, and remembers how the restore request has to name them: Heroku empties
 -- the database before it restores, and makes those again.
 
-local recipe = require "pgorch.recipe"
-local pg     = require "pgorch.pg"
-local source = require "pgorch.source"
+local recipe   = require "pgorch.recipe"
+local pg       = require "pgorch.pg"
+local snapshot = require "pgorch.verify.snapshot"
+local source   = require "pgorch.source"
 
 local function create(conn, extension)
   if extension.schema ~= "public" then conn:exec("create schema if not exists " .. pg.ident(extension.schema)) end
@@ -25,17 +26,18 @@ local function run(ctx)
     wanted = conn:query(source.sql "extensions")
   end
   local conn <close> = ctx.target:connect()
-  local names, missing = {}, {}
+  local names, missing, reasons = {}, {}, {}
   for _, extension in ipairs(wanted) do
-    local ok = pcall(create, conn, extension)
-    if not ok then missing[#missing + 1] = extension.name
+    local _, why = snapshot.attempt(conn, create, conn, extension)
+    if why then
+      missing[#missing + 1], reasons[#reasons + 1] = extension.name, ("%s (%s)"):format(extension.name, why)
     elseif can_be_named(extension) then
       names[#names + 1] = "public." .. extension.name
     end
   end
   table.sort(names)
   -- What could not be created is judged by the preflight of the target, which knows what Heroku offers.
-  if #missing > 0 then ctx:warn("not created on the target: " .. table.concat(missing, ", ")) end
+  if #missing > 0 then ctx:warn("not created on the target: " .. table.concat(reasons, ", ")) end
   return { names = names, missing = missing, wanted = wanted }
 end
 
