@@ -99,16 +99,30 @@ end
 
 local TRIES = 10
 
+-- Of those that were told to end, who is still there: a session does not listen while a disk or the network keeps it.
+local function still_there(ctx, told)
+  local list, here = {}, {}
+  for _, each in ipairs(#told > 0 and ctx.source:sessions() or {}) do here[each.pid] = true end
+  for _, each in ipairs(told) do
+    if here[each.pid] then list[#list + 1] = each end
+  end
+  return list
+end
+
 -- Until none is left that began before the switch. Returns how many were ended, and those that cannot be.
 local function end_sessions(ctx, since)
-  local ended, refused = 0, {}
+  local seen, ended, done = {}, 0, nil
   for _ = 1, TRIES do
-    local done = ctx.source:end_other_sessions(since)
-    ended, refused = ended + done.ended, done.refused
+    done = ctx.source:end_other_sessions(since)
+    for _, each in ipairs(done.told) do
+      if not seen[each.pid] then seen[each.pid], ended = true, ended + 1 end
+    end
     if done.ended == 0 then break end
     task.sleep(math.min(1, poll.seconds "connect"))
   end
-  return ended, refused
+  local left, refused = still_there(ctx, done.told), done.refused
+  table.move(left, 1, #left, #refused + 1, refused)
+  return ended - #left, refused
 end
 
 local function show_clients(ctx, clients)

@@ -17,13 +17,23 @@ local function keep(path, done)
   return words
 end
 
+-- One that waits for ever would keep the app offline for ever: it is ended, with all that it has started.
+local function within_limit(command, o)
+  local ok, done = pcall(process.run, { "/bin/sh", "-c", command, env = o.env, check = false, timeout = o.limit })
+  if ok then return done end
+  if not fail.is(done, "PGO-TIMEOUT") then error(done, 0) end
+  fail.raise(o.id, ("%s: `%s` had not ended after %s and was killed"):format(o.what, command,
+    values.show_duration(o.limit)), { cure = "Correct the command, or raise --hook-limit, then `pgorch resume`." })
+end
+
 ---Runs the command if one was given. A failure is an error of `id` with the command's last words.
 ---@param command string|nil
----@param o {id: string, what: string, env?: table, log?: string}  log: a file for what it says
+---@param o {id: string, what: string, env?: table, log?: string, limit?: number}  log: a file for what it says;
+---  limit: seconds
 ---@return {seconds: number, stdout: string}|nil
 function M.run(command, o)
   if not command or command == "" then return nil end
-  local done = process.run { "/bin/sh", "-c", command, env = o.env, check = false }
+  local done = within_limit(command, o)
   local words = keep(o.log, done)
   if done.code == 0 then return { seconds = done.seconds, stdout = done.stdout } end
   fail.raise(o.id, ("%s: `%s` ended with %s"):format(o.what, command,
@@ -44,7 +54,8 @@ end
 function M.freeze(ctx)
   if not ctx.params.on_freeze then return end
   local done = M.run(ctx.params.on_freeze, { id = "PGO-HOOK", what = "--on-freeze",
-    log = ctx.run.dir .. "/on-freeze.log", env = environment(ctx, "freeze") })
+    log = ctx.run.dir .. "/on-freeze.log", env = environment(ctx, "freeze"),
+    limit = ctx.params.hook_limit })
   say(ctx, "--on-freeze", done)
 end
 
@@ -54,7 +65,7 @@ end
 function M.thaw(ctx, outcome, remembered)
   if remembered.thawed or not ctx.params.on_thaw then return end
   local done = M.run(ctx.params.on_thaw, { id = "PGO-HOOK", what = "--on-thaw", log = ctx.run.dir .. "/on-thaw.log",
-                              env = environment(ctx, "thaw", outcome) })
+    env = environment(ctx, "thaw", outcome), limit = ctx.params.hook_limit })
   say(ctx, "--on-thaw", done)
   remembered.thawed = true
   ctx:remember(remembered)

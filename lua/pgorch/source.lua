@@ -236,14 +236,15 @@ end
 
 ---Ends the other sessions in this database that began before `since` (all, without): they may go on writing.
 ---@param since? string  as make_read_only gives it
----@return {ended: integer, refused: table[]}
+---@return {ended: integer, told: table[], refused: table[]}  told: those that were told to end
 function Source:end_other_sessions(since)
   local conn <close> = self:connect()
-  local ended, refused = 0, {}
+  local told, refused = {}, {}
   for _, row in ipairs(conn:query(M.sql "end_sessions", since)) do
-    if row.ended then ended = ended + 1 else refused[#refused + 1] = row end
+    local list = row.ended and told or refused
+    list[#list + 1] = row
   end
-  return { ended = ended, refused = refused }
+  return { ended = #told, told = told, refused = refused }
 end
 
 ---Who uses this database now, as a person would name them.

@@ -3,6 +3,8 @@
 local fail   = require "pgorch.error"
 local freeze = require "pgorch.freeze"
 local fs     = require "pgorch.fs"
+local hook   = require "pgorch.hook"
+local task   = require "pgorch.task"
 local vars   = require "pgorch.config_vars"
 local cut_over = require "pgorch.steps.cut_over"
 local closes = require "pgorch.steps.window_closes"
@@ -63,6 +65,19 @@ describe("closing the window again", function()
     end)
   end)
 
+  it("ends a command that does not end by itself, and what it has started", function()
+    fs.with_temporary("pgorch-thaw-", function(dir)
+      local ctx = context(function() end)
+      ctx.params.on_freeze, ctx.params.hook_limit = ("sleep 300 & echo $! >%s/child; wait"):format(dir), 0.3
+      ctx.run, ctx.source.name = { id = "r1", dir = dir }, function() return "demo/db" end
+      local err = expect(function() hook.freeze(ctx) end):raises "PGO-HOOK"
+      expect(err.message).has "had not ended after"
+      expect(err.cure).has "--hook-limit"
+      local stat = "/proc/" .. fs.read(dir .. "/child"):match "%d+" .. "/stat"
+      expect(fs.exists(stat) and fs.read(stat):match "%) (%a)" or "gone").matches "^[gZX]"     -- Z: nobody reaped it
+    end)
+  end)
+
   it("names commands that can be pasted", function()
     local text = window.by_hand(context(), OLD)
     expect(text).has "heroku ps:scale web=2 --app shop"
@@ -110,6 +125,35 @@ describe("the cut-over is undone", function()
                       REPLICA = true } })
       expect(attached).same { DATABASE = "old", REPLICA = "old", PGORCH_TARGET = "new" }
     end
+  end)
+end)
+
+describe("closing the source", function()
+  local sleep
+  before(function() sleep, task.sleep = task.sleep, function() end end)
+  after(function() task.sleep = sleep end)
+
+  -- One session ends when told; one when told three times, or never; one does not let itself be told.
+  local function close(never)
+    local said, rounds = {}, 0
+    local web, stuck, root = { pid = 1, user = "web" }, { pid = 2, user = "stuck" }, { pid = 3, user = "root" }
+    local source = { clients = function() return {} end, make_read_only = function() return "now" end,
+                     roles_that_stay_writable = function() return {} end }
+    function source.sessions() return (never or rounds < 3) and { root, stuck } or { root } end
+    function source.end_other_sessions()
+      rounds = rounds + 1
+      local told = rounds == 1 and { web, stuck } or (never or rounds <= 3) and { stuck } or {}
+      return { ended = #told, told = told, refused = { root } }
+    end
+    local function say(_, text) said[#said + 1] = text end
+    freeze.close_source { source = source, note = say, warn = say, table = function() end }
+    return said
+  end
+
+  it("warns of the sessions that still stand when they were told ten times", function()
+    expect(close(false)).same { "2 sessions of others ended", "session 3 of root cannot be ended and may still write" }
+    expect(close(true)).same { "1 sessions of others ended", "session 3 of root cannot be ended and may still write",
+                               "session 2 of stuck cannot be ended and may still write" }
   end)
 end)
 

@@ -5,6 +5,7 @@ local hook   = require "pgorch.hook"
 
 local function run(ctx)
   local done = hook.run(ctx.params.accept, { id = "PGO-ACCEPT", what = "acceptance test",
+                                             limit = ctx.params.hook_limit,
                                              env = { DATABASE_URL = (ctx.target:url()) } })
   if not done then
     ctx:note "no acceptance test was given (--accept)"
