@@ -18,7 +18,6 @@ local function pgorch(world, code, ...)
   return done.stdout, done.all
 end
 
-
 local function unfinished_upload(world, id)
   local s3 = require "pgorch.s3".client { endpoint = world.s3.url, access_key = world.vultr.state.storages[1].object
     .s3_access_key, secret_key = world.vultr.state.storages[1].object.s3_secret_key, region = "us-east-1" }
@@ -101,6 +100,9 @@ local function with_another_database(world, id)
   write(world, "create table invoices as select generate_series(1, 1000) as n", "billing")
   refuses(world, id, "billing", "--confirm", "demo", "--force")
   table.insert(world.vultr.state.databases[1].server.dbs, "billing")
+  local unclear = pgorch(world, 11, "cleanup", id)          -- which of the two is not said; it is not gone for that
+  expect(unclear).has "choose one with --dbname"
+  expect(unclear).lacks "the source itself is gone"
   local done = vultr_run.pgorch(world, { "run", "vultr", "--instance", "demo", "--dbname", "billing", "--app",
     "billing-app", "--plan", "essential-1", "--yes-cut-over" })
   vultr_run.expect_exit(done, 0)

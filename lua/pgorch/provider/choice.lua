@@ -30,7 +30,7 @@ function choice.instance(title, items, wanted)
   if not matches[1] then
     fail.raise("PGO-PROVIDER-INSTANCE", wanted and ("there is no %s PostgreSQL database %s"):format(title, wanted)
       or ("no %s database was named (--instance)"):format(title),
-      { detail = listed(labels, "the account has no PostgreSQL database") })
+      { detail = listed(labels, "the account has no PostgreSQL database"), absent = wanted ~= nil })
   end
   return matches[1]
 end

@@ -23,7 +23,7 @@ end
 -- The source may be gone by now, and with it all that was left there.
 local function entry_of(err, step)
   if task.cancelled(err) then error(err, 0) end
-  if fail.is(err, "PGO-PROVIDER-INSTANCE") then
+  if err.absent then
     return { what = step.title, state = "gone", why = "the source itself is gone" }
   end
   return { what = step.title, state = "left", why = tostring(err) }

@@ -140,7 +140,7 @@ local function is_gone(session)
     session.use = nil
     local ok, err = pcall(function() return context_of(session).source.id end)
     if not ok then
-      if fail.is(err, "PGO-PROVIDER-INSTANCE") then return true end
+      if type(err) == "table" and err.absent then return true end
       error(err, 0)
     end
     task.sleep(poll.seconds "connect")
