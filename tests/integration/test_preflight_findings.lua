@@ -39,7 +39,7 @@ end
 local function look(dbname, params, steps)
   local found = preflight.new()
   local facts = checks.check({ source = source_of(dbname), params = params or {},
-    recipe = { steps = steps or { "restore", "refresh_matviews" } } }, found)
+    recipe = { freezes = {}, has_window = true, steps = steps or { "restore", "refresh_matviews" } } }, found)
   return found.list, facts
 end
 

@@ -36,9 +36,17 @@ local function left_behind(conn)
   return rows
 end
 
----@param _ table
+local SET_AGAIN = "not in the dump: after the restore, what the database's owner may set is set again, the rest is told"
+
+-- The step that sets settings again tells of each what became of it.
+local function fate_of(ctx, kind)
+  local again = kind[1] == "setting" and preflight.has_step(ctx, "reapply_settings") and ctx.params.settings ~= "none"
+  return again and SET_AGAIN or kind[3]
+end
+
+---@param ctx table
 ---@param found pgorch.Findings
-function M.check(_, found, _, conn)
+function M.check(ctx, found, _, conn)
   local by_kind, any = {}, false
   for _, row in ipairs(left_behind(conn)) do
     by_kind[row.kind] = by_kind[row.kind] or {}
@@ -49,7 +57,7 @@ function M.check(_, found, _, conn)
     if rows then
       any = true
       found:warn("left behind: " .. preflight.number(#rows, kind[1], kind[2]), {
-        detail = preflight.names(rows, function(r) return r.name end), fate = kind[3], cure = kind[4] })
+        detail = preflight.names(rows, function(r) return r.name end), fate = fate_of(ctx, kind), cure = kind[4] })
     end
   end
   if not any then found:pass "no roles, grants or settings that stay behind" end
