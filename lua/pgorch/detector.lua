@@ -154,10 +154,26 @@ function M.judge(before, now)
   return answer("quiet", {}, "transactions elsewhere on the server; nothing in this database moved")
 end
 
+local TRIES = 8
+
+---What became of the transactions since `before`. What ended while it was asked for is not called open: on a server
+---with many short transactions one always does.
+---@param conn pgorch.Connection
+---@param before pgorch.Mark
+---@return {xmax: string, beyond: boolean, committed: integer, forgotten: integer, open: string, unshown: integer}
+function M.fates(conn, before)
+  local fates
+  for _ = 1, TRIES do
+    fates = conn:row(source.sql "fates", "{" .. before.running .. "}", before.xmax)
+    if fates.unshown == 0 then break end
+  end
+  return fates
+end
+
 -- The fates are asked for first: what commits later is not in them. Sessions are counted before the counters as well as
 -- after: one that ends between the two may have written rows that are not in them yet.
 local function look(conn, before)
-  local fates = conn:row(source.sql "fates", "{" .. before.running .. "}", before.xmax)
+  local fates = M.fates(conn, before)
   local strangers = conn:row(source.sql "elsewhere").strangers
   local now = M.mark(conn)
   now.fates, now.strangers = fates, math.max(strangers, now.strangers)

@@ -96,9 +96,20 @@ describe("the steps checksum_source and verify", function()
   end), { limit = 60 })
 end)
 
+-- A session counts what it wrote when it ends.
+local function wait_until_alone(conn)
+  for _ = 1, 400 do
+    if conn:value [[select count(*) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()]] == 0 then return end
+    task.sleep(0.01)
+  end
+  error("a session does not end", 0)
+end
+
 describe("a snapshot that was lost", function()
   it("is missed: the source is read as it is now, if nothing was written since", both(function(cluster)
     local holder <close> = cluster:connect "a"
+    wait_until_alone(holder)
     local ctx = context(cluster, { fingerprint = { mark = detector.begin(holder) } })
     ctx.result.fingerprint.snapshot = holder:value "select pg_export_snapshot()"
     ctx.live.snapshot = holder
@@ -111,16 +122,6 @@ describe("a snapshot that was lost", function()
     expect(expect(function() checksum_source.run(ctx) end):raises("PGO-WRITTEN").detail).is '"public"."people"'
   end), { limit = 60 })
 end)
-
--- A session counts what it wrote when it ends.
-local function wait_until_alone(conn)
-  for _ = 1, 400 do
-    if conn:value [[select count(*) from pg_stat_activity
-      where datname = current_database() and pid <> pg_backend_pid()]] == 0 then return end
-    task.sleep(0.01)
-  end
-  error("a session does not end", 0)
-end
 
 -- A database of its own; what was summed after the mark, then `later`, then one transaction elsewhere on the server.
 local function asked_again(cluster, case)

@@ -78,3 +78,22 @@ describe("detector.judge", function()
     expect(asked(function(m) m.system, m.timeline = nil, nil end)).is "quiet "
   end)
 end)
+
+describe("detector.fates", function()
+  -- A connection on which a transaction nobody shows is seen by the first `times` questions.
+  local function fates_when_seen(times)
+    local count = 0
+    local conn = { row = function()
+      count = count + 1
+      local seen = count <= times
+      return { open = seen and "transaction 9" or "", unshown = seen and 1 or 0 }
+    end }
+    return detector.fates(conn, mark()).open, count
+  end
+
+  it("asks again about what nobody shows: it may just have ended", function()
+    expect({ fates_when_seen(0) }).same { "", 1 }
+    expect({ fates_when_seen(2) }).same { "", 3 }
+    expect((fates_when_seen(1000))).is "transaction 9"
+  end)
+end)

@@ -1,8 +1,9 @@
 -- What became of the transactions that a snapshot did not see: those that ran in it ($1, such as '{731,734}') and all
 -- from its xmax on ($2, such as '740'). No more than 10000 later ones are asked for: `beyond` says that there are more.
 -- `open` names what has an xid in this database and has not ended (a prepared transaction has no process), and what
--- runs and nobody shows where. The kind of other roles' sessions is hidden from who has not pg_read_all_stats: such a
--- one that has a user is none of autovacuum.
+-- runs and nobody shows where: `unshown` counts those, for one that ended between the snapshot and the list of sessions
+-- looks so too, and is gone when it is asked again. The kind of other roles' sessions is hidden from who has not
+-- pg_read_all_stats: such a one that has a user is none of autovacuum.
 with now as (
   select s, pg_snapshot_xmax(s)::text::bigint as xmax from (select pg_current_snapshot() as s) as taken
 ), unseen as (
@@ -20,13 +21,14 @@ with now as (
   select transaction::text::bigint, database, format('prepared transaction %s of %s', gid, owner), false
   from pg_prepared_xacts
 ), open as (
-  select what from owner where database = current_database() and not harmless
+  select what, false as unshown from owner where database = current_database() and not harmless
   union all
-  select 'transaction ' || x::text from now, pg_snapshot_xip(now.s) as x
+  select 'transaction ' || x::text, true from now, pg_snapshot_xip(now.s) as x
   where not exists (select from owner where owner.xid = x::text::bigint & 4294967295)
 )
 select (select xmax from now)::text as xmax,
        (select xmax > $2::bigint + 10000 from now) as beyond,
        (select count(*) from fate where status = 'committed') as committed,
        (select count(*) from fate where status is null) as forgotten,
-       (select coalesce(string_agg(what, E'\n' order by what), '') from open) as open;
+       (select coalesce(string_agg(what, E'\n' order by what), '') from open) as open,
+       (select count(*) from open where unshown) as unshown;
