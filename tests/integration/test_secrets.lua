@@ -22,7 +22,7 @@ end
 local function program(each) return each.program:match "[^/]*$" end
 
 -- pg_dump has the source's password in its environment, and the user's own acceptance test the target's URL; pgorch
--- itself was given its keys there (a child of it is still pgorch for a moment, and it was the stub itself before).
+-- itself was given its keys there (a child of it is still pgorch for a moment, and it was pgorch-exec itself before).
 -- Nobody else of ours may have any.
 local function may_have(each, name)
   if program(each) == "pgorch" then return true end
