@@ -216,4 +216,11 @@ function Managed:set_parameter(name, value)
   return true
 end
 
+---Nobody is let in any more, and who is in is cut off: the instance is suspended, or gone.
+function Managed:shut()
+  if not self.gate then return end
+  self.gate:allow {}
+  self.gate:cut()
+end
+
 return managed

@@ -95,10 +95,7 @@ databases.get = with(function(entry, _, state) return answer.json(200, { databas
 
 databases.delete = with(function(entry, _, state, index)
   table.remove(state.databases, index)
-  if entry.server and entry.server.gate then
-    entry.server.gate:allow {}
-    entry.server.gate:cut()
-  end
+  if entry.server then entry.server:shut() end
   return answer.empty()
 end)
 

@@ -100,10 +100,7 @@ end)
 
 databases.delete = with(function(entry, _, state, index)
   table.remove(state.databases, index)
-  if entry.server and entry.server.gate then
-    entry.server.gate:allow {}
-    entry.server.gate:cut()
-  end
+  if entry.server then entry.server:shut() end
   return answer.empty()
 end)
 

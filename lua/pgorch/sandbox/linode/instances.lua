@@ -92,8 +92,7 @@ local function arrive(entry)
   local gate = entry.server and entry.server.gate
   if not gate then return end
   if entry.object.status == "suspended" then
-    gate:allow {}
-    gate:cut()
+    entry.server:shut()
   else
     gate:allow { table.unpack(entry.object.allow_list) }
   end
