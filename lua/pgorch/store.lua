@@ -10,7 +10,8 @@ local json     = require "pgorch.json"
 local native   = require "pgorch.native.store"
 local resource = require "pgorch.native.resource"
 
-local store = { VERSION = 1 }
+-- One file of sql/store/ for each version; a record that is older gets those it lacks.
+local store = { VERSION = 2 }
 
 ---@class pgorch.Store
 ---@field path string
@@ -54,22 +55,25 @@ local function path_of(url)
   return path
 end
 
-local function apply_schema(db, path)
-  local known = db:query("select count(*) as n from sqlite_master where name = 'meta'")[1].n > 0
-  if known then
-    local row = db:query("select value from meta where name = 'version'")[1]
-    local version = row and row.value or 0
-    if version > store.VERSION then
-      fail.raise("PGO-STORE-VERSION", ("the record of runs %s has version %d, this pgorch knows %d"):format(path,
-        version, store.VERSION))
-    end
-    if version == store.VERSION then return end
+local function version_of(db, path)
+  if db:query("select count(*) as n from sqlite_master where name = 'meta'")[1].n == 0 then return 0 end
+  local row = db:query("select value from meta where name = 'version'")[1]
+  local version = row and row.value or 0
+  if version > store.VERSION then
+    fail.raise("PGO-STORE-VERSION", ("the record of runs %s has version %d, this pgorch knows %d"):format(path, version,
+      store.VERSION))
   end
-  db:batch {
-    { resource.read("pgorch/sql/store.sql") },
-    { "insert into meta (name, value) values ('version', $1) on conflict (name) do update set value = excluded.value",
-      store.VERSION },
-  }
+  return version
+end
+
+local function apply_schema(db, path)
+  for version = version_of(db, path) + 1, store.VERSION do
+    db:batch {
+      { resource.read(("pgorch/sql/store/%d.sql"):format(version)) },
+      { "insert into meta (name, value) values ('version', $1) on conflict (name) do update set value = excluded.value",
+        version },
+    }
+  end
 end
 
 ---Opens the record, and makes it when there is none.
@@ -130,10 +134,13 @@ end
 ---@field gate string|nil
 ---@field approved string|nil
 ---@field cut_over_at integer|nil
+---@field kind "run"|"rehearsal"
+---@field fence integer
+---@field request "stop"|"rollback"|nil   asked of the process that works on it
 ---@field created_at integer
 ---@field updated_at integer
 
----@param o table  {recipe, recipe_path, recipe_hash, params, versions, id?, owner?}
+---@param o table  {recipe, recipe_path, recipe_hash, params, versions, id?, owner?, kind?}
 ---@return pgorch.Run
 function Store:create_run(o)
   local id, now = o.id or store.new_id(), store.now()
@@ -142,8 +149,9 @@ function Store:create_run(o)
   end
   self.db:batch { {
     "insert into run (id, recipe, recipe_path, recipe_hash, params, versions, state, attempt, owner, created_at, "
-    .. "updated_at) values ($1, $2, $3, $4, $5, $6, 'running', 1, $7, $8, $8)",
-    id, o.recipe, o.recipe_path, o.recipe_hash, json.encode(o.params), json.encode(o.versions), o.owner, now, n = 9,
+    .. "updated_at, kind) values ($1, $2, $3, $4, $5, $6, 'running', 1, $7, $8, $8, $9)",
+    id, o.recipe, o.recipe_path, o.recipe_hash, json.encode(o.params), json.encode(o.versions), o.owner, now,
+    o.kind or "run", n = 10,
   } }
   return self:run(id)
 end
@@ -183,7 +191,7 @@ function Store:runs(o)
 end
 
 local COLUMNS = { state = true, exit_status = true, error = true, gate = true, approved = true, attempt = true,
-                  owner = true, cut_over_at = true, params = true, versions = true, recipe_hash = true,
+                  owner = true, cut_over_at = true, request = true, params = true, versions = true, recipe_hash = true,
                   recipe_path = true }
 
 ---Sets the fields given; `json.null` empties one.
