@@ -1,9 +1,9 @@
 /* The store's thread, its queue, and the way back to the loop. What happens on the thread is in
- * store_sqlite.c. Owns the thread, the queue and one uv_async; never blocks the loop, but for the
- * join of an idle thread when the last reference goes. */
+ * store_sqlite.c or store_postgres.c. Owns the thread, the queue and one uv_async; never blocks the
+ * loop, but for the join of an idle thread when the last reference goes. */
 #include "io/store.h"
 
-#include "io/store_sqlite.h"
+#include "io/store_home.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ struct pgo_store {
     pgo_store_op *waiting, *waiting_tail; /* guarded by mutex */
     pgo_store_op *served, *served_tail;   /* guarded by mutex */
     bool ending;                          /* guarded by mutex */
-    sqlite3 *db;                          /* the thread's own */
+    pgo_store_home *home;                 /* the thread's own; NULL: not open */
     unsigned references, pending;         /* the loop's own */
 };
 
@@ -47,16 +47,34 @@ static pgo_store_op *take(pgo_store *store) {
     return op;
 }
 
+static bool is_postgres(const char *place) {
+    return strncmp(place, "postgres://", 11) == 0 || strncmp(place, "postgresql://", 13) == 0;
+}
+
+static int serve_one(pgo_store *store, pgo_store_op *op) {
+    if (op->kind != PGO_STORE_OPEN) {
+        return store->home ? store->home->serve(store->home, op)
+                           : pgo_fail(&op->op.err, PGO_E_CLOSED, "the record of runs is not open");
+    }
+    if (store->home) {
+        return pgo_fail(&op->op.err, PGO_E_BUG, "the store is open already");
+    }
+    return is_postgres(op->place) ? pgo_store_postgres(&store->home, op)
+                                  : pgo_store_sqlite(&store->home, op);
+}
+
 static void serve(void *arg) {
     pgo_store *store = arg;
     for (pgo_store_op *op = take(store); op; op = take(store)) {
-        op->status = pgo_store_serve(&store->db, op);
+        op->status = serve_one(store, op);
         uv_mutex_lock(&store->mutex);
         append(&store->served, &store->served_tail, op);
         uv_mutex_unlock(&store->mutex);
         uv_async_send(&store->async);
     }
-    pgo_store_shut(&store->db);
+    if (store->home) {
+        store->home->shut(store->home);
+    }
 }
 
 static void on_served(uv_async_t *async) {
@@ -152,12 +170,15 @@ static void release(pgo_op *base) {
         free_statement(&op->statements[i]);
     }
     free(op->statements);
-    free(op->path);
+    if (op->place) {
+        explicit_bzero(op->place, strlen(op->place)); /* there may be a password in it */
+        free(op->place);
+    }
     pgo_store_rows_clear(&op->rows);
     pgo_store_unref(op->store);
     op->statements = NULL;
     op->count = op->capacity = 0;
-    op->path = NULL;
+    op->place = NULL;
     op->store = NULL;
 }
 
@@ -173,19 +194,19 @@ void pgo_store_begin(pgo_store_op *op, pgo_store *store, int kind) {
     pgo_op_init(&op->op, &store_type, store->loop);
     op->store = pgo_store_ref(store);
     op->kind = (unsigned)kind;
-    op->path = NULL;
+    op->place = NULL;
     op->statements = NULL;
     op->count = op->capacity = 0;
     op->rows = (pgo_store_rows){0};
-    op->changes = 0;
+    op->changes = op->touched = 0;
     op->status = 0;
     op->next = NULL;
 }
 
-int pgo_store_open(pgo_store_op *op, pgo_store *store, const char *path) {
+int pgo_store_open(pgo_store_op *op, pgo_store *store, const char *place) {
     pgo_store_begin(op, store, PGO_STORE_OPEN);
-    op->path = strdup(path);
-    return op->path ? 0 : PGO_E_NOMEM;
+    op->place = strdup(place);
+    return op->place ? 0 : PGO_E_NOMEM;
 }
 
 int pgo_store_add(pgo_store_op *op, const char *sql) {
@@ -204,6 +225,10 @@ int pgo_store_add(pgo_store_op *op, const char *sql) {
     }
     op->statements[op->count++] = (pgo_store_statement){.sql = copy};
     return 0;
+}
+
+void pgo_store_needs(pgo_store_op *op, int code) {
+    op->statements[op->count - 1].needs = code;
 }
 
 /* The next parameter of the last statement, NULL when there is no memory for it. */

@@ -1,9 +1,10 @@
 /* The SQLite half of the store: opening, transactions, rows, and what its errors mean to a user.
  * Runs on the store's thread only; owns nothing but the statement at hand. */
-#include "io/store_sqlite.h"
+#include "io/store_home.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,29 +52,6 @@ static int fail(sqlite3 *db, pgo_store_op *op) {
     return PGO_E_STORE;
 }
 
-int pgo_store_value_text(pgo_store_value *value, const char *text, size_t length) {
-    char *copy = malloc(length + 1);
-    if (!copy) {
-        return PGO_E_NOMEM;
-    }
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-    *value = (pgo_store_value){.type = PGO_STORE_TEXT, .text = copy, .length = length};
-    return 0;
-}
-
-void pgo_store_rows_clear(pgo_store_rows *rows) {
-    for (size_t i = 0; i < rows->count * rows->columns; i++) {
-        free(rows->values[i].text);
-    }
-    for (size_t i = 0; rows->names && i < rows->columns; i++) {
-        free(rows->names[i]);
-    }
-    free(rows->values);
-    free(rows->names);
-    *rows = (pgo_store_rows){0};
-}
-
 /* --- one statement --- */
 
 static int bind_one(sqlite3_stmt *statement, int index, const pgo_store_value *value) {
@@ -109,21 +87,12 @@ static int bind_all(sqlite3_stmt *statement, const pgo_store_statement *from) {
 }
 
 static int start_rows(pgo_store_rows *rows, sqlite3_stmt *statement) {
-    pgo_store_rows_clear(rows);
     size_t columns = (size_t)sqlite3_column_count(statement);
-    rows->names = calloc(columns, sizeof *rows->names);
-    if (!rows->names) {
-        return PGO_E_NOMEM;
+    int status = pgo_store_rows_begin(rows, columns);
+    for (size_t i = 0; i < columns && status == 0; i++) {
+        status = pgo_store_rows_name(rows, i, sqlite3_column_name(statement, (int)i));
     }
-    rows->columns = columns;
-    for (size_t i = 0; i < columns; i++) {
-        const char *name = sqlite3_column_name(statement, (int)i);
-        rows->names[i] = name ? strdup(name) : NULL;
-        if (!rows->names[i]) {
-            return PGO_E_NOMEM;
-        }
-    }
-    return 0;
+    return status;
 }
 
 static int read_column(pgo_store_value *value, sqlite3_stmt *statement, int column) {
@@ -148,47 +117,33 @@ static int read_column(pgo_store_value *value, sqlite3_stmt *statement, int colu
 }
 
 static int add_row(pgo_store_rows *rows, sqlite3_stmt *statement) {
-    if (rows->count == rows->capacity) {
-        size_t capacity = rows->capacity ? rows->capacity * 2 : 16;
-        size_t size = capacity * rows->columns * sizeof *rows->values;
-        pgo_store_value *grown = realloc(rows->values, size);
-        if (!grown) {
-            return PGO_E_NOMEM;
-        }
-        rows->values = grown;
-        rows->capacity = capacity;
-    }
-    pgo_store_value *row = &rows->values[rows->count * rows->columns];
-    memset(row, 0, rows->columns * sizeof *row);
-    rows->count++; /* from here on clear() frees what the row holds so far */
-    for (size_t i = 0; i < rows->columns; i++) {
+    pgo_store_value *row = pgo_store_rows_add(rows);
+    for (size_t i = 0; row && i < rows->columns; i++) {
         if (read_column(&row[i], statement, (int)i) < 0) {
             return PGO_E_NOMEM;
         }
     }
-    return 0;
-}
-
-static int nomem(pgo_store_op *op) {
-    return pgo_fail(&op->op.err, PGO_E_NOMEM, "no memory for the rows of a query");
+    return row ? 0 : PGO_E_NOMEM;
 }
 
 static int step_all(sqlite3 *db, sqlite3_stmt *statement, pgo_store_op *op) {
     bool gives_rows = sqlite3_column_count(statement) > 0;
     if (gives_rows && start_rows(&op->rows, statement) < 0) {
-        return nomem(op);
+        return pgo_store_rows_nomem(op);
     }
     int status = sqlite3_step(statement);
     for (; status == SQLITE_ROW; status = sqlite3_step(statement)) {
         if (add_row(&op->rows, statement) < 0) {
-            return nomem(op);
+            return pgo_store_rows_nomem(op);
         }
+        op->touched++;
     }
     if (status != SQLITE_DONE) {
         return fail(db, op);
     }
     if (!sqlite3_stmt_readonly(statement)) {
         op->changes = sqlite3_changes64(db);
+        op->touched += op->changes;
     }
     return 0;
 }
@@ -224,7 +179,11 @@ static int run_sql(sqlite3 *db, pgo_store_op *op, const char *sql) {
 static int run_statements(sqlite3 *db, pgo_store_op *op) {
     int status = 0;
     for (size_t i = 0; i < op->count && status == 0; i++) {
+        op->touched = 0;
         status = run_text(db, op, &op->statements[i]);
+        if (status == 0) {
+            status = pgo_store_touched(op, &op->statements[i]);
+        }
     }
     return status;
 }
@@ -284,39 +243,46 @@ static int configure(sqlite3 *db, pgo_store_op *op) {
 
 static int open_database(sqlite3 **db, pgo_store_op *op) {
     pgo_err *err = &op->op.err;
-    if (*db) {
-        return pgo_fail(err, PGO_E_BUG, "the store is open already");
-    }
-    int status = make_folders(op->path, err);
+    int status = make_folders(op->place, err);
     if (status == 0) {
-        status = make_file(op->path, err);
+        status = make_file(op->place, err);
     }
     if (status < 0) {
         return status;
     }
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(op->path, db, flags, NULL) != SQLITE_OK) {
-        status = *db ? fail(*db, op) : pgo_fail(err, PGO_E_NOMEM, "no memory for SQLite");
-    } else {
-        status = configure(*db, op);
+    if (sqlite3_open_v2(op->place, db, flags, NULL) != SQLITE_OK) {
+        return *db ? fail(*db, op) : pgo_fail(err, PGO_E_NOMEM, "no memory for SQLite");
     }
+    return configure(*db, op);
+}
+
+typedef struct sqlite_home {
+    pgo_store_home home;
+    sqlite3 *db;
+} sqlite_home;
+
+static int serve(pgo_store_home *home, pgo_store_op *op) {
+    sqlite3 *db = ((sqlite_home *)home)->db;
+    return op->kind == PGO_STORE_BATCH ? run_batch(db, op) : run_statements(db, op);
+}
+
+static void shut(pgo_store_home *home) {
+    sqlite3_close_v2(((sqlite_home *)home)->db);
+    free(home);
+}
+
+int pgo_store_sqlite(pgo_store_home **home, pgo_store_op *op) {
+    sqlite_home *it = calloc(1, sizeof *it);
+    if (!it) {
+        return pgo_fail(&op->op.err, PGO_E_NOMEM, "no memory for the record of runs");
+    }
+    it->home = (pgo_store_home){.serve = serve, .shut = shut};
+    int status = open_database(&it->db, op);
     if (status < 0) {
-        pgo_store_shut(db);
+        shut(&it->home);
+        return status;
     }
-    return status;
-}
-
-int pgo_store_serve(sqlite3 **db, pgo_store_op *op) {
-    if (op->kind == PGO_STORE_OPEN) {
-        return open_database(db, op);
-    }
-    if (!*db) {
-        return pgo_fail(&op->op.err, PGO_E_CLOSED, "the record of runs is not open");
-    }
-    return op->kind == PGO_STORE_BATCH ? run_batch(*db, op) : run_statements(*db, op);
-}
-
-void pgo_store_shut(sqlite3 **db) {
-    sqlite3_close_v2(*db);
-    *db = NULL;
+    *home = &it->home;
+    return 0;
 }

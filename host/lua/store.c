@@ -88,7 +88,17 @@ static void bind_value(lua_State *L, pgo_store_op *op, int index) {
     }
 }
 
-/* Adds {sql, parameter...; n = how many elements} at the top of the stack. */
+/* `needs` names the error of a statement that touches no row. */
+static void set_needs(lua_State *L, pgo_store_op *op, int statement) {
+    if (lua_getfield(L, statement, "needs") != LUA_TNIL) {
+        int code = pgo_error_find(luaL_checkstring(L, -1));
+        luaL_argcheck(L, code != 0, 2, "`needs` is no error id");
+        pgo_store_needs(op, code);
+    }
+    lua_pop(L, 1);
+}
+
+/* Adds {sql, parameter...; n = how many elements, needs = id} at the top of the stack. */
 static void add_statement(lua_State *L, pgo_store_op *op) {
     int statement = lua_gettop(L);
     luaL_checktype(L, statement, LUA_TTABLE);
@@ -96,6 +106,7 @@ static void add_statement(lua_State *L, pgo_store_op *op) {
     lua_rawgeti(L, statement, 1);
     check(L, pgo_store_add(op, luaL_checkstring(L, -1)));
     lua_pop(L, 1);
+    set_needs(L, op, statement);
     for (lua_Integer i = 2; i <= count; i++) {
         lua_rawgeti(L, statement, i);
         bind_value(L, op, lua_gettop(L));
@@ -153,23 +164,23 @@ static int push_connection(lua_State *L, pgo_op *base) {
     return 1;
 }
 
-/* open(path) -> conn   [-0, +1, e] */
+/* open(path or postgres URL, which may be a secret) -> conn   [-0, +1, e] */
 static int store_open(lua_State *L) {
-    const char *path = luaL_checkstring(L, 1);
+    const char *place = pgo_lua_check_text(L, 1, NULL);
     pgo_store_op *op = pgo_lua_op(L, sizeof *op);
     pgo_store *store;
     pgo_err err = PGO_ERR_INIT;
     if (pgo_store_new(&store, pgo_lua_loop(L), &err) < 0) {
         return pgo_raise(L, &err);
     }
-    int rc = pgo_store_open(op, store, path);
+    int rc = pgo_store_open(op, store, place);
     pgo_store_unref(store); /* the op has its own */
     check(L, rc);
     return pgo_await(L, &op->op, push_connection);
 }
 
-/* conn:batch({{sql, parameter...; n=}...}) -> rows, changes   [-0, +2, e]  one transaction, on the
- * disk */
+/* conn:batch({{sql, parameter...; n=, needs=}...}) -> rows, changes   [-0, +2, e]  one transaction,
+ * on the disk */
 static int store_batch(lua_State *L) {
     connection *conn = check_open(L);
     luaL_checktype(L, 2, LUA_TTABLE);
