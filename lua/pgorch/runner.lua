@@ -39,11 +39,13 @@ local function attended(current, fn, ...)
   local arguments, results = table.pack(...), nil
   local _, outside = pcall(task.group, function(group)
     group:spawn(tick, current)
+    group:spawn(current.keep_lease, current)
     if not current.ending then group:spawn(deadline.watch, current, group) end
     results = table.pack(xpcall(fn, fail.handler, table.unpack(arguments, 1, arguments.n)))
     group:cancel("done")
   end)
   if not results then return false, fail.wrap(outside) end
+  if not results[1] and current.lost then return false, current.lost end
   return table.unpack(results, 1, results.n)
 end
 

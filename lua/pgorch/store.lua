@@ -1,27 +1,33 @@
 -- The durable record of runs: which recipe with which parameters, how far each step has come, what was done to whom.
 -- Every call that writes is one transaction and is on the disk when it returns. Knows nothing of what steps do.
 -- Nothing secret is in it: json.encode refuses secrets, and native.store passes every text through the redactor.
+-- A SQLite file or a schema of a PostgreSQL database: store/home.lua has the difference.
 
-local clock    = require "pgorch.clock"
-local crypto   = require "pgorch.crypto"
-local env      = require "pgorch.env"
-local fail     = require "pgorch.error"
-local json     = require "pgorch.json"
-local native   = require "pgorch.native.store"
-local resource = require "pgorch.native.resource"
+local clock   = require "pgorch.clock"
+local crypto  = require "pgorch.crypto"
+local env     = require "pgorch.env"
+local events  = require "pgorch.store.events"
+local fail    = require "pgorch.error"
+local fs      = require "pgorch.fs"
+local homes   = require "pgorch.store.home"
+local json    = require "pgorch.json"
+local native  = require "pgorch.native.store"
+local schema  = require "pgorch.store.schema"
 
--- One file of sql/store/ for each version; a record that is older gets those it lacks.
-local store = { VERSION = 2 }
+local store = { VERSION = schema.VERSION }
 
 ---@class pgorch.Store
----@field path string
+---@field path string   what messages call it: a path, or a URL without its password
+---@field home pgorch.StoreHome
 ---@field db table      native connection
+---@field fence {run: string, number: integer}|nil   of the process that works on a run
 local Store = {}
 Store.__index = Store
 
-for _, part in ipairs { "steps", "locks" } do
+for _, part in ipairs { "owners", "steps", "locks", "pruning" } do
   for name, method in pairs(require("pgorch.store." .. part)) do Store[name] = method end
 end
+for name, method in pairs(events.methods) do Store[name] = method end
 
 ---Microseconds since 1970.
 ---@return integer
@@ -34,70 +40,54 @@ end
 function store.default_url()
   local given = env.get("PGORCH_STATE")
   if given and given ~= "" then return given end
-  local base = env.get("XDG_STATE_HOME")
-  if not base or base == "" then
-    local home = env.get("HOME")
-    if not home or home == "" then
-      fail.raise("PGO-STORE", "neither PGORCH_STATE, XDG_STATE_HOME nor HOME says where the record of runs is kept")
-    end
-    base = home .. "/.local/state"
-  end
-  return "sqlite:" .. base .. "/pgorch/state.db"
+  return "sqlite:" .. homes.state_folder() .. "/state.db"
 end
 
-local function path_of(url)
-  if url:match("^postgres") then
-    fail.raise("PGO-STORE", "this version of pgorch keeps its record in SQLite only, not in PostgreSQL",
-      { detail = "set PGORCH_STATE=sqlite:PATH, or leave it unset" })
-  end
-  local path = url:match("^sqlite:(.+)$") or (not url:match("^%a[%w+]+:") and url) or nil
-  if not path then fail.raise("PGO-STORE", "PGORCH_STATE names no store: use sqlite:PATH") end
-  return path
+---The folder of this machine in which runs keep their files, each in one of its own below it.
+---@param url? string
+---@return string
+function store.folder(url)
+  return homes.of(url or store.default_url()).folder .. "/runs"
 end
 
-local function version_of(db, path)
-  if db:query("select count(*) as n from sqlite_master where name = 'meta'")[1].n == 0 then return 0 end
-  local row = db:query("select value from meta where name = 'version'")[1]
-  local version = row and row.value or 0
-  if version > store.VERSION then
-    fail.raise("PGO-STORE-VERSION", ("the record of runs %s has version %d, this pgorch knows %d"):format(path, version,
-      store.VERSION))
+local function open(home, prepare)
+  local db = native.open(home.place)
+  local ok, answer = pcall(prepare, db, home)
+  if not ok or answer == false then
+    db:close()
+    if not ok then error(answer, 0) end
+    return nil
   end
-  return version
-end
-
-local function apply_schema(db, path)
-  for version = version_of(db, path) + 1, store.VERSION do
-    db:batch {
-      { resource.read(("pgorch/sql/store/%d.sql"):format(version)) },
-      { "insert into meta (name, value) values ('version', $1) on conflict (name) do update set value = excluded.value",
-        version },
-    }
-  end
+  return setmetatable({ db = db, home = home, path = home.name }, Store)
 end
 
 ---Opens the record, and makes it when there is none.
----@param url? string  "sqlite:PATH" or a path; default store.default_url()
+---@param url? string  "sqlite:PATH", a path, "postgres://..."; default store.default_url()
 ---@return pgorch.Store
 function store.open(url)
-  local path = path_of(url or store.default_url())
-  local db = native.open(path)
-  local ok, err = pcall(apply_schema, db, path)
-  if not ok then
-    db:close()
-    error(err, 0)
-  end
-  return setmetatable({ db = db, path = path }, Store)
+  return open(homes.of(url or store.default_url()), schema.bring_up)
+end
+
+---Opens the record to look at it; nil when there is none yet.
+---@param url? string
+---@return pgorch.Store|nil
+function store.find(url)
+  local home = homes.of(url or store.default_url())
+  if home.kind == "sqlite" and not fs.exists(home.place) then return nil end
+  return open(home, function(db)
+    if not schema.is_there(db, home) then return false end
+    schema.bring_up(db, home)
+  end)
 end
 
 function Store:close() self.db:close() end
 Store.__close = Store.close
 
----The folder beside the record where a run may keep files.
+---The folder of this machine where a run may keep files.
 ---@param id string
 ---@return string
 function Store:run_dir(id)
-  return (self.path:match("^(.*)/[^/]*$") or ".") .. "/runs/" .. id
+  return self.home.folder .. "/runs/" .. id
 end
 
 -- No i, l, o, u: an id is read aloud and typed.
@@ -115,6 +105,7 @@ function store.new_id()
 end
 
 local function decoded(run)
+  run.leased = run.leased == 1
   run.params, run.versions = json.decode(run.params), json.decode(run.versions)
   run.error = run.error and json.decode(run.error)
   return run
@@ -135,10 +126,16 @@ end
 ---@field approved string|nil
 ---@field cut_over_at integer|nil
 ---@field kind "run"|"rehearsal"
----@field fence integer
+---@field owner string|nil      the process that works on it
+---@field fence integer         one more each time that a process takes it over
+---@field leased boolean        the owner's lease is good by the server's clock; false in a home without leases
 ---@field request "stop"|"rollback"|nil   asked of the process that works on it
 ---@field created_at integer
 ---@field updated_at integer
+
+local CREATE = "insert into run (id, recipe, recipe_path, recipe_hash, params, versions, state, attempt, owner, "
+  .. "created_at, updated_at, kind, fence, lease_until) "
+  .. "values ($1, $2, $3, $4, $5, $6, 'running', 1, $7, $8, $8, $9, 1, %s)"
 
 ---@param o table  {recipe, recipe_path, recipe_hash, params, versions, id?, owner?, kind?}
 ---@return pgorch.Run
@@ -147,12 +144,11 @@ function Store:create_run(o)
   if #self.db:query("select id from run where id = $1", id) > 0 then
     fail.raise("PGO-USAGE", ("there is a run %s already: `pgorch resume %s` goes on with it"):format(id, id))
   end
-  self.db:batch { {
-    "insert into run (id, recipe, recipe_path, recipe_hash, params, versions, state, attempt, owner, created_at, "
-    .. "updated_at, kind) values ($1, $2, $3, $4, $5, $6, 'running', 1, $7, $8, $8, $9)",
-    id, o.recipe, o.recipe_path, o.recipe_hash, json.encode(o.params), json.encode(o.versions), o.owner, now,
-    o.kind or "run", n = 10,
-  } }
+  self.db:batch {
+    { CREATE:format(o.owner and self.home.lease or "null"), id, o.recipe, o.recipe_path, o.recipe_hash,
+      json.encode(o.params), json.encode(o.versions), o.owner, now, o.kind or "run", n = 10 },
+    events.told(id, "running", { attempt = 1 }, { at = now }),
+  }
   return self:run(id)
 end
 
@@ -162,13 +158,17 @@ function Store:discard_run(id)
   self.db:batch { { "delete from run where id = $1 and not exists (select 1 from step where run = $1)", id } }
 end
 
+local function every_run(self)
+  return ("select run.*, case when lease_until > %s then 1 else 0 end as leased from run"):format(self.home.now)
+end
+
 ---The run with this id, or with the only id that begins so.
 ---@param prefix string
 ---@return pgorch.Run
 function Store:run(prefix)
   if not prefix:match("^[%w_%-]+$") then fail.raise("PGO-RUN-UNKNOWN", ("%q is no run id"):format(prefix)) end
-  local rows = self.db:query("select * from run where substr(id, 1, $2) = $1 order by created_at desc",
-    prefix:lower(), #prefix)
+  local rows = self.db:query(every_run(self) .. " where substr(id, 1, cast($2 as integer)) = $1 "
+    .. "order by created_at desc", prefix:lower(), #prefix)
   for _, row in ipairs(rows) do
     if row.id == prefix:lower() then return decoded(row) end
   end
@@ -185,7 +185,7 @@ end
 ---@param o? {limit?: integer}
 ---@return pgorch.Run[]
 function Store:runs(o)
-  local rows = self.db:query("select * from run order by created_at desc, id limit $1", o and o.limit or 1000)
+  local rows = self.db:query(every_run(self) .. " order by created_at desc, id limit $1", o and o.limit or 1000)
   for _, row in ipairs(rows) do decoded(row) end
   return rows
 end
@@ -194,10 +194,11 @@ local COLUMNS = { state = true, exit_status = true, error = true, gate = true, a
                   owner = true, cut_over_at = true, request = true, params = true, versions = true, recipe_hash = true,
                   recipe_path = true }
 
----Sets the fields given; `json.null` empties one.
+---Sets the fields given; `json.null` empties one. A new state is told as an event, with `data`.
 ---@param id string
 ---@param fields table
-function Store:update_run(id, fields)
+---@param data? table
+function Store:update_run(id, fields, data)
   local statement, sets = { "", id, store.now() }, { "updated_at = $2" }
   for name, value in pairs(fields) do
     if not COLUMNS[name] then fail.raise("PGO-BUG", "a run has no field " .. tostring(name)) end
@@ -209,48 +210,7 @@ function Store:update_run(id, fields)
   end
   statement[1] = ("update run set %s where id = $1"):format(table.concat(sets, ", "))
   statement.n = #sets + 2
-  self.db:batch { statement }
-end
-
----Makes `owner` the process that works on the run, unless the present one is `alive`.
----@param id string
----@param owner string
----@param alive fun(owner: string): boolean
----@return true|string  true, or who has it
-function Store:claim(id, owner, alive)
-  local present = self:run(id).owner
-  if present and present ~= owner and alive(present) then return present end
-  local _, changed = self.db:batch { {
-    "update run set owner = $2, updated_at = $3 where id = $1 and coalesce(owner, '') = $4",
-    id, owner, store.now(), present or "",
-  } }
-  return changed == 1 or (self:run(id).owner or true)
-end
-
----No process works on the run any more.
----@param id string
-function Store:disown(id)
-  self.db:batch { { "update run set owner = null where id = $1", id } }
-end
-
----Something that happened, for the report.
----@param run string
----@param kind string
----@param data? table
-function Store:event(run, kind, data)
-  self.db:batch { {
-    "insert into event (run, seq, at, kind, data) "
-    .. "select $1, coalesce(max(seq), 0) + 1, $2, $3, $4 from event where run = $1",
-    run, store.now(), kind, json.encode(data or {}),
-  } }
-end
-
----@param run string
----@return {seq: integer, at: integer, kind: string, data: table}[]
-function Store:events(run)
-  local rows = self.db:query("select seq, at, kind, data from event where run = $1 order by seq", run)
-  for _, row in ipairs(rows) do row.data = json.decode(row.data) end
-  return rows
+  self:write(id, { statement, fields.state and events.told(id, fields.state, data) or nil })
 end
 
 return store

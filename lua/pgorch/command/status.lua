@@ -16,7 +16,7 @@ local WORKING = { running = true, waiting = true, undoing = true }
 
 -- A run that says it runs, and whose process is gone, was interrupted.
 local function state_of(run)
-  if WORKING[run.state] and not (run.owner and session.is_alive(run.owner)) then return "interrupted" end
+  if WORKING[run.state] and not session.is_at_work(run) then return "interrupted" end
   return run.state
 end
 

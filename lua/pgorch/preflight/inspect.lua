@@ -95,7 +95,7 @@ end
 
 -- The folder in which a run would make its own, or the nearest one above that is there.
 local function check_disk(found)
-  local path = store.default_url():gsub("^sqlite:", "")
+  local path = store.folder()
   repeat path = path:match "^(.+)/[^/]*$" or "/" until path == "/" or fs.exists(path)
   surroundings.disk(found, path)
 end

@@ -39,6 +39,7 @@ end
 -- Returns "keep" or "undo", the exit status, and the run's state.
 local function wished(session, err)
   local wish, past = session.host["on-failure"], session:cut_over()
+  if fail.is(err, "PGO-FENCED") then return "keep", 7, "stopped" end       -- it is another process's to end
   if is_stop(err) and not session.past_deadline then
     if wish == "rollback" and not past then return "undo", 1 end
     return "keep", 8, "stopped"
@@ -67,7 +68,7 @@ end
 
 local function record(session, fields)
   local ok, err = pcall(session.update, session, fields)
-  if not ok then session.record_lost, session.record_error = true, err end
+  if not ok and not fail.is(err, "PGO-FENCED") then session.record_lost, session.record_error = true, err end
 end
 
 ---Puts everything back, and records it.

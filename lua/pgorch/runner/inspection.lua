@@ -4,7 +4,6 @@
 
 local context = require "pgorch.runner.context"
 local fail    = require "pgorch.error"
-local fs      = require "pgorch.fs"
 local store   = require "pgorch.store"
 
 local inspection = {}
@@ -25,10 +24,8 @@ local record = {
   hold = function() return 0 end,
   release = function() return 0 end,
   in_other_runs = function(_, id, run)
-    local url = store.default_url()
-    if not fs.exists((url:gsub("^sqlite:", ""))) then return {} end
-    local opened <close> = store.open(url)
-    return opened:in_other_runs(id, run)
+    local opened <close> = store.find()
+    return opened and opened:in_other_runs(id, run) or {}
   end,
 }
 

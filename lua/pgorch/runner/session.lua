@@ -4,7 +4,9 @@
 local clock   = require "pgorch.clock"
 local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
+local homes   = require "pgorch.store.home"
 local host    = require "pgorch.native.host"
+local json    = require "pgorch.json"
 local recipes = require "pgorch.recipe.shape"
 local task    = require "pgorch.task"
 
@@ -53,21 +55,39 @@ local function started(pid)
   return "0"
 end
 
-local function boot() return (read_first("/proc/sys/kernel/random/boot_id"):gsub("%s", "")) end
-
----Names this process for good: boot, number, start time.
----@return string
-function session.owner()
-  return ("%s:%d:%s"):format(boot(), host.pid(), started(host.pid()))
+-- This machine as long as it runs, by the name that a container has too: containers of one machine do not see each
+-- other's processes.
+local function here()
+  local boot, name = read_first "/proc/sys/kernel/random/boot_id", read_first "/proc/sys/kernel/hostname"
+  return ("%s/%s"):format(boot:match "%S*", name:match "%S*")
 end
 
----Whether the process that an owner text names still runs.
----@param owner string
----@return boolean
-function session.is_alive(owner)
+---Names this process for good: boot, machine, number, start time.
+---@return string
+function session.owner()
+  return ("%s:%d:%s"):format(here(), host.pid(), started(host.pid()))
+end
+
+-- nil: it is on another machine, and cannot be seen.
+local function seen_alive(owner)
   local where, pid, start = owner:match("^(.*):(%d+):(%d+)$")
-  if not where or where ~= boot() or not host.is_alive(tonumber(pid)) then return false end
-  return started(tonumber(pid)) == start
+  if where ~= here() then return nil end
+  return host.is_alive(tonumber(pid)) and started(tonumber(pid)) == start
+end
+
+---Whether a process works on the run: one that is seen here, or one of another machine whose lease is good.
+---@param run pgorch.Run
+---@return boolean
+function session.is_at_work(run)
+  if not run.owner then return false end
+  local alive = seen_alive(run.owner)
+  if alive == nil then return run.leased end
+  return alive
+end
+
+local function name_of(owner)
+  local machine, pid = owner:match("/(.-):(%d+):%d+$")
+  return machine and ("process %s on %s"):format(pid, machine) or "process " .. owner
 end
 
 ---@param o {store: table, run: table, recipe: table, params: table, host: table, display: table}
@@ -77,6 +97,7 @@ function session.new(o)
     store = o.store, run = o.run, recipe = o.recipe, params = o.params, host = o.host or {}, display = o.display,
     rows = {}, results = {}, live = {}, kept = {}, position = 0, steps = index_steps(o.recipe), started = task.now(),
   }, Session)
+  if o.run.owner == session.owner() then self.store = o.store:as_writer(o.run.id, o.run.fence) end
   for _, row in ipairs(o.store:steps(o.run.id)) do
     self.rows[row.id] = row
     self.position = math.max(self.position, row.position)
@@ -87,16 +108,37 @@ function session.new(o)
   return self
 end
 
----Makes this process the one that works on the run.
+---Makes this process the one that works on the run. From now on the store refuses its writes when another took over.
 function Session:claim()
   local owner = session.owner()
-  local present = self.store:claim(self.run.id, owner, session.is_alive)
+  local present, fence = self.store:claim(self.run, owner, seen_alive)
   if present ~= true then
-    local pid = present:match(":(%d+):%d+$")
-    fail.raise("PGO-LOCKED", ("run %s is being worked on by process %s"):format(self.run.id, pid or present),
+    fail.raise("PGO-LOCKED", ("run %s is being worked on by %s"):format(self.run.id, name_of(present)),
       { cure = "Wait for it, or stop it with Ctrl-C (or kill -TERM)." })
   end
   self.owner = owner
+  self.store = self.store:as_writer(self.run.id, fence)
+end
+
+-- Between two signs of life; a lease lasts several of them.
+local BEAT_SECONDS = 10
+
+---Keeps the run this process's own while it works, where a lease says whose it is. Raises when it is no longer: another
+---process has it, or the record was out of reach for so long that another may have. `self.lost` is the reason.
+function Session:keep_lease()
+  if not self.store.home.leases then return end
+  local good = task.now()
+  while true do
+    task.sleep(BEAT_SECONDS)
+    local ok, err = pcall(self.store.renew, self.store, self.run.id)
+    if ok then
+      good = task.now()
+    elseif fail.is(err, "PGO-FENCED") or task.now() - good > homes.LEASE_SECONDS - BEAT_SECONDS then
+      self.lost = err
+      error(err, 0)
+    end
+    task.check()
+  end
 end
 
 ---Takes the target's name for this run alone.
@@ -129,10 +171,9 @@ end
 ---@param fields table  columns of the run
 function Session:update(fields)
   self:durably(function()
-    self.store:update_run(self.run.id, fields)
-    if fields.state then
-      self.store:event(self.run.id, fields.state, { attempt = self.run.attempt, exit_status = fields.exit_status })
-    end
+    local status = fields.exit_status ~= json.null and fields.exit_status or nil
+    self.store:update_run(self.run.id, fields,
+      { attempt = fields.attempt or self.run.attempt, exit_status = status })
   end)
   for name, value in pairs(fields) do self.run[name] = value end
 end
@@ -219,7 +260,7 @@ function Session:close()
   end
   if self.owner then
     self.owner = nil
-    pcall(remove_ca_files, self.run.dir)
+    if not self.lost then pcall(remove_ca_files, self.run.dir) end
     pcall(self.durably, self, self.store.disown, self.store, self.run.id)
   end
   host.last_words(nil)

@@ -58,8 +58,9 @@ end
 -- The record must not keep something from being put back: a full disk is reported, and the undo happens all the same.
 local function note_state(session, row, state, err)
   row.state = state
-  local ok = pcall(session.durably, session, session.store.set_step_state, session.store, session.run.id, row.id, state,
-    err)
+  local ok, problem = pcall(session.durably, session, session.store.set_step_state, session.store, session.run.id,
+    row.id, state, err)
+  if not ok and fail.is(problem, "PGO-FENCED") then error(problem, 0) end  -- another process puts it back
   if not ok then session.record_lost = true end
 end
 

@@ -1,9 +1,10 @@
 -- The part of the store that records steps: intent, what is remembered, result, undo.
 -- One row for each step, or for each item of one.
 
-local clock = require "pgorch.clock"
-local fail  = require "pgorch.error"
-local json  = require "pgorch.json"
+local clock  = require "pgorch.clock"
+local events = require "pgorch.store.events"
+local fail   = require "pgorch.error"
+local json   = require "pgorch.json"
 
 local Steps = {}
 
@@ -55,49 +56,63 @@ end
 ---`forget`: what it remembered in an earlier attempt is put back by now.
 ---@param o {title: string, attempt: integer, item?: table, forget?: boolean}
 function Steps:begin_step(run, id, o)
-  self.db:batch { {
+  self:write(run, { {
     "insert into step (run, id, title, position, attempt, state, item, started_at) "
     .. "select $1, $2, $3, coalesce(max(position), 0) + 1, $4, 'running', $5, $6 from step where run = $1 "
     .. "on conflict (run, id) do update set state = 'running', attempt = $4, title = $3, item = $5, started_at = $6, "
     .. "ended_at = null, result = null, premises = null, summary = null, error = null, "
     .. "remembered = case when $7 = 1 then null else step.remembered end",
     run, id, o.title, o.attempt, encode(o.item, id, "the item"), now(), o.forget and 1 or 0, n = 8,
-  } }
+  }, events.told(run, "step_begun", { step = id, attempt = o.attempt }) })
 end
 
 ---What undo or a resumed run needs, recorded before the effect.
 function Steps:remember(run, id, value)
-  self.db:batch { { "update step set remembered = $3 where run = $1 and id = $2", run, id,
-    encode(value, id, "what is remembered"), n = 4 } }
+  self:write(run, {
+    { "update step set remembered = $3 where run = $1 and id = $2", run, id,
+      encode(value, id, "what is remembered"), n = 4 },
+    events.told(run, "remembered", { step = id }),
+  })
 end
+
+-- The event that tells of a step's new state.
+local TOLD = { done = "step_done", void = "step_void", skipped = "step_skipped", undoing = "undoing",
+               undone = "undone", undo_failed = "undo_failed" }
 
 ---@param o {result?: any, premises?: string[], summary?: table, state?: string}
 function Steps:finish_step(run, id, o)
-  self.db:batch { {
+  local state = o.state or "done"
+  self:write(run, { {
     "update step set state = $3, result = $4, premises = $5, summary = $6, error = null, ended_at = $7 "
     .. "where run = $1 and id = $2",
-    run, id, o.state or "done", encode(o.result, id, "the result"), encode(o.premises, id, "the premises"),
+    run, id, state, encode(o.result, id, "the result"), encode(o.premises, id, "the premises"),
     encode(o.summary, id, "the summary"), now(), n = 8,
-  } }
+  }, events.told(run, TOLD[state], { step = id }) })
 end
 
 ---@param err table  {id, message, ...}
 function Steps:fail_step(run, id, err)
-  self.db:batch { { "update step set state = 'failed', error = $3, ended_at = $4 where run = $1 and id = $2", run, id,
-    encode(err, id, "the error"), now() } }
+  self:write(run, {
+    { "update step set state = 'failed', error = $3, ended_at = $4 where run = $1 and id = $2", run, id,
+      encode(err, id, "the error"), now() },
+    events.told(run, "step_failed", { step = id, error = err.id }),
+  })
 end
 
 ---@param state "void"|"undoing"|"undone"|"undo_failed"|"skipped"|"done"
 ---@param err? table
 function Steps:set_step_state(run, id, state, err)
-  self.db:batch { { "update step set state = $3, error = coalesce($4, error) where run = $1 and id = $2", run, id,
-    state, encode(err, id, "the error"), n = 5 } }
+  self:write(run, {
+    { "update step set state = $3, error = coalesce($4, error) where run = $1 and id = $2", run, id, state,
+      encode(err, id, "the error"), n = 5 },
+    events.told(run, TOLD[state], { step = id, error = err and err.id }),
+  })
 end
 
 ---What the summary shows of a step; also after its undo.
 function Steps:set_summary(run, id, summary)
-  self.db:batch { { "update step set summary = $3 where run = $1 and id = $2", run, id,
-    encode(summary, id, "the summary") } }
+  self:write(run, { { "update step set summary = $3 where run = $1 and id = $2", run, id,
+    encode(summary, id, "the summary") } })
 end
 
 return Steps

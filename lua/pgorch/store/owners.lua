@@ -1,0 +1,95 @@
+-- The part of the store that says who may write to a run. A process that takes a run over gets the next number of its
+-- fence, and writes through a view of the store that carries it: once another process has taken over, every write of
+-- the first one is refused, wherever it runs. In a home with leases each write makes the lease good again.
+
+local clock  = require "pgorch.clock"
+local events = require "pgorch.store.events"
+local fail   = require "pgorch.error"
+
+local Owners = {}
+
+local function now() return math.floor(clock.time() * 1e6) end
+
+local function guard(self, run)
+  local fence = self.fence
+  if not self.home.leases then
+    return { "select 1 as here from run where id = $1 and fence = $2", run, fence.number, needs = "PGO-FENCED" }
+  end
+  return { ("update run set lease_until = %s where id = $1 and fence = $2"):format(self.home.lease), run, fence.number,
+    needs = "PGO-FENCED" }
+end
+
+local function raise_fenced(run)
+  fail.raise("PGO-FENCED", ("run %s was taken over by another process"):format(run),
+    { cure = ("That one goes on with it: `pgorch status %s` shows it."):format(run) })
+end
+
+---All of the statements in one transaction, or none. Raises PGO-FENCED when the run was taken over.
+---@param run string
+---@param statements table[]
+---@return table[] rows
+---@return integer changes
+function Owners:write(run, statements)
+  if not (self.fence and self.fence.run == run) then return self.db:batch(statements) end
+  local ok, rows, changes = pcall(self.db.batch, self.db, { guard(self, run), table.unpack(statements) })
+  if ok then return rows, changes end
+  if fail.is(rows, "PGO-FENCED") then raise_fenced(run) end
+  error(rows, 0)
+end
+
+---The store as the process uses it that works on a run.
+---@param run string
+---@param fence integer
+---@return pgorch.Store
+function Owners:as_writer(run, fence)
+  return setmetatable({ fence = { run = run, number = fence } }, { __index = self })
+end
+
+local TAKE = "update run set owner = $2, fence = fence + 1, lease_until = %s, updated_at = $3 where id = $1 "
+  .. "and fence = $5 and (owner is null or owner = $2 or owner = $4 or coalesce(lease_until, 0) <= %s)"
+
+local TOOK_NOW = "exists (select 1 from run where id = $1 and updated_at = $2 and owner = $5)"
+
+-- Where a process of another machine cannot be seen its lease decides; a file has no leases, and its processes are here.
+local function seen_dead(self, present, alive)
+  if present == nil then return "" end
+  if alive == nil and self.home.leases then return "" end
+  return alive and "" or present
+end
+
+---Makes `owner` the process that works on the run. Raises PGO-LOCKED when it has changed hands since it was read.
+---@param run pgorch.Run      as it was read
+---@param owner string
+---@param alive fun(owner: string): boolean|nil  of the present one; nil: it cannot be seen from here
+---@return true|string        true, or who has it
+---@return integer|nil fence
+function Owners:claim(run, owner, alive)
+  local present = self:run(run.id).owner
+  local lives = present ~= nil and present ~= owner and alive(present)
+  if lives then return present end
+  local at = now()
+  local rows = self.db:batch {
+    { TAKE:format(self.home.lease, self.home.now), run.id, owner, at, seen_dead(self, present, lives), run.fence },
+    events.told(run.id, "taken_over", { owner = owner, fence = run.fence + 1 },
+      { at = at, only_if = TOOK_NOW, value = owner }),
+    { "select owner, fence from run where id = $1", run.id },
+  }
+  local row = rows[1]
+  if row and row.owner == owner and row.fence == run.fence + 1 then return true, row.fence end
+  if row and row.owner and row.fence == run.fence then return row.owner end
+  fail.raise("PGO-LOCKED", ("another process has worked on run %s meanwhile"):format(run.id),
+    { cure = ("Look at `pgorch status %s`, then ask again."):format(run.id) })
+end
+
+---Makes the lease good for another while. Raises PGO-FENCED.
+---@param run string
+function Owners:renew(run) self:write(run, {}) end
+
+---No process works on the run any more.
+---@param run string
+function Owners:disown(run)
+  self:write(run, { { "update run set owner = null, lease_until = null where id = $1", run },
+    events.told(run, "given_back") })
+end
+
+return Owners
