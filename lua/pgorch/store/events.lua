@@ -1,6 +1,6 @@
 -- The part of the store that tells what happened, in the order in which it was written down: an event stands in the
 -- same transaction as what it tells, and is never changed. Kinds, and what their data holds:
---   running, waiting, stopped, failed, put_back, undo_failed, done, undoing   the run's new state {attempt, exit_status}
+--   running, waiting, stopped, failed, undoing, put_back, undo_failed, done      of the run {attempt, exit_status}
 --   taken_over {owner, fence}                a process works on the run from now on; given_back {}: none does
 --   step_begun {step, attempt}  remembered {step}  step_done {step}  step_failed {step, error}  step_skipped {step}
 --   step_void {step}  undoing {step}  undone {step}  undo_failed {step, error}   of a step, which `step` tells

@@ -50,7 +50,7 @@ local TAKE = "update run set owner = $2, fence = fence + 1, lease_until = %s, up
 
 local TOOK_NOW = "exists (select 1 from run where id = $1 and updated_at = $2 and owner = $5)"
 
--- Where a process of another machine cannot be seen its lease decides; a file has no leases, and its processes are here.
+-- Where a process of another machine cannot be seen its lease decides. A file has no leases: its processes are here.
 local function seen_dead(self, present, alive)
   if present == nil then return "" end
   if alive == nil and self.home.leases then return "" end

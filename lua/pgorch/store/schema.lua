@@ -38,7 +38,8 @@ local function steps_to(version, db, home)
   end
   add_files(statements, version, home)
   if version == 1 then
-    statements[#statements + 1] = { "insert into meta (name, value) values ('version', 1) on conflict (name) do nothing" }
+    statements[#statements + 1] =
+      { "insert into meta (name, value) values ('version', 1) on conflict (name) do nothing" }
   end
   return statements
 end
