@@ -19,11 +19,12 @@ local invocation = {}
 
 ---Flags of the host, not of a recipe.
 invocation.FLAGS = {
-  { name = "run-id", type = "string", value = "ID", help = "the id of the new run" },
+  { name = "run-id", type = "string", value = "ID",
+    help = "the id of the new run; one that exists is gone on with, if it is the same" },
   { name = "only", type = "list", value = "STEP,...", help = "run these steps alone" },
   { name = "until", type = "string", value = "STEP", help = "end after this step" },
   { name = "deadline", type = "string", value = "TIME",
-    help = "04:00, ISO 8601, +2h or none: put back 2 min before it, if it is not moved by then" },
+    help = "04:00, ISO 8601, +2h or none: put back in time, 2 min before it or more, if it is not moved by then" },
   { name = "yes-cut-over", type = "boolean", help = "pass the gates without asking" },
   { name = "no-input", type = "boolean", help = "never ask; gates are passed" },
   { name = "on-failure", type = "string", value = "keep|rollback", help = "whatever the failure is" },
@@ -205,16 +206,43 @@ local function find_run(argv)
   return invocation.open_store(host), id
 end
 
+-- Flags of the host that a command has no use for would be a misunderstanding, and are not passed over.
+local function refuse_useless(state, flags)
+  local useful = {}
+  for _, each in ipairs(flags) do useful[each.name] = true end
+  local names = {}
+  for name in pairs(state.host) do
+    if not useful[name] then names[#names + 1] = name end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    state.problems[#state.problems + 1] = ("--%s: this command has no use for it"):format(name)
+  end
+end
+
+-- A recipe's file may have been moved or removed since.
+local function load_again(run)
+  local path = run.recipe_path
+  if path:find("/", 1, true) and not fs.exists(path) then
+    fail.raise("PGO-RECIPE", ("the recipe of run %s is gone: there is no file %s"):format(run.id, path), {
+      cure = ("Put it back there: its steps know how to go on and how to put back. Until then `pgorch status %s` shows "
+        .. "what was done."):format(run.id) })
+  end
+  return loader.load(path)
+end
+
 ---For a run that exists: its recipe and parameters, with what the command line changes.
 ---@param argv string[]
+---@param flags table[]   those that the command has a use for
 ---@return table options  of runner.resume and runner.rollback, with the store
 ---@return pgorch.Run run
-function invocation.existing(argv)
+function invocation.existing(argv, flags)
   local st, id = find_run(argv)
   local ok, o, run = pcall(function()
     local run = st:run(id)
-    local recipe = loader.load(run.recipe_path)
+    local recipe = load_again(run)
     local state = arguments.parse(argv, flags_for(recipe))
+    refuse_useless(state, flags)
     local o = { recipe = recipe, recipe_path = run.recipe_path, store = st, given = copy(state.given) }
     fill(o, state, run.params)
     return finish(o, state), run

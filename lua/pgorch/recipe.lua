@@ -29,6 +29,9 @@ local recipe = { params = params }
 ---@field before_checks boolean       where a resume finds it void, it runs again at once: later checks stand on it
 ---@field stands string|fun(result: any): string   what is so while it is not undone: "maintenance is on"
 ---@field by_hand fun(ctx: table, result: any): string   what to type when undo fails
+---@field undo_estimate number|fun(result: any, took: number): number   seconds that its undo takes, for --deadline; 10
+---  when it is not said. `took`: what the step itself did
+---@field goes_on fun(remembered: any): string|nil   what goes on far away when the step is interrupted: "restore r004"
 ---@field needs string[]             ids of steps that have to come before it in the recipe
 ---@field freezes boolean            it keeps writes out of the source: --freeze none is allowed with it
 ---@field keeps fun(result: any, run: string): string|nil   what stays when the run is put back: "add-on X, $9/month"
@@ -154,6 +157,7 @@ end
 ---@field path string
 ---@field folder string|nil
 ---@field hash string
+---@field files table<string, string>   digest of each file that it was loaded from
 
 local RECIPE = {}
 RECIPE.__index = RECIPE

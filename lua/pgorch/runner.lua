@@ -1,61 +1,25 @@
 -- The runner: starts a run, resumes one, puts one back. Ties the record, the steps, the endings and the display
 -- together; each of them is a file in runner/. Returns exit statuses; raises only what came before the run began.
 
+local attended = require "pgorch.runner.attended"
+local changes = require "pgorch.runner.changes"
 local cleanup = require "pgorch.runner.cleanup"
 local clock   = require "pgorch.clock"
 local deadline = require "pgorch.runner.deadline"
 local ending  = require "pgorch.runner.ending"
 local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
-local host    = require "pgorch.native.host"
 local json    = require "pgorch.json"
 local lost_writes = require "pgorch.runner.lost_writes"
+local requests = require "pgorch.runner.requests"
 local resume  = require "pgorch.runner.resume"
 local session = require "pgorch.runner.session"
 local steps   = require "pgorch.runner.steps"
-local store   = require "pgorch.store"
-local task    = require "pgorch.task"
 local undo    = require "pgorch.runner.undo"
 
 local runner = {}
 
-local TICK_SECONDS = 0.5
-
--- Keeps the display alive. The first Ctrl-C cancels everything: say at once that it was heard.
-local function tick(current)
-  repeat
-    local ok = pcall(task.sleep, TICK_SECONDS)
-    if host.interrupted() and not current.heeded then
-      current.heeded = true
-      current.display:emit("message", { text = "stopping safely (again to leave at once)" })
-    end
-    current.display:tick()
-  until not ok
-end
-
--- Runs fn with the display alive. Returns whether it succeeded, and its result or error, read from what fn did: the
--- group's own end may be an error that came later.
-local function attended(current, fn, ...)
-  local arguments, results = table.pack(...), nil
-  local _, outside = pcall(task.group, function(group)
-    group:spawn(tick, current)
-    group:spawn(current.keep_lease, current)
-    if not current.ending then group:spawn(deadline.watch, current, group) end
-    results = table.pack(xpcall(fn, fail.handler, table.unpack(arguments, 1, arguments.n)))
-    group:cancel("done")
-  end)
-  if not results then return false, fail.wrap(outside) end
-  if not results[1] and current.lost then return false, current.lost end
-  return table.unpack(results, 1, results.n)
-end
-
--- Work that Ctrl-C does not reach, with the display alive.
-local function undisturbed(current, fn, ...)
-  current.ending = true                 -- a deadline that comes now has nothing to cancel
-  local ok, result = task.shield(nil, attended, current, fn, ...)
-  if not ok then error(result, 0) end
-  return result
-end
+local undisturbed = attended.undisturbed
 
 local function choose(current)
   local only = current.host.only
@@ -70,7 +34,7 @@ local function choose(current)
 end
 
 local function work(current)
-  local ok, result = attended(current, steps.run_all, current)
+  local ok, result = attended.run(current, steps.run_all, current)
   if not ok then return undisturbed(current, ending.failed, current, result) end
   if result or current.only then
     return undisturbed(current, ending.part, current, result or table.concat(current.host.only, ", "))
@@ -107,7 +71,8 @@ local function take_over(current, before)
   if #said > 0 then current.display:emit("message", { text = "as the run began: " .. table.concat(said, ", ") }) end
   local problem = current.host.deadline and not current:cut_over() and deadline.problem(current.host.deadline)
   if problem then
-    fail.raise("PGO-USAGE", "--deadline: " .. problem, { cure = "Name another, such as --deadline +2h, or none." })
+    fail.raise("PGO-USAGE", "--deadline: " .. problem, { cure = ("Name another: `pgorch resume %s --deadline +2h`, or "
+      .. "none."):format(current.run.id) })
   end
 end
 
@@ -119,8 +84,13 @@ end
 ---@field places table        where the secret ones come from
 ---@field params table        all of them, for the steps
 ---@field given table         the parameters named on this command line (resume)
+---@field exact boolean|nil   these are all parameters, and not only those that differ (run --run-id)
 ---@field host table          flags of the host
 ---@field display table
+
+local function params_of(o)
+  return { values = o.values, secrets = o.places, host = kept_flags(o.host) }
+end
 
 ---Begins a run and works on it until it ends.
 ---@param o pgorch.RunnerOptions
@@ -128,8 +98,7 @@ end
 function runner.start(o)
   local run = o.store:create_run {
     id = o.host["run-id"], recipe = o.recipe.name, recipe_path = o.recipe_path, recipe_hash = o.recipe.hash,
-    params = { values = o.values, secrets = o.places, host = kept_flags(o.host) },
-    versions = { pgorch = host.version, store = store.VERSION }, owner = session.owner(),
+    params = params_of(o), versions = changes.versions(o.recipe), owner = session.owner(),
   }
   local current <close> = open_session(o, run)
   current.owner = run.owner
@@ -152,6 +121,7 @@ local function put_back(current, status)
   current.display:emit("rollback_started", { session = current })
   return undisturbed(current, function()
     if #undo.pending(current) > 0 then pcall(resume.reopen, current) end
+    current.ending = "undo"
     local ended, failures = ending.put_back(current, status, current.run.error)
     current.display:emit("ended", { session = current, status = ended, failures = failures, standing = {},
                                     put_back = true })
@@ -160,7 +130,7 @@ local function put_back(current, status)
 end
 
 local function recheck(current)
-  local ok, voided = attended(current, resume.recheck, current)
+  local ok, voided = attended.run(current, resume.recheck, current)
   if not ok then return nil, voided end
   current.display:emit("resumed", { session = current, voided = voided, done = resume.done_count(current),
                                     interrupted = resume.interrupted(current) })
@@ -168,8 +138,18 @@ local function recheck(current)
 end
 
 local function refuse_lost_writes(current)
-  local ok, err = attended(current, lost_writes.refuse, current)
+  local ok, err = attended.run(current, lost_writes.refuse, current)
   if not ok then error(err, 0) end
+end
+
+-- The one process that works on the run from now on. `accepted`: what it may do otherwise than the run was begun.
+local function claim(current, o, accepted)
+  current:claim()
+  if #accepted == 0 then return end
+  current:update { recipe_hash = o.recipe.hash, recipe_path = o.recipe_path, versions = changes.versions(o.recipe),
+                   params = { values = o.values, secrets = o.places, host = current.run.params.host } }
+  current:durably(current.store.event, current.store, current.run.id, "changed", { differences = accepted })
+  current.display:emit("message", { text = "accepted:\n  " .. table.concat(accepted, "\n  ") })
 end
 
 ---Goes on with a run.
@@ -177,9 +157,9 @@ end
 ---@param run pgorch.Run
 ---@return integer status
 function runner.resume(o, run)
+  local accepted = changes.refuse(run, o)
   local current <close> = open_session(o, run)
-  resume.compare(current, o.recipe, o.given, o.host["accept-changes"])
-  current:claim()
+  claim(current, o, accepted)
   -- A rollback that was cut short is finished, and ends as it would have.
   if run.state == "undoing" or run.state == "undo_failed" then
     refuse_lost_writes(current)
@@ -189,13 +169,24 @@ function runner.resume(o, run)
   choose(current)
   current:lock()
   current:update { state = "running", attempt = run.attempt + 1, exit_status = json.null, error = json.null,
-                   gate = json.null, recipe_hash = o.recipe.hash,
-                   params = { values = o.values, secrets = o.places, host = kept_flags(o.host) } }
+                   gate = json.null, versions = changes.versions(o.recipe), params = params_of(o) }
   current.run.exit_status, current.run.error, current.run.gate = nil, nil, nil
   current:last_words()
   local voided, err = recheck(current)
   if not voided then return undisturbed(current, ending.failed, current, err) end
   return work(current)
+end
+
+---Goes on with a run, unless it is done: then it says so.
+---@param o pgorch.RunnerOptions
+---@param run pgorch.Run
+---@return integer status
+function runner.go_on(o, run)
+  if run.state ~= "done" then return runner.resume(o, run) end
+  changes.refuse(run, o)
+  o.display:emit("message", { text = ("run %s is done: there is nothing to go on with. pgorch status %s")
+    :format(run.id, run.id) })
+  return 0
 end
 
 -- What is undone at the end of a good run too (our entry on the source's allow list) is needed again by whoever comes
@@ -206,21 +197,60 @@ local function reopen(current, way_in)
     local step = current:step_of(row.id)
     local wanted = step and step.undo_when == "always" and not step.each and (step.before_checks or not way_in)
     if row.state == "undone" and wanted then
-      local ok, err = attended(current, steps.run, current, step)
+      local ok, err = attended.run(current, steps.run, current, step)
       if not ok then error(err, 0) end
     end
   end
 end
 
----Puts everything back that the run did.
+-- Asks the process that works on the run, and shows what it puts back. Returns the run as it has left it.
+local function ask_to_put_back(o, run)
+  do
+    local looking <close> = open_session(o, run)
+    refuse_lost_writes(looking)
+  end
+  requests.ask(o.store, run, "rollback")
+  o.display:emit("message", { text = ("%s works on run %s: asked to stop and to put everything back")
+    :format(requests.worker(run), run.id) })
+  local shown = {}
+  return requests.follow(o.store, run, function(now, silent)
+    if silent then o.display:emit("message", { text = requests.unanswered(run) }) end
+    for _, row in ipairs(o.store:steps(now.id)) do
+      local state = row.state:match "^undo"  and row.state
+      if state and state ~= "undoing" and shown[row.id] ~= state then
+        shown[row.id] = state
+        o.display:emit("message", { text = ("  %s: %s"):format(row.title, state == "undone" and "put back"
+          or "NOT put back") })
+      end
+    end
+  end)
+end
+
+-- What the process that was asked has left, as its own `ended` would say it. nil: it has not put back, so we do.
+local function outcome(o, run)
+  if run.state ~= "put_back" and run.state ~= "undo_failed" then return nil end
+  local seen <close> = open_session(o, run)
+  local status = run.state == "put_back" and 0 or 11
+  o.display:emit("ended", { session = seen, status = status, failures = undo.failures(seen), standing = {},
+                            put_back = true })
+  return status
+end
+
+---Puts everything back that the run did. A process that works on it is asked to; where none does, or it is gone before
+---it has, this one does.
 ---@param o pgorch.RunnerOptions
 ---@param run pgorch.Run
 ---@return integer status
 function runner.rollback(o, run)
+  local accepted = changes.refuse(run, o)
+  if requests.is_worked_on(run) then
+    run = ask_to_put_back(o, run)
+    local status = outcome(o, run)
+    if status then return status end
+  end
   local current <close> = open_session(o, run)
-  resume.compare(current, o.recipe, o.given, o.host["accept-changes"])
   refuse_lost_writes(current)
-  current:claim()
+  claim(current, o, accepted)
   current:lock()
   current:last_words()
   if run.state == "done" or run.state == "failed" then reopen(current) end
@@ -233,9 +263,9 @@ end
 ---@param fn fun(current: table): any
 ---@return any
 function runner.at_rest(o, run, fn)
+  local accepted = changes.refuse(run, { recipe = o.recipe, given = {}, host = o.host })
   local current <close> = open_session(o, run)
-  resume.compare(current, o.recipe, {}, o.host["accept-changes"])
-  current:claim()
+  claim(current, o, accepted)
   cleanup.refuse_unfinished(current)
   current:lock()
   local results = table.pack(pcall(fn, current))

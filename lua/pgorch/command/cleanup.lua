@@ -41,7 +41,7 @@ local function show(o)
 end
 
 function command.run(arguments)
-  local o, run = invocation.existing(arguments)
+  local o, run = invocation.existing(arguments, command.flags)
   local _ <close> = o.store
   local left = runner.cleanup(o, run, asker(o), show(o))
   local status = left == 0 and 0 or 11

@@ -41,7 +41,7 @@ end
 
 function command.run(arguments)
   local force, unset = take(arguments, "--force"), take(arguments, "--unset-old")
-  local o, run = invocation.existing(arguments)
+  local o, run = invocation.existing(arguments, command.flags)
   local _ <close> = o.store
   runner.at_rest(o, run, function(session)
     local facts = runner.with_source(session, function() return destroy.inspect(session, { force = force }) end)

@@ -13,13 +13,9 @@ local command = {
 }
 
 function command.run(arguments)
-  local o, run = invocation.existing(arguments)
+  local o, run = invocation.existing(arguments, command.flags)
   local _ <close> = o.store
-  if run.state == "done" then
-    o.display:emit("message", { text = ("run %s is done: there is nothing to go on with"):format(run.id) })
-    return 0
-  end
-  return runner.resume(o, run)
+  return runner.go_on(o, run)
 end
 
 return command

@@ -5,7 +5,9 @@ local invocation = require "pgorch.invocation"
 local json       = require "pgorch.json"
 local lines      = require "pgorch.runner.lines"
 local meaning    = require "pgorch.runner.meaning"
+local next_words = require "pgorch.runner.next"
 local session    = require "pgorch.runner.session"
+local standing   = require "pgorch.runner.standing"
 local summary    = require "pgorch.runner.summary"
 local term       = require "pgorch.term"
 local values     = require "pgorch.recipe.values"
@@ -67,6 +69,15 @@ local function after_lines(store, run, out)
   for _, kind in ipairs { "cleaned", "destroyed" } do out[#out + 1] = said[kind] end
 end
 
+-- What still stands of a run that nobody works on, what could not be put back, and what to type.
+local function what_stands(store, run, state, out)
+  local working = WORKING[state]
+  local found = not working and state ~= "done" and state ~= "put_back" and standing.of(store, run)
+  for _, line in ipairs(found and standing.lines(found) or {}) do out[#out + 1] = line end
+  local half_back = not working and run.state == "undoing" and "undoing" or state
+  for _, line in ipairs(next_words.lines(run.id, half_back, run.cut_over_at ~= nil)) do out[#out + 1] = line end
+end
+
 local function detail(store, run)
   local state, out = state_of(run), {}
   out[1] = ("run %s  %s  recipe %s%s  attempt %d"):format(run.id, meaning.of_state(state), run.recipe,
@@ -77,8 +88,9 @@ local function detail(store, run)
     out[#out + 1] = ("error: %s%s  %s"):format(run.error.step and "step " .. run.error.step .. ": " or "",
       run.error.id, run.error.message)
   end
-  if run.gate and state == "waiting" then
-    out[#out + 1] = ("waits at %s: pgorch approve %s"):format(run.gate, run.id)
+  if run.gate and state == "waiting" then out[#out + 1] = "waits at " .. run.gate end
+  if run.cut_over_at then
+    out[#out + 1] = "the point of no return was passed " .. clock.iso(run.cut_over_at // 1000000)
   end
   local locks = store:locks(run.id)
   for i, lock in ipairs(locks) do locks[i] = lock.name end
@@ -87,11 +99,7 @@ local function detail(store, run)
   if run.exit_status then
     out[#out + 1] = ("exit %d: %s"):format(run.exit_status, meaning.OF[run.exit_status] or "?")
   end
-  if state == "put_back" then
-    out[#out + 1] = ("try again: pgorch resume %s"):format(run.id)
-  elseif state ~= "done" and state ~= "running" and state ~= "waiting" then
-    out[#out + 1] = ("go on: pgorch resume %s   give up: pgorch rollback %s"):format(run.id, run.id)
-  end
+  what_stands(store, run, state, out)
   return table.concat(out, "\n") .. "\n"
 end
 

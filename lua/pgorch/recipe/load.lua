@@ -92,6 +92,17 @@ local function hash_of(files)
   return crypto.sha256(table.concat(parts))
 end
 
+-- Each file with its digest, named as seen from the recipe's folder: what `pgorch resume` compares.
+local function digests_of(files, folder)
+  local digests = {}
+  for _, file in ipairs(files) do
+    local name, prefix = file.path, folder and folder .. "/"
+    if prefix and name:sub(1, #prefix) == prefix then name = name:sub(#prefix + 1) end
+    digests[name] = crypto.sha256(file.text)
+  end
+  return digests
+end
+
 -- Runs one recipe file inside the loading coroutine; a base runs inside the load of its child.
 local function run_unit(path, folder, text, files, thread)
   for _, each in ipairs(stack) do
@@ -168,7 +179,7 @@ local function drive(path, folder, text)
   stack = outer
   environment.unbound(thread)
   if not ok then rethrow(thread, value, files, path) end
-  value.path, value.folder, value.hash = path, folder, hash_of(files)
+  value.path, value.folder, value.hash, value.files = path, folder, hash_of(files), digests_of(files, folder)
   return value
 end
 

@@ -12,7 +12,8 @@ local STEP = {
   limit = "number", point_of_no_return = "boolean", opens_window = "boolean", closes_window = "boolean",
   again_after_gate = "boolean", before_checks = "boolean", freezes = "boolean", keeps = "function",
   cleanup = "function", cleans_last = "boolean", needs = "table", reached = "function", holds_app = "function",
-  by_hand = "function", stands = "function|string", options = "table", help = "string",
+  by_hand = "function", goes_on = "function", undo_estimate = "function|number", stands = "function|string",
+  options = "table", help = "string",
 }
 
 local EFFECTS = { read = true, write = true, destroy = true }

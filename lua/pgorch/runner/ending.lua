@@ -1,9 +1,9 @@
 -- How a run ends: what an error leads to (state kept, put back, or reported), the run's state, and the exit status.
 -- What the statuses mean is in runner/meaning.lua.
 
-local deadline = require "pgorch.runner.deadline"
 local fail  = require "pgorch.error"
 local host  = require "pgorch.native.host"
+local json  = require "pgorch.json"
 local lost_writes = require "pgorch.runner.lost_writes"
 local task  = require "pgorch.task"
 local undo  = require "pgorch.runner.undo"
@@ -18,8 +18,8 @@ local TRANSIENT = { net = true, timeout = true, store = true }
 ---@return integer
 function ending.status_of(err) return STATUS[err.kind] or 1 end
 
-local function is_stop(err)
-  return task.cancelled(err) or err.kind == "stopped" or host.interrupted() ~= nil
+local function is_stop(session, err)
+  return task.cancelled(err) or err.kind == "stopped" or session.requested ~= nil or host.interrupted() ~= nil
 end
 
 -- Another process has the source now: what this run has closed is not opened under it.
@@ -40,8 +40,8 @@ end
 local function wished(session, err)
   local wish, past = session.host["on-failure"], session:cut_over()
   if fail.is(err, "PGO-FENCED") then return "keep", 7, "stopped" end       -- it is another process's to end
-  if is_stop(err) and not session.past_deadline then
-    if wish == "rollback" and not past then return "undo", 1 end
+  if is_stop(session, err) and not session.past_deadline then
+    if (wish == "rollback" or session.requested == "rollback") and not past then return "undo", 1 end
     return "keep", 8, "stopped"
   end
   if past then return "keep", 9, "failed" end
@@ -78,11 +78,13 @@ end
 ---@return integer status
 ---@return table[] failures
 function ending.put_back(session, status, err)
+  session.ending = "undo"
   record(session, { state = "undoing", error = err, exit_status = status })
   local failures = undo.all(session)
   local state = #failures == 0 and "put_back" or "undo_failed"
   if #failures > 0 then status = 11 end
-  record(session, { state = state, exit_status = status })
+  local before = not session:cut_over() and json.null or nil      -- no point of no return is passed any more
+  record(session, { state = state, exit_status = status, cut_over_at = before })
   if #failures == 0 then unlock(session) end
   return status, failures
 end
@@ -91,15 +93,26 @@ local function error_fields(err)
   return require("pgorch.runner.steps").error_fields(err)
 end
 
+local ASKED = { stop = "stopped, as `pgorch cancel` asked", rollback = "put back, as `pgorch rollback` asked" }
+
+-- What ended the run, where that is not what its step says of it.
+local function cause(session, err)
+  if session.past_deadline then
+    return fail.new("PGO-DEADLINE", ("not moved %d s before the deadline: they are kept for putting back")
+      :format(math.floor(session.kept_seconds)), { cause = err, step = err.step })
+  end
+  if not task.cancelled(err) then return err end
+  local signal = host.interrupted()
+  local why = ASKED[session.requested] or signal and "stopped by " .. signal
+  return why and fail.new("PGO-CANCELED", why, { step = err.step, cause = err }) or err
+end
+
 ---After a failure. Prints nothing but through the display.
 ---@param session table
 ---@param err table
 ---@return integer status
 function ending.failed(session, err)
-  if session.past_deadline then
-    err = fail.new("PGO-DEADLINE", ("not moved %d s before the deadline: they are kept for putting back")
-      :format(deadline.KEPT_SECONDS), { cause = err, step = err.step })
-  end
+  err = cause(session, err)
   local what, status, state = decide(session, err)
   local failures = {}
   local standing = what == "undo" and undo.standing(session) or nil
@@ -112,7 +125,8 @@ function ending.failed(session, err)
     if state == "failed" then unlock(session) end
   end
   session.display:emit("ended", { session = session, status = status, error = err, failures = failures,
-                                  standing = undo.standing(session), kept = what == "keep" })
+                                  standing = undo.standing(session), kept = what == "keep",
+                                  going_on = what == "keep" and undo.going_on(session) or nil })
   return status
 end
 

@@ -11,6 +11,23 @@ local gate = {}
 -- Between two looks at the record: local, cheap, and a person is waiting.
 local LOOK_SECONDS = 1
 
+-- Whether the step that nobody can put back by himself comes after this gate.
+local function leads_past_return(session, item)
+  local seen = false
+  for _, each in ipairs(session.recipe.steps) do
+    seen = seen or each == item
+    local row = session.rows[each.id or ""]
+    if seen and each.point_of_no_return and not (row and row.state == "done") then return true end
+  end
+  return false
+end
+
+local function tell(session, item)
+  if not leads_past_return(session, item) then return end
+  session.display:emit("message", { text = ("the point of no return comes after this: until here `pgorch rollback %s` "
+    .. "puts everything back, then it may lose what the app writes"):format(session.run.id) })
+end
+
 local function ask(session, item)
   session.display:emit("gate_asks", { id = item.id, title = item.title })
   local answer = term.ask(("%s [yes/no] "):format(item.title))
@@ -43,6 +60,7 @@ function gate.pass(session, item)
     session.display:emit("message", { text = text })
     return { passed = "--no-input" }
   end
+  tell(session, item)
   if term.is_tty(0) and term.is_tty(2) and not host.json then return ask(session, item) end
   return wait(session, item)
 end

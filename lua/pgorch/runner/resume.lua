@@ -1,49 +1,12 @@
--- What must be settled before a run goes on: is it the same recipe with the same parameters, does what finished steps
--- did still hold, and which results fall with it.
+-- What must be settled before a run goes on: does what finished steps did still hold, and which results fall with it.
+-- Whether it is still the same recipe is settled in runner/changes.lua.
 
 local context = require "pgorch.runner.context"
 local fail    = require "pgorch.error"
 local lost_writes = require "pgorch.runner.lost_writes"
-local params  = require "pgorch.recipe.params"
 local steps   = require "pgorch.runner.steps"
 
 local resume = {}
-
-local function show(value)
-  if value == nil then return "not set" end
-  return type(value) == "table" and table.concat(value, ",") or tostring(value)
-end
-
-local function differences(session, recipe, given)
-  local list, run = {}, session.run
-  if recipe.hash ~= run.recipe_hash then
-    list[1] = ("recipe %s: its text changed (%s, was %s)"):format(recipe.path, recipe.hash:sub(1, 12),
-      run.recipe_hash:sub(1, 12))
-  end
-  local names = {}
-  for name in pairs(given) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    local before, now = show(run.params.values[name]), show(given[name])
-    if before ~= now then list[#list + 1] = ("%s: %s, was %s"):format(params.flag(name), now, before) end
-  end
-  return list
-end
-
----Raises PGO-CHANGED with the differences, unless they were accepted.
----@param session table
----@param recipe pgorch.Recipe
----@param given table    parameters named on this command line
----@param accept boolean
----@return string[] accepted
-function resume.compare(session, recipe, given, accept)
-  local list = differences(session, recipe, given)
-  if #list > 0 and not accept then
-    fail.raise("PGO-CHANGED", ("run %s was begun with something else"):format(session.run.id),
-      { detail = table.concat(list, "\n") })
-  end
-  return list
-end
 
 local function holds_premise(row, id)
   for _, premise in ipairs(row.premises or {}) do

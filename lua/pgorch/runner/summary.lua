@@ -4,6 +4,7 @@
 local json    = require "pgorch.json"
 local lines   = require "pgorch.runner.lines"
 local meaning = require "pgorch.runner.meaning"
+local next_words = require "pgorch.runner.next"
 local task    = require "pgorch.task"
 local values  = require "pgorch.recipe.values"
 
@@ -72,9 +73,6 @@ local function put_back_lines(e, rows, out)
     out[#out + 1] = ("NOT put back: %s  (%s)"):format(failure.row.id, tostring(failure.error))
     if failure.by_hand then out[#out + 1] = "  by hand: " .. failure.by_hand:gsub("\n", "\n           ") end
   end
-  if #(e.failures or {}) > 0 and not e.session:cut_over() then
-    out[#out + 1] = "try again: pgorch rollback " .. e.session.run.id
-  end
 end
 
 -- What a run that was put back leaves on purpose, and what removes it.
@@ -99,13 +97,12 @@ end
 
 local function standing_lines(e, out)
   if not e.kept then return end
-  local id = e.session.run.id
   if #e.standing > 0 then
     out[#out + 1] = "still so: " .. table.concat(e.standing, "; ")
   elseif not e.session:cut_over() then
     out[#out + 1] = "nothing stands that needs putting back"
   end
-  out[#out + 1] = ("go on: pgorch resume %s   give up: pgorch rollback %s"):format(id, id)
+  if #(e.going_on or {}) > 0 then out[#out + 1] = "goes on: " .. table.concat(e.going_on, "; ") end
 end
 
 local function headline(e)
@@ -132,6 +129,9 @@ function summary.text(e)
   put_back_lines(e, rows, out)
   kept_lines(e, out)
   standing_lines(e, out)
+  for _, line in ipairs(next_words.lines(e.session.run.id, e.session.run.state, e.session:cut_over())) do
+    out[#out + 1] = line
+  end
   if e.session.record_lost then out[#out + 1] = "the record of this run could not be written to its end" end
   out[#out + 1] = ("record: %s   pgorch status %s"):format(e.session.store.path, e.session.run.id)
   out[#out + 1] = ("exit %d: %s"):format(e.status, meaning.OF[e.status] or "?")
@@ -157,7 +157,7 @@ local PLAIN = { "id", "title", "text", "bytes", "total", "how", "effect", "run",
 local function ended_fields(e, fields)
   fields.state, fields.meaning = e.session.run.state, meaning.OF[e.status]
   fields.steps, fields.standing, fields.not_put_back = json.array {}, json.array(e.standing), json.array {}
-  fields.kept = json.array(kept_list(e))
+  fields.kept, fields.going_on = json.array(kept_list(e)), json.array(e.going_on or {})
   for i, row in ipairs(ordered(e.session)) do fields.steps[i] = row_fields(row) end
   for i, failure in ipairs(e.failures or {}) do
     fields.not_put_back[i] = { id = failure.row.id, error = error_fields(failure.error), by_hand = failure.by_hand }

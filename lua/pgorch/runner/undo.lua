@@ -64,6 +64,13 @@ local function note_state(session, row, state, err)
   if not ok then session.record_lost = true end
 end
 
+local function by_hand(session, entry)
+  if not entry.step.by_hand then return nil end
+  local ctx = context.new(session, entry.step, entry.row.id, entry.row)
+  local ok, text = pcall(entry.step.by_hand, ctx, what_it_did(entry.row))
+  return ok and text or nil
+end
+
 local function undo_one(session, entry)
   local row, step = entry.row, entry.step
   local did = what_it_did(row)
@@ -84,18 +91,14 @@ local function undo_one(session, entry)
     session.display:emit("undo_done", { id = row.id, title = row.title, row = row })
   else
     err.step = err.step or row.id
-    note_state(session, row, "undo_failed", steps.error_fields(err))
+    entry.error, entry.by_hand = err, by_hand(session, entry)
+    row.error = steps.error_fields(err)
+    row.error.by_hand = entry.by_hand              -- for `pgorch status`, too, which can ask nobody
+    note_state(session, row, "undo_failed", row.error)
     session.display:emit("undo_failed", { id = row.id, title = row.title, error = err, row = row })
   end
   session:last_words()
-  return ok, err
-end
-
-local function by_hand(session, entry)
-  if not entry.step.by_hand then return nil end
-  local ctx = context.new(session, entry.step, entry.row.id, entry.row)
-  local ok, text = pcall(entry.step.by_hand, ctx, what_it_did(entry.row))
-  return ok and text or nil
+  return ok
 end
 
 -- An `each` step is undone when all its items are.
@@ -116,14 +119,25 @@ end
 function undo.all(session, always)
   local failures = {}
   for _, entry in ipairs(undo.pending(session, always)) do
-    local ok, err = undo_one(session, entry)
-    if not ok then
-      entry.error, entry.by_hand = err, by_hand(session, entry)
-      failures[#failures + 1] = entry
-    end
+    if not undo_one(session, entry) then failures[#failures + 1] = entry end
   end
   if not always and #failures == 0 then close_parents(session) end
   return failures
+end
+
+---What an earlier undo could not put back, as it was recorded: like the failures of undo.all.
+---@param session table
+---@return table[]
+function undo.failures(session)
+  local list = {}
+  for _, row in ipairs(session:backwards()) do
+    local err = row.state == "undo_failed" and (row.error or {})
+    if err then
+      list[#list + 1] = { row = row, by_hand = err.by_hand,
+                          error = fail.new(fail.describe(err.id or "") and err.id or "PGO-UNDO", err.message) }
+    end
+  end
+  return list
 end
 
 local function window_is_closed(session)
@@ -141,6 +155,26 @@ function undo.standing(session)
   local list, closed = {}, window_is_closed(session)
   for _, entry in ipairs(undo.pending(session)) do
     if not (closed and entry.step.opens_window) then list[#list + 1] = undo.describe(entry) end
+  end
+  return list
+end
+
+-- One that failed for good has nothing under way; one that lost the network may have.
+local function is_interrupted(row)
+  return row.state == "running" or row.state == "failed" and row.error and (row.error.retryable
+    or row.error.kind == "net" or row.error.kind == "timeout")
+end
+
+---What goes on far away though the run has stopped: a restore, an add-on that is being made. One line for each.
+---@param session table
+---@return string[]
+function undo.going_on(session)
+  local list = {}
+  for _, row in ipairs(session:backwards()) do
+    local step = session:step_of(row.id)
+    local begun = step and step.goes_on and row.remembered ~= nil and is_interrupted(row)
+    local ok, said = pcall(begun and step.goes_on or error, row.remembered)
+    if ok and said then list[#list + 1] = said end
   end
   return list
 end

@@ -124,6 +124,7 @@ return recipe.step {
     local addon = ctx.target.app:addon(result.name)
     return addon ~= nil and addon.state == "provisioned"
   end,
+  goes_on = function(did) return did.name and ("Heroku goes on making the add-on %s"):format(did.name) end,
   keeps = function(result, id)
     return result.name and result.name:find(id, 1, true) and "add-on " .. result.name .. price(result.cents) or nil
   end,

@@ -112,5 +112,6 @@ return recipe.step {
   id = "allow_list", title = "Be let in by the allow list", effect = "write", run = run, plan = plan,
   check = check, undo = undo, undo_when = "always", before_checks = true, cleanup = cleanup,
   stands = function(result) return result.cidr and result.cidr .. " is on the source's allow list" or false end,
+  undo_estimate = 60,
   by_hand = function(_, result) return result.cidr and "remove " .. result.cidr .. " from the allow list" end,
 }

@@ -178,5 +178,5 @@ end
 return recipe.step {
   id = "cut_over", title = "Point the app to the new database", effect = "write", run = run, undo = undo, plan = plan,
   undo_when = "failure", point_of_no_return = true, needs = NEEDS, stands = "the app uses the new database",
-  cleanup = cleanup, reached = reached,
+  cleanup = cleanup, reached = reached, undo_estimate = 60,
 }

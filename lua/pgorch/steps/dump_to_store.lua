@@ -69,5 +69,6 @@ return recipe.step {
     return result.bytes and "the dump is in the bucket" or "parts of the dump may be in the bucket"
   end,
   plan = function(ctx) return ("+ object %s1.dump in %s"):format(prefix(ctx), ctx.store.name) end,
+  undo_estimate = 20,
   by_hand = function(ctx) return ("aws s3 rm --recursive s3://%s/%s"):format(ctx.store.name, prefix(ctx)) end,
 }

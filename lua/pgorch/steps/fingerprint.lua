@@ -6,7 +6,15 @@ local clock    = require "pgorch.clock"
 local detector = require "pgorch.detector"
 local dump_snapshot = require "pgorch.dump_snapshot"
 
+-- What is dumped is the last word only while the means that keep writes out are still in force: where somebody lifted
+-- one, or it was undone, the snapshot falls with it, and all that stands on the snapshot.
+local function stand_on_the_freeze(ctx)
+  local _ = ctx.result.window_opens
+  for _, id in ipairs(ctx.recipe.freezes) do _ = ctx.result[id] end
+end
+
 local function run(ctx)
+  stand_on_the_freeze(ctx)
   local conn = ctx.source:connect()
   ctx:keep("snapshot", conn)
   local mark = detector.begin(conn)

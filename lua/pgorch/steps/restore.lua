@@ -124,6 +124,11 @@ return recipe.step {
   needs = { "size", "dump_to_store" },
   plan = function(ctx) return "! restore into " .. ctx.target:name() end,
   stands = function(result) return result.lines and "the copy is in the target" or "the target is half filled" end,
+  undo_estimate = 120,                     -- cancelled, waited for, the database emptied
+  goes_on = function(did)
+    return did.num and ("Heroku's restore %s is not stopped by this"):format(verdict.name(did))
+      or "Heroku may have been asked for a restore, which is not stopped by this"
+  end,
   by_hand = function(ctx)
     return ("heroku pg:backups:cancel --app %s\nheroku pg:reset %s --app %s"):format(ctx.params.app,
       ctx.target.attachment, ctx.params.app)

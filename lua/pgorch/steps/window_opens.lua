@@ -151,5 +151,6 @@ return recipe.step {
   id = "window_opens", title = "Open the window", effect = "write", run = run, plan = plan, check = check,
   undo = undo, undo_when = "failure", by_hand = by_hand, stands = stands, opens_window = true,
   holds_app = holds_app,
+  undo_estimate = function(_, took) return 60 + took end,         -- dynos start; a command of --on-thaw
   cleanup = cleanup,
 }

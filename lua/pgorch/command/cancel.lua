@@ -1,0 +1,71 @@
+-- pgorch cancel RUN: asks the process that works on a run to stop safely, waits until it has, and says what stands.
+
+local fail       = require "pgorch.error"
+local invocation = require "pgorch.invocation"
+local json       = require "pgorch.json"
+local meaning    = require "pgorch.runner.meaning"
+local next_words = require "pgorch.runner.next"
+local requests   = require "pgorch.runner.requests"
+local standing   = require "pgorch.runner.standing"
+local term       = require "pgorch.term"
+
+local command = {
+  summary = "stop a run safely, from another terminal",
+  usage = "pgorch cancel RUN [--json]\n"
+    .. "  as Ctrl-C there: its state is kept, `pgorch resume` goes on, `pgorch rollback` puts back",
+}
+
+local WORKING = { running = true, waiting = true, undoing = true }
+
+local function state_of(run)
+  if WORKING[run.state] and not requests.is_worked_on(run) then return "interrupted" end
+  return run.state
+end
+
+local function show(store, run, asked, as_json)
+  local state, found, err = state_of(run), standing.of(store, run)
+  local past = found and found.cut_over or run.cut_over_at ~= nil
+  if as_json then
+    term.out(json.encode { event = "cancelled", run = run.id, state = state, asked = asked, cut_over = past,
+      standing = found and json.array(found.list), going_on = found and json.array(found.going_on) } .. "\n")
+    return
+  end
+  local out = { ("run %s  %s"):format(run.id, meaning.of_state(state)) }
+  if state == "done" then
+    out[2] = asked and "it was done before it could stop" or nil
+  elseif found then
+    for _, line in ipairs(standing.lines(found)) do out[#out + 1] = line end
+  else
+    out[#out + 1] = "what stands cannot be told: " .. tostring(err)
+  end
+  local half_back = run.state == "undoing" and "undoing" or state
+  for _, line in ipairs(next_words.lines(run.id, half_back, past)) do out[#out + 1] = line end
+  term.out(table.concat(out, "\n") .. "\n")
+end
+
+local function ask(store, run)
+  requests.ask(store, run, "stop")
+  local what = run.state == "undoing" and "is putting it back, which is not stopped: waiting for its end"
+    or "is asked to stop"
+  term.err(("run %s: %s %s\n"):format(run.id, requests.worker(run), what))
+  return requests.follow(store, run, function(_, silent)
+    if silent then term.err(requests.unanswered(run) .. "\n") end
+  end)
+end
+
+function command.run(arguments)
+  local id, host = invocation.simple(arguments, { { name = "json", type = "boolean" } }, command.usage)
+  if not id then fail.raise("PGO-USAGE", "no run is named: " .. command.usage) end
+  local store <close> = invocation.open_store(host)
+  local run = store:run(id)
+  local asked = requests.is_worked_on(run)
+  if asked then
+    run = ask(store, run)
+  else
+    term.err(("run %s: no process works on it\n"):format(run.id))
+  end
+  show(store, run, asked, host.json)
+  return 0
+end
+
+return command
