@@ -1,0 +1,175 @@
+-- `pgorch cancel` and `pgorch rollback` from another terminal, while a process works on the run, after it is gone, and
+-- while it puts back. What must hold: the process stops safely or puts back, the one that asked says how it ended, and
+-- no request reaches a process that it was not meant for.
+
+local fs    = require "pgorch.fs"
+local json  = require "pgorch.json"
+local marks = require "support.marks"
+local task  = require "pgorch.task"
+
+local it_with = function(fn)
+  return function()
+    local m <close> = marks.new()
+    fn(m)
+  end
+end
+
+describe("pgorch cancel", function()
+  it("stops the process that works on the run, and says what stands and what to type", it_with(function(m)
+    local worker <close> = m:spawn { "--hang", "two" }
+    m:wait_for "hang two"
+    local r = m:pgorch("cancel", "r1")
+    expect(r.code).is(0)
+    expect(r.stderr).has(("process %d is asked to stop"):format(worker.pid))
+    expect(r.stdout).has "run r1  stopped"
+    expect(r.stdout).has "still so: step two; step one"
+    expect(r.stdout).has "go on: pgorch resume r1   give up: pgorch rollback r1"
+    local ended = marks.ended(worker)
+    expect(ended.code).is(8)
+    expect(ended.stderr).has "`pgorch cancel` asks to stop: stopping safely"
+    expect(ended.stdout).has "still so: step two; step one"
+    expect(m:status().error.message).is "stopped, as `pgorch cancel` asked"
+    expect(table.concat(m:lines(), " ")).lacks "undo"
+    expect(m:pgorch("resume", "r1", "--hang", "none", "--accept-changes", "--yes-cut-over").code).is(0)
+    expect(m:count "do one").is(1)
+  end))
+
+  it("stops one that waits at a gate, which says where the point of no return is", it_with(function(m)
+    local worker <close> = m:spawn {}
+    m:wait_for_state "waiting"
+    expect(m:pgorch("cancel", "r1").code).is(0)
+    local ended = marks.ended(worker)
+    expect(ended.code).is(8)
+    expect(ended.stderr).has "the point of no return comes after this: until here `pgorch rollback r1`"
+    expect(m:status().state).is "stopped"
+    expect(m:pgorch("resume", "r1", "--yes-cut-over").code).is(0)
+  end))
+
+  it("says so when no process works on the run, whatever became of it", it_with(function(m)
+    expect(m:run("--kill", "two:remembered").signal).is "KILL"
+    local r = m:pgorch("cancel", "r1")
+    expect(r.code).is(0)
+    expect(r.stderr).has "run r1: no process works on it"
+    expect(r.stdout).has "run r1  interrupted"
+    expect(r.stdout).has "still so: step two; step one"
+    expect(r.stdout).has "pgorch rollback r1"
+    local told = json.decode(m:pgorch("cancel", "r1", "--json").stdout)
+    expect(told.standing).same { "step two", "step one" }
+    expect(told.asked).is(false)
+    expect(m:pgorch("rollback", "r1").code).is(0)
+    expect(m:pgorch("cancel", "r1").stdout).has "try again: pgorch resume r1"
+    expect(m:pgorch("cancel", "r9").code).is(2)
+  end))
+
+  it("does not stop what is being put back, and tells its end", it_with(function(m)
+    local worker <close> = m:spawn { "--fail", "borrowed", "--error", "PGO-IO", "--linger", "two" }
+    m:wait_for "linger two"
+    local asking <close> = m:spawn { "cancel", "r1" }
+    while m:record(function(record)
+      for _, event in ipairs(record:events "r1") do
+        if event.kind == "requested" then return false end
+      end
+      return true
+    end) do task.sleep(0.05) end
+    while m:record(function(record) return record:run("r1").request end) do task.sleep(0.1) end  -- it was read
+    fs.write(m.log .. ".go", "")
+    local ended = marks.ended(worker)
+    expect(ended.code).is(1)
+    expect(ended.stderr).has "`pgorch cancel` asks to stop: not now"
+    local told = marks.ended(asking)
+    expect(told.code).is(0)
+    expect(told.stderr).has "is putting it back, which is not stopped"
+    expect(told.stdout).has "run r1  put back"
+    expect(m:count "undo one one").is(1)
+  end))
+end)
+
+describe("pgorch rollback, while a process works on the run,", function()
+  it("has it put everything back, and ends as that ends", it_with(function(m)
+    local worker <close> = m:spawn { "--hang", "two" }
+    m:wait_for "hang two"
+    local r = m:pgorch("rollback", "r1")
+    expect(r.code).is(0)
+    expect(r.stderr).has "asked to stop and to put everything back"
+    expect(r.stderr).has "step one: put back"
+    expect(r.stdout).has "run r1  put back"
+    expect(r.stdout).has "try again: pgorch resume r1"
+    local ended = marks.ended(worker)
+    expect(ended.code).is(1)
+    expect(ended.stdout).has "exit 1: failed, put back"
+    expect(m:status().error.message).is "put back, as `pgorch rollback` asked"
+    expect({ table.unpack(m:lines(), 4) }).same { "undo two two", "undo one one" }
+  end))
+
+  it("has it put back at a gate, too, whatever --on-failure says", it_with(function(m)
+    local worker <close> = m:spawn { "--on-failure", "keep" }
+    m:wait_for_state "waiting"
+    expect(m:pgorch("rollback", "r1").code).is(0)
+    expect(marks.ended(worker).code).is(1)
+    expect(m:status().state).is "put_back"
+  end))
+
+  it("lists what it could not put back, with status 11; status knows it as well", it_with(function(m)
+    local worker <close> = m:spawn { "--hang", "two", "--stuck", "one" }
+    m:wait_for "hang two"
+    local r = m:pgorch("rollback", "r1")
+    expect(r.code).is(11)
+    for _, text in ipairs { "NOT put back: one  (PGO-IO", "by hand: rm one", "pgorch rollback r1" } do
+      expect(r.stdout).has(text)
+      expect(m:pgorch("status", "r1").stdout).has(text)
+      expect(m:pgorch("cancel", "r1").stdout).has(text)
+    end
+    expect(marks.ended(worker).code).is(11)
+  end))
+
+  it("does it itself when that process dies on the way", it_with(function(m)
+    local worker <close> = m:spawn { "--hang", "borrowed", "--linger", "two" }
+    m:wait_for "hang borrowed"
+    local asking <close> = m:spawn { "rollback", "r1", "--linger", "none", "--accept-changes" }
+    m:wait_for "linger two"
+    worker:kill "KILL"
+    expect(marks.ended(worker).signal).is "KILL"
+    expect(marks.ended(asking).code).is(0)
+    expect(m:count "undo borrowed borrowed").is(1)
+    expect(m:count "undo two two").is(1)
+    expect(m:count "undo one one").is(1)
+    expect(m:status().state).is "put_back"
+  end))
+
+  it("is refused after the cut-over without disturbing it, and with --lose-writes is done", it_with(function(m)
+    local worker <close> = m:spawn { "--hang", "after", "--yes-cut-over" }
+    m:wait_for "hang after"
+    local refused = m:pgorch("rollback", "r1")
+    expect(refused.code).is(2)
+    expect(refused.stderr).has "PGO-PAST-CUT-OVER"
+    expect(m:record(function(record) return record:run("r1").request end)).is_nil()
+    expect(m:status().state).is "running"
+    expect(m:pgorch("status", "r1").stdout).has "the point of no return was passed 2"
+    expect(m:pgorch("rollback", "r1", "--lose-writes").code).is(0)
+    local ended = marks.ended(worker)
+    expect(ended.code).is(8)
+    expect(ended.stdout).has "the point of no return is passed"
+    expect(m:count "undo cut cut").is(1)
+    expect(m:count "undo one one").is(1)
+    expect(m:pgorch("status", "r1").stdout).lacks "point of no return"
+  end))
+end)
+
+describe("a request", function()
+  it("that was meant for a process that is gone stops no other", it_with(function(m)
+    expect(m:run("--kill", "left:start").signal).is "KILL"
+    local gone = m:record(function(record)
+      local run = record:run "r1"
+      record:update_run("r1", { request = "rollback " .. run.owner })
+      return run.owner
+    end)
+    local worker <close> = m:spawn { "resume", "r1" }
+    m:wait_for_state "waiting"
+    m:record(function(record) record:update_run("r1", { request = "stop " .. gone }) end)
+    task.sleep(1.5)                                     -- it looks each second
+    expect(m:status().state).is "waiting"
+    expect(m:pgorch("approve", "r1").code).is(0)
+    expect(marks.ended(worker).code).is(0)
+    expect(table.concat(m:lines(), " ")).lacks "undo one"
+  end))
+end)
