@@ -1,0 +1,139 @@
+-- The deadline of a run. What must hold: by then the app is moved or as before; enough time is kept for what stands; the
+-- point of no return is not cut in the middle; a clock that is set moves nothing, and is told of.
+
+local clock    = require "pgorch.clock"
+local deadline = require "pgorch.runner.deadline"
+local fs       = require "pgorch.fs"
+local marks    = require "support.marks"
+local task     = require "pgorch.task"
+
+local it_with = function(fn)
+  return function()
+    local m <close> = marks.new()
+    fn(m)
+  end
+end
+
+-- Two clocks that a test sets.
+local function clocks()
+  local set = { now = 1e9, passed = 0 }
+  set.wall, set.steady = function() return set.now end, function() return set.passed end
+  function set.pass(seconds) set.now, set.passed = set.now + seconds, set.passed + seconds end
+  return set
+end
+
+-- What the watcher needs of a run in which nothing stands.
+local function session(set, seconds)
+  local said = {}
+  local display = { emit = function(_, _, e) said[#said + 1] = e.text end }
+  return { host = { deadline = 1e9 + seconds }, eye = deadline.eye(1e9 + seconds, set), rows = {}, steps = {}, said = said,
+           run = { id = "r1" }, display = display, backwards = function() return {} end,
+           cut_over = function() return false end }
+end
+
+-- Runs the watcher while `fn` sets the clocks. Returns whether it has cancelled.
+local function watched(current, fn)
+  task.group(function(group)
+    group:spawn(deadline.watch, current, group)
+    fn()
+    task.sleep(1.2)                             -- it looks each second
+    group:cancel "seen"
+  end)
+  return current.past_deadline == true
+end
+
+describe("a deadline", function()
+  it("comes by the time that has passed", function()
+    local set = clocks()
+    local current = session(set, 3600)
+    expect(watched(current, function() set.pass(3600 - 121) end)).is(false)
+    expect(watched(current, function() set.pass(2) end)).is(true)
+    expect(#current.said).is(0)
+  end)
+
+  it("is neither brought nor missed by a clock that is set, which is told", function()
+    local set = clocks()
+    local current = session(set, 3600)
+    expect(watched(current, function() set.now = set.now + 5 * 3600 end)).is(false)
+    expect(#current.said).is(1)
+    expect(current.said[1]).has "this machine's clock was set forward by 5 h"
+    expect(current.said[1]).has "pgorch resume r1 --deadline TIME"
+    expect(watched(current, function() set.now = set.now - 9 * 3600 end)).is(false)
+    expect(current.said[2]).has "set back by 9 h"
+    expect(watched(current, function() set.pass(3600 - 119) end)).is(true)
+    expect(#current.said).is(2)
+  end)
+
+  it("takes a clock that is kept right for what it is", function()
+    local set = clocks()
+    local current = session(set, 3600)
+    expect(watched(current, function()
+      set.pass(60)
+      set.now = set.now + 20
+    end)).is(false)
+    expect(#current.said).is(0)
+  end)
+
+  it("counts the time in which the machine slept", function()
+    local eye = deadline.eye(clock.time() + 1000)
+    local text = fs.read("/proc/uptime", 256)
+    expect(math.abs(eye.steady - tonumber(text:match "^[%d.]+"))).below(5)
+  end)
+
+  it("that passes while it is put back is told, and putting back goes on", function()
+    local set = clocks()
+    local current = session(set, 10)
+    current.ending = "undo"
+    expect(watched(current, function() set.pass(11) end)).is(false)
+    expect(current.said).same { "the deadline has passed, and putting back goes on" }
+  end)
+end)
+
+describe("a run with a deadline", function()
+  it("is put back in time while it waits at a gate", it_with(function(m)
+    local r = m:run("--deadline", "+122s")
+    expect(r.code).is(1)
+    expect(r.stderr).has "waiting for approval"
+    expect(r.stderr).has "PGO-DEADLINE"
+    expect(m:count "undo one one").is(1)
+    expect(m:status().state).is "put_back"
+  end))
+
+  it("keeps as much time as its steps say that their undo takes", it_with(function(m)
+    local path = m.folder .. "/slow.lua"
+    fs.write(path, [[local recipe, task = require "pgorch.recipe", require "pgorch.task"
+      local function step(id, estimate, run)
+        return recipe.step { id = id, effect = "write", run = run, undo = function() end, undo_estimate = estimate }
+      end
+      return recipe { name = "slow", summary = "an undo that takes long", steps = {
+        step("a", 3000, function() return { n = 5 } end),
+        step("b", function(result, took) return result.n * 100 + took end, function() return { n = 5 } end),
+        step("c", nil, function(ctx) ctx:remember {} task.sleep(60) end) } }]])
+    local r = m:pgorch("run", path, "--deadline", "+58m31s")
+    expect(r.code).is(1)
+    expect(r.stderr).has "not moved 3510 s before the deadline"
+  end))
+
+  it("is not cut while the app is given its new database: that is brought to its end", it_with(function(m)
+    local worker <close> = m:spawn { "--yes-cut-over", "--hang", "cut", "--deadline", "+121s" }
+    m:wait_for "hang cut"
+    task.sleep(2.5)                             -- the deadline's time has come
+    expect(table.concat(m:lines(), " ")).lacks "undo"
+    fs.write(m.log .. ".go", "")
+    local ended = marks.ended(worker)
+    expect(ended.code).is(0)
+    expect(ended.stderr).has "is brought to its end first"
+    expect(m:count "undo cut cut").is(0)
+    expect(m:count "do after").is(1)
+  end))
+
+  it("that is moved already is not put back for it", it_with(function(m)
+    local worker <close> = m:spawn { "--yes-cut-over", "--hang", "after", "--deadline", "+122s" }
+    m:wait_for "hang after"
+    task.sleep(2.5)
+    fs.write(m.log .. ".go", "")
+    local ended = marks.ended(worker)
+    expect(ended.code).is(0)
+    expect(ended.stderr).has "the point of no return is passed, so nothing is put back for it"
+  end))
+end)
