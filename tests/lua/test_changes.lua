@@ -14,7 +14,7 @@ local it_with = function(fn)
 end
 
 local RECIPE = [[local recipe, helper = require "pgorch.recipe", require "helper"
-  return recipe { name = "%s", summary = "steps", params = { key = { secret = true, required = true }, n = { default = "1" } },
+  return recipe { name = "%s", summary = "steps", params = { key = { secret = true, required = true } },
     steps = { %s } }]]
 
 local function step(id, fields)
@@ -140,7 +140,8 @@ describe("pgorch run with the id of a run that exists", function()
 
   it("refuses other parameters, those that are left out included, and another recipe", it_with(function(m)
     expect(m:run("--fail", "two", "--error", "PGO-NET").code).is(6)
-    local said = refused(m, "run", marks.RECIPE, "--log", m.log, "--run-id", "r1", "--app", "shop", "--error", "PGO-NET")
+    local said = refused(m, "run", marks.RECIPE, "--log", m.log, "--run-id", "r1", "--app", "shop", "--error",
+      "PGO-NET")
     expect(said).has "--fail: not set, was two"
     expect(said).has "--app: shop, was not set"
     expect(said).lacks "--error"
