@@ -1,6 +1,6 @@
 -- The means by which writes are kept out during the window: maintenance mode with no dynos, a read-only source, the
 -- user's own commands (hook), a step of the recipe's own. Each of pgorch's returns what was there before, and can put
--- exactly that back.
+-- exactly that back. App and source may be kept closed by several runs: the last one opens them (runner/shared.lua).
 
 local task = require "pgorch.task"
 local poll = require "pgorch.poll"
@@ -33,20 +33,14 @@ function M.problem(ctx)
   end
 end
 
----What the app and the source are like now.
----@return {maintenance: boolean|nil, formation: table|nil, setting: string|nil, has_setting: boolean|nil}
-function M.look(ctx, means)
-  local old = {}
-  if means["maintenance"] then
-    local app = ctx.target.app
-    old.maintenance, old.formation = app:info().maintenance, app:formation()
-  end
-  if means["read-only"] then
-    old.setting = ctx.source:read_only_setting()
-    old.has_setting = old.setting ~= nil
-  end
-  return old
+local function look_at_app(app) return { maintenance = app:info().maintenance, formation = app:formation() } end
+
+local function look_at_source(source)
+  local setting = source:read_only_setting()
+  return { setting = setting, has_setting = setting ~= nil }
 end
+
+local function names(runs) return (#runs > 1 and "runs " or "run ") .. table.concat(runs, ", ") end
 
 local function scaled_to_zero(formation)
   local zero, said = {}, { "maintenance on" }
@@ -59,9 +53,9 @@ local function scaled_to_zero(formation)
   return zero, table.concat(said, ", ")
 end
 
----Maintenance on, every dyno of the formation stopped. What is no part of it (one-off, scheduled and release dynos) is
----left alone and named.
-function M.stop_app(ctx, old)
+-- Maintenance on, every dyno of the formation stopped. What is no part of it (one-off, scheduled and release dynos) is
+-- left alone and named.
+local function stop_app(ctx, old)
   local app = ctx.target.app
   app:maintenance(true)
   local zero, said = scaled_to_zero(old.formation)
@@ -87,9 +81,8 @@ local function dynos_to_start(app, formation)
   return back, said
 end
 
----The dynos as they were, then maintenance as it was. What is so already is neither done nor said.
----@return string|nil what was put back
-function M.start_app(ctx, old)
+-- The dynos as they were, then maintenance as it was. What is so already is neither done nor said.
+local function start_app(ctx, old)
   local app, wanted = ctx.target.app, old.maintenance or false
   local back, said = dynos_to_start(app, old.formation or {})
   if #back > 0 then app:scale(back) end
@@ -135,10 +128,9 @@ local function show_clients(ctx, clients)
               columns = { "application", "user", "address", "sessions", "active", "since (UTC)" } }
 end
 
----New sessions become read-only, and those that were opened before are ended. One that comes back is read-only, and is
----let be.
----@return table[] clients  who was connected before
-function M.close_source(ctx)
+-- New sessions become read-only, and those that were opened before are ended. One that comes back is read-only, and is
+-- let be. Returns who was connected before.
+local function close_source(ctx)
   local clients = ctx.source:clients()
   local since = ctx.source:make_read_only()
   local ended, refused = end_sessions(ctx, since)
@@ -159,11 +151,84 @@ function M.close_source(ctx)
   return clients
 end
 
----@return string|nil what was put back; nil: it was so already
-function M.open_source(ctx, old)
+-- Not under a run of another machine. Nothing is said where it was so already.
+local function open_source(ctx, old)
+  ctx.source:claim(ctx, { if_reachable = true })
   if ctx.source:read_only_setting() == old.setting then return nil end
   ctx.source:restore_setting(old.has_setting and old.setting or nil)
   return "source " .. (old.setting == "on" and "read-only, as before" or "writable")
+end
+
+-- --- what several runs may do at once ---
+
+local function app_name(ctx) return "freeze:app:" .. ctx.target.app.name end
+
+local function source_name(identity) return "freeze:source:" .. identity end
+
+---Keeps the app down, with the runs that do so already.
+---@param ctx pgorch.Context
+---@param seen fun(before: {maintenance: boolean, formation: table})  told before anything is done
+function M.join_app(ctx, seen)
+  ctx:join(app_name(ctx), {
+    look = function() return look_at_app(ctx.target.app) end,
+    effect = function(before, others)
+      seen(before)
+      stop_app(ctx, before)
+      if #others > 0 then ctx:note("the app is kept down by " .. names(others) .. " too") end
+    end })
+end
+
+---The app as it was, if no other run keeps it down.
+---@param ctx pgorch.Context
+function M.leave_app(ctx)
+  local left = ctx:leave(app_name(ctx), function(before) return start_app(ctx, before) end)
+  if left and left.result then ctx:put_back(left.result) end
+  if left and #left.others > 0 then
+    ctx:note(("the app stays down: %s still needs that, and starts it again"):format(names(left.others)))
+  end
+end
+
+---Keeps the source read-only, with the runs that do so already.
+---@param ctx pgorch.Context
+---@param seen fun(before: {setting: string|nil, has_setting: boolean})  told before anything is done
+---@return table[] clients  who was connected before
+function M.join_source(ctx, seen)
+  local clients
+  ctx:join(source_name(ctx.source:identity()), {
+    look = function() return look_at_source(ctx.source) end,
+    effect = function(before, others)
+      seen(before)
+      clients = close_source(ctx)
+      if #others > 0 then ctx:note("the source is kept read-only by " .. names(others) .. " too") end
+    end })
+  return clients
+end
+
+---The source as it was, if no other run keeps it closed, nor has left it closed for good.
+---@param ctx pgorch.Context
+---@param identity string
+function M.leave_source(ctx, identity)
+  local left = ctx:leave(source_name(identity), function(before) return open_source(ctx, before) end)
+  if not left then return end
+  if left.result then ctx:put_back(left.result) end
+  if #left.left_by > 0 then
+    ctx:warn(("the source stays read-only: %s has moved away from it"):format(names(left.left_by)))
+  elseif #left.others > 0 then
+    ctx:warn(("the source stays read-only until %s is done with it"):format(names(left.others)))
+  end
+end
+
+---The source stays read-only for good.
+---@param ctx pgorch.Context
+---@param identity string
+function M.leave_source_closed(ctx, identity) ctx:leave_for_good(source_name(identity)) end
+
+---A run that had left the source so, or opened it, has a say in it again: it is to be as it was when that run came.
+---@param ctx pgorch.Context
+---@param old {source: string, setting: string|nil, has_setting: boolean}
+function M.rejoin_source(ctx, old)
+  ctx:join(source_name(old.source), {
+    look = function() return { setting = old.setting, has_setting = old.has_setting } end, effect = function() end })
 end
 
 return M

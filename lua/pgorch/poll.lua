@@ -17,6 +17,7 @@ local INTERVAL = {
   dynos = 10,         -- GET dynos while they stop
   allow_list = 5,     -- a provider's allow list takes seconds to minutes to spread
   release = 5,        -- a release phase
+  turn = 1,           -- another run is just changing what both share
   watch = 15,         -- sessions on the source after the cut-over
 }
 

@@ -222,10 +222,13 @@ local function set_read_only(self, value)
   return conn:value "select clock_timestamp()::text"
 end
 
----Closes the database for writing: new sessions are read-only.
+---Closes the database for writing: new sessions are read-only. One that is closed is not written to: a run that shares
+---it would have to look what that was.
 ---@return string since  the server's time
 function Source:make_read_only()
-  return set_read_only(self, "on")
+  if self:read_only_setting() ~= "on" then return set_read_only(self, "on") end
+  local conn <close> = self:connect()
+  return conn:value "select clock_timestamp()::text"
 end
 
 ---Puts the previous setting back; nil removes it.
@@ -255,17 +258,13 @@ function Source:clients()
   return conn:query(M.sql "clients")
 end
 
----Which database this is, for records: the same on every machine.
----@return string
-function Source:identity()
-  return ("%s:%s:%s"):format(self.provider, self.id or self.host .. ":" .. self.port, self.dbname)
-end
-
----Takes the database for this process by a lock in the database itself: another machine's run must not take this one's
----freeze for what was there before, nor open the source under it.
+---Takes the database for the runs of this record by a lock in the database itself: another machine's run must not take
+---this one's freeze for what was there before, nor open the source under it.
 ---@param ctx pgorch.Context
 ---@param o? {if_reachable?: boolean}
-function Source:claim(ctx, o) claim.take(ctx, "source_claim", self, o) end
+function Source:claim(ctx, o)
+  claim.take(ctx, "source_claim", self, { if_reachable = o and o.if_reachable, together = true })
+end
 
 ---Sessions in this database that are not ours.
 ---@return table[]

@@ -83,6 +83,17 @@ end
 function Store:close() self.db:close() end
 Store.__close = Store.close
 
+---Which record this is: a number that no other one has, drawn when it is first asked for.
+---@return integer
+function Store:id()
+  local drawn = string.unpack("<I6", crypto.random(6))
+  local rows = self.db:batch {
+    { "insert into meta (name, value) values ('id', $1) on conflict (name) do nothing", drawn },
+    { "select value from meta where name = 'id'" },
+  }
+  return rows[1].value
+end
+
 ---The folder of this machine where a run may keep files.
 ---@param id string
 ---@return string

@@ -10,25 +10,33 @@ local poll      = require "pgorch.poll"
 
 local M = {}
 
--- DATABASE moves only at the cut-over; until then the new database hangs on the app under this name.
-M.ATTACHMENT = "PGORCH_TARGET"
+-- The name that the app reads moves only at the cut-over; until then the new database hangs on the app under this one.
+local WAITING = "PGORCH_TARGET"
+
+---What the new database is attached as until the cut-over.
+---@param as string  the name that it is to have
+---@return string
+function M.waiting_name(as) return as == "DATABASE" and WAITING or WAITING .. "_" .. as end
 
 ---@class pgorch.Target
 ---@field client pgorch.heroku.Client
 ---@field app pgorch.heroku.App
 ---@field attachment string
+---@field as string             what the app is to read it as: NAME of NAME_URL
 ---@field ca_pem string|nil     given with --target-ca: its certificate and name are verified
 local Target = {}
 Target.__index = Target
 
 ---The constructor for a recipe's `uses.target`.
----@param p {app: string, database?: string, heroku_api_key?: any, target_ca?: string}
+---@param p {app: string, as?: string, database?: string, heroku_api_key?: any, target_ca?: string}
 ---@return pgorch.Target
 function M.heroku(p)
   local client = heroku.client { token = p.heroku_api_key }
   local named = p.database and (p.database:gsub("_URL$", "")) or nil
-  return setmetatable({ client = client, app = client:app(p.app or ""), attachment = named or M.ATTACHMENT,
-                        named = named, ca_pem = p.target_ca and authority.read("--target-ca", p.target_ca) }, Target)
+  local as = p.as or "DATABASE"
+  return setmetatable({ client = client, app = client:app(p.app or ""), as = as, named = named,
+                        attachment = named or M.waiting_name(as),
+                        ca_pem = p.target_ca and authority.read("--target-ca", p.target_ca) }, Target)
 end
 
 ---Whether the database was made by pgorch, so that nobody else's data can be in it.
@@ -116,7 +124,9 @@ local COLOUR = "^HEROKU_POSTGRESQL_%u+$"
 ---Whether an attachment's name is read by nobody: ours until the cut-over, or one that Heroku gives by itself.
 ---@param name string
 ---@return boolean
-function M.is_idle(name) return name == M.ATTACHMENT or name:match(COLOUR) ~= nil end
+function M.is_idle(name)
+  return name == WAITING or name:find("^" .. WAITING .. "_") ~= nil or name:match(COLOUR) ~= nil
+end
 
 ---Name of the add-on that a run makes for an app.
 ---@param app string
@@ -136,7 +146,7 @@ function Target:refuse_if_in_use()
   if self.named then return end          -- somebody's own database, confirmed by the app's name
   local path = "/addons/" .. self:database().id .. "/addon-attachments"
   for _, each in ipairs(self.client:list(path)) do
-    if each.name ~= self.attachment and not each.name:match(COLOUR) then
+    if not M.is_idle(each.name) then
       fail.raise("PGO-LOCKED", ("%s uses the database as %s"):format(each.app.name, each.name),
         { cure = "Nothing was overwritten. If it may be, detach it there first." })
     end

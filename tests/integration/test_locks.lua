@@ -53,15 +53,16 @@ describe("a second run", function()
     refused_meanwhile "worker.restore"
   end)
 
-  it("on a source that another run has closed, even if that one is stopped", function()
+  it("on the same database of an app, even if the first one is stopped", function()
     moves.world({}, function(_, lanes)
       local first = moves.new(lanes[1])
-      local second = moves.new(lanes[1], { dir = first.dir })
+      local second = moves.new(lanes[1], { dir = first.dir, beside = first })
       moves.expect_exit(first:run(nil, { on_line = moves.signal_at("verify", "INT") }), 8)
       local refused = second:run()
       expect_refused(refused)
       expect(refused.all).has("pgorch resume " .. first.id)
-      expect(second:app().maintenance).is(false)
+      expect(refused.all).has "--as NAME"
+      expect(#first:addons()).is(1)
       moves.expect_exit(first:resume(), 0)
       first:expect_moved()
     end)
@@ -75,7 +76,7 @@ describe("a source", function()
   end
 
   -- The other process is on another machine: all that both know of each other is in the source.
-  it("is in the hands of one process, whatever record that has: not closed, and not opened under it", function()
+  it("is in the hands of one record: not closed, and not opened under another one's process", function()
     moves.world({}, function(_, lanes)
       local move, taken = moves.new(lanes[1]), nil
       local function other(sql)
@@ -89,8 +90,8 @@ describe("a source", function()
       local stop = moves.signal_at("verify", "INT")
       moves.expect_exit(move:resume(nil, { on_line = function(line, child)
         if moves.begun(line) == "verify" then
-          local conn <close>, free = other "select pg_try_advisory_lock(1885826930, 1)"
-          taken = conn and not free
+          local conn <close>, count = other "select count(*) from pg_locks where classid = 1885826930 and granted"
+          taken = conn and count == 1
         end
         stop(line, child)
       end }), 8)

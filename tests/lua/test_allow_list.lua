@@ -3,6 +3,7 @@
 
 local allow_list = require "pgorch.allow_list"
 local fail       = require "pgorch.error"
+local holding    = require "support.holding"
 local poll       = require "pgorch.poll"
 local step       = require "pgorch.steps.allow_list"
 
@@ -52,21 +53,25 @@ local function entries(list)
   return { get = function() return list end, add = function(cidr) list[#list + 1] = cidr end, remove = remove }
 end
 
--- What a run of the step meets: `list` is the provider's, the connection works once it was tried `needs` times.
+local NAME = "allow-list:vultr:one:"
+local ADDED = { before = { listed = false } }
+
+-- What a run of the step meets: `list` is the provider's, the connection works once it was tried `needs` times. `held`:
+-- entries that runs share.
 local function play(list, needs, o)
   o = o or {}
-  local tried, held = 0, {}
+  local tried = 0
   local ctx = { params = { from_ip = "203.0.113.9" }, recall = o.recall,
     remember = function(self, value) self.remembered = value end, progress = function() end, put_back = function() end,
-    hold = function(_, name) held[name] = true return o.others or 0 end,
-    release = function(_, name) held[name] = nil return 0 end,
     source = { provider = "vultr", id = "one", empty_allow_list = "open", allow_list = entries(list),
       connect = function()
         tried = tried + 1
         if tried < needs then fail.raise("PGO-PG-CONNECT", "no answer within 10 s") end
         return setmetatable({ server_version = 150000 }, { __close = function() end })
       end } }
-  return ctx, function() return tried, next(held) end
+  local names = holding.give(ctx)
+  for cidr, runs in pairs(o.held or {}) do names:share(NAME .. cidr, runs) end
+  return ctx, function() return tried end, function(cidr) return holding.runs(names, NAME .. cidr) end
 end
 
 -- Breaks off as soon as that has happened, as kill -9 would: what comes next does not.
@@ -91,25 +96,25 @@ describe("the step allow_list", function()
 
   it("waits for an entry that it, or another run, has just made, and leaves one alone that is the owner's", function()
     local listed = { "203.0.113.9/32" }
-    local ctx, seen = play(listed, 2, { others = 1 })
+    local ctx, seen = play(listed, 2, { held = { ["203.0.113.9/32"] = { r2 = ADDED } } })
     expect(run(ctx)).same { state = "listed", cidr = "203.0.113.9/32" }
     expect((seen())).is(2)
-    ctx, seen = play(listed, 2, { recall = { cidr = "203.0.113.9/32" } })
+    ctx, seen = play(listed, 2, { recall = { cidr = "203.0.113.9/32" },
+                                  held = { ["203.0.113.9/32"] = { r1 = ADDED } } })
     expect(run(ctx).cidr).is "203.0.113.9/32"
     expect((seen())).is(2)
-    ctx, seen = play(listed, 2)
+    local holders
+    ctx, seen, holders = play(listed, 2)
     expect(run(ctx)).same { state = "listed" }
-    local tried, held = seen()
-    expect(tried).is(0)
-    expect(held).is_nil()
+    expect((seen())).is(0)
+    expect(holders "203.0.113.9/32").same {}
   end)
 
   it("takes the entry of before out when it comes from another address, wherever it is killed", function()
     local OWNERS, BEFORE, OURS = "198.51.100.7/32", "192.0.2.1/32", "203.0.113.9/32"
     for _, at in ipairs { "none", "remove", "add", "connect" } do
       local list = { OWNERS, BEFORE }
-      local ctx, seen = play(list, 1, { recall = { cidr = BEFORE } })
-      ctx:hold("allow-list:vultr:one:" .. BEFORE)
+      local ctx, _, holders = play(list, 1, { recall = { cidr = BEFORE }, held = { [BEFORE] = { r1 = ADDED } } })
       kill_after(ctx, at)
       local ok, result = pcall(run, ctx)
       expect(ok).is(at == "none")
@@ -121,15 +126,15 @@ describe("the step allow_list", function()
       expect(list).same { OWNERS, OURS }
       step.undo(ctx, result)
       expect(list).same { OWNERS }
-      local _, held = seen()
-      expect(held).is_nil()
+      expect(holders(BEFORE)).same {}
+      expect(holders(OURS)).same {}
     end
   end)
 
   it("takes it out too where the other address is let in already, and leaves that entry to its owner", function()
     for _, owners in ipairs { "203.0.113.9/32", "203.0.113.0/24" } do
       local list = { "192.0.2.1/32", owners }
-      local ctx = play(list, 1, { recall = { cidr = "192.0.2.1/32" } })
+      local ctx = play(list, 1, { recall = { cidr = "192.0.2.1/32" }, held = { ["192.0.2.1/32"] = { r1 = ADDED } } })
       local result = run(ctx)
       expect(result).same { state = "listed" }
       step.undo(ctx, result)
@@ -138,28 +143,30 @@ describe("the step allow_list", function()
   end)
 
   it("remembers an entry that it shares before it waits for it", function()
-    local ctx = play({ "203.0.113.9/32" }, math.huge, { others = 1 })
+    local ctx = play({ "203.0.113.9/32" }, math.huge, { held = { ["203.0.113.9/32"] = { r2 = ADDED } } })
     expect(function() run(ctx) end):raises "PGO-ALLOW-LIST"
     expect(ctx.remembered).same { cidr = "203.0.113.9/32" }
   end)
 
+  it("leaves an entry to the runs that still need it, and the last one takes it out", function()
+    local list = { "198.51.100.7/32", "203.0.113.9/32" }
+    local ctx, _, holders = play(list, 1, { held = { ["203.0.113.9/32"] = { r2 = ADDED } } })
+    local result = run(ctx)
+    step.undo(ctx, result)
+    expect(list).same { "198.51.100.7/32", "203.0.113.9/32" }
+    expect(holders "203.0.113.9/32").same { "r2" }
+    ctx = play(list, 1, { held = { ["203.0.113.9/32"] = { r1 = ADDED } } })
+    step.undo(ctx, result)
+    expect(list).same { "198.51.100.7/32" }
+  end)
+
   it("gives its place among those who share an entry back, killed before it knows whose the entry is", function()
-    local ctx, seen = play({ "198.51.100.7/32" }, 1)
-    local hold = ctx.hold
-    function ctx.hold(...)
-      hold(...)
-      error("killed", 0)
-    end
+    local ctx, _, holders = play({ "198.51.100.7/32" }, 1)
+    function ctx.source.allow_list.add() error("killed", 0) end
     expect(pcall(run, ctx)).is(false)
+    expect(holders "203.0.113.9/32").same { "r1" }
     step.undo(ctx, ctx.remembered)
-    local _, held = seen()
-    expect(held).is_nil()
-    -- Resumed from another address, it leaves the first one's place as well.
-    local again, seen_again = play({ "198.51.100.7/32" }, 1, { recall = { joined = "192.0.2.1/32" } })
-    again:hold "allow-list:vultr:one:192.0.2.1/32"
-    step.undo(again, run(again))
-    local _, held_again = seen_again()
-    expect(held_again).is_nil()
+    expect(holders "203.0.113.9/32").same {}
   end)
 
   it("says what to do when the entry does not help", function()

@@ -148,12 +148,45 @@ local function cases(home)
     expect(st:lock("target:shop", b.id)).is(true)
     expect(st:hold("freeze", a.id)).is(0)
     expect(st:hold("freeze", b.id)).is(1)
-    expect(st:release("freeze", a.id)).is(1)
-    expect(st:release("freeze", b.id)).is(0)
+    expect(#st:holders "freeze").is(2)
     expect(st:hold("target:shop", a.id)).is_nil()
     expect(#st:locks(b.id)).is(1)
     expect(kinds(a)).is "running, lock_taken, lock_given, held, released"      -- only what changed something
     expect(kinds(b)).is "running, lock_taken, held, released"
+  end)
+
+  it("keeps what each holder of a shared name knows, and all of it or none", function()
+    local a, b = new_run(), new_run()
+    st:share("freeze", a.id, { [a.id] = { before = { web = 2 } } })
+    local at = st:holders("freeze")[1].at
+    st:share("freeze", a.id, { [a.id] = { before = { web = 2 }, for_good = true }, [b.id] = { left_by = { [a.id] = true } } })
+    local rows = st:holders "freeze"
+    expect(rows[1]).same { run = a.id, at = at, data = { before = { web = 2 }, for_good = true } }
+    expect(rows[2].data.left_by).same { [a.id] = true }
+    local function fails() st:share("freeze", a.id, { [a.id] = { lost = true }, ["no run"] = {} }) end
+    expect(pcall(fails)).is(false)
+    expect(st:holders("freeze")[1].data.lost).is_nil()
+    expect(st:locks(b.id)[1].data.left_by).same { [a.id] = true }
+    st:unlock("freeze", a.id)
+    expect(#st:holders "freeze").is(1)
+  end)
+
+  it("gives a name of a run on which nobody works to another, once", function()
+    local a, b, c = new_run { owner = "dead" }, new_run(), new_run()
+    st:lock("turn", a.id)
+    expect(st:take_over("turn", b.id, a.id, "another")).is(false)      -- somebody has gone on with it meanwhile
+    expect(st:take_over("turn", b.id, a.id, "dead")).is(true)
+    expect(st:take_over("turn", c.id, a.id, "dead")).is(false)
+    expect((st:lock("turn", a.id))).is(false)
+  end)
+
+  it("has a number that no other record has, and keeps it", function()
+    local id = st:id()
+    st:close()
+    st = store.open(url)
+    expect(st:id()).is(id)
+    local other <close> = store.open("sqlite:" .. folder .. "/y/state.db")
+    if other:id() == id then error "two records with one number" end
   end)
 
   it("tells each thing in the order in which it was written down", function()

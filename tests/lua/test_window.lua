@@ -3,6 +3,7 @@
 local fail   = require "pgorch.error"
 local freeze = require "pgorch.freeze"
 local fs     = require "pgorch.fs"
+local holding = require "support.holding"
 local hook   = require "pgorch.hook"
 local task   = require "pgorch.task"
 local vars   = require "pgorch.config_vars"
@@ -15,6 +16,9 @@ local function context(restore, untouched)
   local log, state = {}, { web = untouched and 2 or 0, maintenance = not untouched }
   local function note(text) log[#log + 1] = text end
   local app = {
+    name = "shop",
+    info = function() return { maintenance = state.maintenance } end,
+    wait_for_no_dynos = function() return {} end,
     formation = function() return { { type = "web", quantity = state.web } } end,
     scale = function(_, list)
       note("scale " .. #list)
@@ -29,29 +33,69 @@ local function context(restore, untouched)
   }
   local source = { restore_setting = restore, claim = function() end,
                    read_only_setting = function() return not untouched and "on" or nil end }
-  return { params = { app = "shop" }, source = source, target = { app = app }, note = function() end,
-           put_back = function(_, text) note("back: " .. text) end }, log
+  local ctx = { params = { app = "shop" }, source = source, target = { app = app },
+    note = function(_, text) note(text) end, warn = function(_, text) note("warn: " .. text) end,
+    put_back = function(_, text) note("back: " .. text) end }
+  return ctx, log, holding.give(ctx)
 end
 
-local OLD = { maintenance = false, formation = { { type = "web", quantity = 2 } }, has_setting = false }
+local APP, SOURCE = "freeze:app:shop", "freeze:source:demo:1:db"
+local APP_BEFORE = { maintenance = false, formation = { { type = "web", quantity = 2 } } }
+local OLD = { maintenance = false, formation = APP_BEFORE.formation, has_setting = false, source = "demo:1:db" }
+
+-- What the window's opening has stored of both.
+local function hold(names, run, more)
+  for name, before in pairs { [APP] = APP_BEFORE, [SOURCE] = { has_setting = false } } do
+    local data = { before = before }
+    for field, value in pairs(more or {}) do data[field] = value end
+    names:share(name, { [run or "r1"] = data })
+  end
+end
 
 describe("closing the window again", function()
   it("starts the app once even when the source cannot be reached, and says that it cannot", function()
-    local ctx, log = context(function() fail.raise("PGO-PG-CONNECT", "gone") end)
+    local ctx, log, names = context(function() fail.raise("PGO-PG-CONNECT", "gone") end)
+    hold(names)
     for _ = 1, 2 do expect(function() window.undo(ctx, OLD) end).raises("PGO-PG-CONNECT") end
     expect(log).same { "scale 1", "maintenance false", "back: web 0 -> 2, maintenance off" }
   end)
 
   it("opens the source, then starts the app", function()
-    local ctx, log = context(function() end)
+    local ctx, log, names = context(function() end)
+    hold(names)
     window.undo(ctx, OLD)
     expect(log).same { "back: source writable", "scale 1", "maintenance false", "back: web 0 -> 2, maintenance off" }
   end)
 
   it("neither does nor says what is as before already", function()
-    local ctx, log = context(function() error "it was never closed" end, true)
+    local ctx, log, names = context(function() error "it was never closed" end, true)
+    hold(names)
     window.undo(ctx, OLD)
     expect(log).same {}
+  end)
+
+  it("leaves app and source to another run that still needs them closed, and says so", function()
+    local ctx, log, names = context(function() error "it is still needed" end)
+    hold(names)
+    hold(names, "r2")
+    window.undo(ctx, OLD)
+    expect(log).same { "warn: the source stays read-only until run r2 is done with it",
+                       "the app stays down: run r2 still needs that, and starts it again" }
+    expect(holding.runs(names, APP)).same { "r2" }
+    expect(holding.runs(names, SOURCE)).same { "r2" }
+  end)
+
+  it("does not open a source that another run has moved away from meanwhile", function()
+    local ctx, log, names = context(function() error "it is to stay closed" end)
+    hold(names)
+    hold(names, "r2")
+    local other = {}
+    holding.give(other, { names = names, run = "r2" })
+    freeze.leave_source_closed(other, "demo:1:db")
+    names:unlock(APP, "r2")
+    window.undo(ctx, OLD)
+    expect(log[1]).is "warn: the source stays read-only: run r2 has moved away from it"
+    expect(holding.runs(names, SOURCE)).same { "r2" }
   end)
 
   it("runs --on-thaw once, though the undo is done again after a kill", function()
@@ -60,7 +104,7 @@ describe("closing the window again", function()
       ctx.params.on_thaw = ("echo $PGORCH_RUN $PGORCH_PHASE $PGORCH_OUTCOME >>%s/said"):format(dir)
       ctx.run, ctx.source.name = { id = "r1", dir = dir }, function() return "demo/db" end
       ctx.remember = function(self, value) self.recall = value end
-      for _ = 1, 2 do window.undo(ctx, { has_setting = false }) end
+      for _ = 1, 2 do window.undo(ctx, {}) end
       expect(fs.read(dir .. "/said")).is "r1 thaw put-back\n"
     end)
   end)
@@ -125,7 +169,7 @@ describe("the cut-over is undone", function()
       { DATABASE = "new", REPLICA = "old", HEROKU_POSTGRESQL_RED = "old", PGORCH_TARGET = "new" },
     } do
       local app = app_with(attached)
-      cut_over.undo({ target = { app = app, database = function() return { name = "new" } end },
+      cut_over.undo({ target = { app = app, as = "DATABASE", database = function() return { name = "new" } end },
                       put_back = function() end }, { holders = {}, was = "old", names = { DATABASE = true,
                       REPLICA = true } })
       expect(attached).same { DATABASE = "old", REPLICA = "old", PGORCH_TARGET = "new" }
@@ -143,6 +187,7 @@ describe("closing the source", function()
     local said, rounds = {}, 0
     local web, stuck, root = { pid = 1, user = "web" }, { pid = 2, user = "stuck" }, { pid = 3, user = "root" }
     local source = { clients = function() return {} end, make_read_only = function() return "now" end,
+                     identity = function() return "demo:1:db" end, read_only_setting = function() return nil end,
                      roles_that_stay_writable = function() return {} end }
     function source.sessions() return (never or rounds < 3) and { root, stuck } or { root } end
     function source.end_other_sessions()
@@ -151,7 +196,9 @@ describe("closing the source", function()
       return { ended = #told, told = told, refused = { root } }
     end
     local function say(_, text) said[#said + 1] = text end
-    freeze.close_source { source = source, note = say, warn = say, table = function() end }
+    local ctx = { source = source, note = say, warn = say, table = function() end }
+    holding.give(ctx)
+    freeze.join_source(ctx, function() end)
     return said
   end
 

@@ -4,6 +4,7 @@
 
 local fail      = require "pgorch.error"
 local json      = require "pgorch.json"
+local pg        = require "pgorch.pg"
 local task      = require "pgorch.task"
 local poll      = require "pgorch.poll"
 local transfers = require "pgorch.heroku.transfers"
@@ -140,9 +141,13 @@ function Database:find_restore(key)
   return transfers.find_surely(self.client, self.billing_app, key)
 end
 
----A transfer of the owning app that still runs.
+---A transfer of the owning app that still runs, but for one that writes into another database of it.
 function Database:unfinished_transfer()
-  return transfers.unfinished(self.client, self.billing_app)
+  local own
+  return transfers.unfinished(self.client, self.billing_app, function(t)
+    own = own or pg.dsn(self:url()).dbname
+    return t.to_dbname ~= nil and t.to_dbname ~= own
+  end)
 end
 
 ---@param o {uuid: string, progress?: fun(t: pgorch.heroku.Transfer), pending_limit?: number}

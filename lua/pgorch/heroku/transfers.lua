@@ -4,6 +4,7 @@
 
 local clock  = require "pgorch.clock"
 local fail   = require "pgorch.error"
+local pg     = require "pgorch.pg"
 local task   = require "pgorch.task"
 local poll   = require "pgorch.poll"
 local values = require "pgorch.recipe.values"
@@ -14,6 +15,7 @@ local transfers = {}
 ---@field uuid string
 ---@field num integer
 ---@field from_path string|nil      path of the URL restored from, without host and signature
+---@field to_dbname string|nil      the database that it writes into, where it writes into one
 ---@field state "pending"|"running"|"succeeded"|"warned"|"canceled"|"failed"
 ---@field processed integer         bytes; may lag behind the end by two seconds
 ---@field warnings integer
@@ -37,12 +39,17 @@ function transfers.url_path(url)
   return (url:gsub("^%a+://[^/]*", ""):gsub("[?#].*$", ""))
 end
 
+local function dbname_of(url)
+  local ok, dsn = pcall(pg.dsn, url)
+  return ok and dsn.dbname or nil
+end
+
 ---What the API sent, without its URLs.
 ---@return pgorch.heroku.Transfer
 function transfers.read(raw)
   local t = { uuid = raw.uuid, num = raw.num, from_type = raw.from_type, to_type = raw.to_type,
-              from_path = transfers.url_path(raw.from_url), warnings = raw.warnings or 0,
-              processed = raw.processed_bytes or 0, created_at = raw.created_at,
+              from_path = transfers.url_path(raw.from_url), to_dbname = dbname_of(raw.to_url),
+              warnings = raw.warnings or 0, processed = raw.processed_bytes or 0, created_at = raw.created_at,
               started_at = raw.started_at, updated_at = raw.updated_at,
               finished_at = raw.finished_at, canceled_at = raw.canceled_at,
               succeeded = raw.succeeded, logs = raw.logs }
@@ -100,9 +107,11 @@ local function has_ended(t)
 end
 
 ---A transfer of this app that has not ended, if there is one.
-function transfers.unfinished(client, app)
+---@param elsewhere? fun(t: pgorch.heroku.Transfer): boolean  one that is not looked for
+---@return pgorch.heroku.Transfer|nil
+function transfers.unfinished(client, app, elsewhere)
   for _, t in ipairs(transfers.list(client, app)) do
-    if not has_ended(t) then return t end
+    if not has_ended(t) and not (elsewhere and elsewhere(t)) then return t end
   end
 end
 

@@ -15,13 +15,14 @@ local function contents(value)
   return ("the address of another database: %s at %s"):format(dsn.dbname or "?", dsn.host)
 end
 
-local function refuse(found, app, source, value)
-  found:fail("PGO-CONFIG-VAR", ("DATABASE_URL of %s is a plain config var that holds %s"):format(app.name,
+local function refuse(found, target, source, value)
+  local app = target.app.name
+  found:fail("PGO-CONFIG-VAR", ("%s_URL of %s is a plain config var that holds %s"):format(target.as, app,
     contents(value)), {
-    fate = "at the cut-over, Heroku would refuse to attach the new database as DATABASE",
+    fate = "at the cut-over, Heroku would refuse to attach the new database as " .. target.as,
     cure = ("if the app is to use the new database instead, keep the value elsewhere and take it away: heroku "
-      .. "config:unset DATABASE_URL --app %s; if it is %s under another name, write the one that %s gives"):format(
-      app.name, source:name(), source.provider or "the provider") })
+      .. "config:unset %s_URL --app %s; if it is %s under another name, write the one that %s gives"):format(
+      target.as, app, source:name(), source.provider or "the provider") })
 end
 
 local function what_happens(holder)
@@ -49,21 +50,22 @@ function M.check(ctx, found)
   if not preflight.has_step(ctx, "cut_over") then return true end
   local ok, source = pcall(function() return ctx.source end)    -- why there is none, others tell
   if not ok or not name_is_known(source) then return false end
-  found:try(M.tell, ctx.target.app, found, source)
+  found:try(M.tell, ctx.target, found, source)
   found:try(moved.check, ctx, found, source)
   return true
 end
 
----@param app pgorch.heroku.App
+---@param target pgorch.Target
 ---@param found pgorch.Findings
 ---@param source pgorch.Source
-function M.tell(app, found, source)
+function M.tell(target, found, source)
+  local app = target.app
   local holders = config_vars.holders(app, source)
   for _, holder in ipairs(holders) do tell(found, app, holder) end
-  if #holders > 0 then return end               -- DATABASE stays as it is then
-  local taken = config_vars.plain(app).DATABASE_URL
-  if taken then return refuse(found, app, source, taken) end
-  found:pass(("%s can have the new database as DATABASE"):format(app.name))
+  if #holders > 0 then return end               -- no other name is taken then
+  local taken = config_vars.plain(app)[target.as .. "_URL"]
+  if taken then return refuse(found, target, source, taken) end
+  found:pass(("%s can have the new database as %s"):format(app.name, target.as))
 end
 
 return M

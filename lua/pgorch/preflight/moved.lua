@@ -8,29 +8,31 @@ local target      = require "pgorch.target"
 
 local M = {}
 
--- What the app reads an add-on as; DATABASE before all others.
-local function in_use_as(attachments, addon)
+-- What the app reads an add-on as; the name that is to be taken before all others.
+local function in_use_as(attachments, addon, wanted)
   local name
   for _, each in ipairs(attachments) do
-    if each.addon.name == addon and not target.is_idle(each.name) and name ~= "DATABASE" then name = each.name end
+    if each.addon.name == addon and not target.is_idle(each.name) and name ~= wanted then name = each.name end
   end
   return name
 end
 
--- By the record: the app's DATABASE is from any run, or what it reads under another name is this source, moved.
+-- By the record: what the app reads under this name is from any run, or what it reads under another one is this source,
+-- moved.
 local function by_record(ctx, source, attachments)
+  local wanted = ctx.target.as
   for _, row in ipairs(ctx:in_other_runs "cut_over") do
     local did = row.state == "done" and row.app == ctx.target.app.name and row.result or {}
-    local as = did.addon and in_use_as(attachments, did.addon)
-    if as and (as == "DATABASE" or did.source == source:identity()) then
+    local as = did.addon and in_use_as(attachments, did.addon, wanted)
+    if as and (as == wanted or did.source == source:identity()) then
       return { addon = did.addon, as = as, run = row.run }
     end
   end
 end
 
-local function by_name(attachments)
+local function by_name(attachments, wanted)
   for _, each in ipairs(attachments) do
-    if each.name == "DATABASE" and target.is_made_by_a_run(each.addon.name) then
+    if each.name == wanted and target.is_made_by_a_run(each.addon.name) then
       return { addon = each.addon.name, as = each.name }
     end
   end
@@ -42,7 +44,7 @@ local function find(ctx, source, own)
   local app = ctx.target.app
   if #config_vars.holders(app, source) > 0 then return nil end
   local attachments = app:attachments()
-  local found = by_record(ctx, source, attachments) or by_name(attachments)
+  local found = by_record(ctx, source, attachments) or by_name(attachments, ctx.target.as)
   return found and found.addon ~= own and found or nil
 end
 

@@ -120,6 +120,17 @@ function params.check_app_name(name)
     ("`%s` cannot be an app's name: 3 to 30 lower-case letters, digits and dashes, a letter first"):format(name)
 end
 
+---What an app reads a database as: NAME of its config var NAME_URL.
+---@param name string
+---@return boolean ok
+---@return string why
+function params.check_attachment(name)
+  local fits = name:match("^%u[%u%d_]*$") ~= nil and not name:match("_URL$")
+  local free = not name:match("^PGORCH_TARGET") and not name:match("^OLD_") and not name:match("^HEROKU_POSTGRESQL_")
+  return fits and free,
+    ("the app cannot read a database as `%s`: write NAME where it reads NAME_URL, in capitals"):format(name)
+end
+
 local function check_major(text)
   return text:match("^%d%d?$") ~= nil, ("`%s` is no major version: write 17"):format(text)
 end
@@ -138,6 +149,8 @@ end
 local STANDARD = {
   { "app", required = true, help = "the Heroku app: found, or made when it does not exist",
     check = params.check_app_name },
+  { "as", default = "DATABASE", check = params.check_attachment,
+    help = "what the app reads the database as: NAME for NAME_URL; databases of one app can be moved side by side" },
   { "plan", help = "plan of the new Heroku Postgres add-on", default_text = "the smallest that fits" },
   { "region", help = "region of an app that is made", default_text = "that of the account" },
   { "team", help = "team of an app that is made" },

@@ -39,8 +39,12 @@ end
 
 local function locks(session)
   session:unlock()
-  local left = session.store:locks(session.run.id)
-  return { what = "locks", state = #left == 0 and "gone" or "left" }
+  local left = {}
+  for _, lock in ipairs(session.store:locks(session.run.id)) do
+    if not (lock.data and lock.data.for_good) then left[#left + 1] = lock.name end
+  end
+  if #left == 0 then return { what = "locks", state = "gone" } end
+  return { what = "locks", state = "left", why = table.concat(left, ", ") }
 end
 
 -- From the end of the run to its beginning, and at last those whose things the others use.

@@ -3,6 +3,7 @@
 
 local fail  = require "pgorch.error"
 local shape = require "pgorch.recipe.shape"
+local shared = require "pgorch.runner.shared"
 local task  = require "pgorch.task"
 
 local context = {}
@@ -97,21 +98,53 @@ function methods:lock(name, what)
   })
 end
 
----Joins the runs that need `name` (a freeze, an allow-list entry). Returns how many others do, nil when refused.
+---Counts this run among those that use `name`, until it is over; nothing is undone then.
 ---@param name string
----@return integer|nil
+---@return integer|nil others  nil: one has it for itself
 function methods:hold(name)
   local session = of[self].session
   return session.store:hold(name, session.run.id)
 end
 
----Leaves it. At 0 nobody needs it any more, and the caller undoes what it stands for.
+---The other runs that hold `name`.
 ---@param name string
----@return integer
-function methods:release(name)
-  local session = of[self].session
-  return session.store:release(name, session.run.id)
+---@return string[]
+function methods:others(name)
+  local session, list = of[self].session, {}
+  for _, row in ipairs(session.store:holders(name)) do
+    if row.run ~= session.run.id then list[#list + 1] = row.run end
+  end
+  return list
 end
+
+---Runs fn while no other run is in its turn for `name`. Turns are not nested.
+---@param name string
+---@param fn fun(): any
+function methods:in_turn(name, fn) return shared.in_turn(of[self].session, name, fn) end
+
+---Joins the runs that hold `name`: the first one looks, and what it saw is there for the last one to put back. Then the
+---effect, which must bear to be done again.
+---@param name string
+---@param o {look: (fun(): table), effect: fun(before: table, others: string[]), turn: string|nil}
+---@return table before
+---@return string[] others
+function methods:join(name, o) return shared.join(of[self].session, name, o) end
+
+---Leaves it; the last one puts back what was before. nil: it had left already.
+---@param name string
+---@param put_back fun(before: table): any
+---@param o? {turn?: string}
+---@return pgorch.Left|nil
+function methods:leave(name, put_back, o) return shared.leave(of[self].session, name, put_back, o) end
+
+---Leaves it as it is, for good: those who hold it now do not put back what was before.
+---@param name string
+---@return string[] others
+function methods:leave_for_good(name) return shared.leave_for_good(of[self].session, name) end
+
+---Which record of runs this is: a number that no other one has.
+---@return integer
+function methods:record() return of[self].session.store:id() end
 
 -- The live things of the recipe. Two steps side by side that ask for the same one get the same one. `use.run` names the
 -- run, for what is made outside on its behalf.

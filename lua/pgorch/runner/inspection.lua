@@ -4,6 +4,7 @@
 
 local context = require "pgorch.runner.context"
 local fail    = require "pgorch.error"
+local memory  = require "pgorch.store.memory"
 local store   = require "pgorch.store"
 
 local inspection = {}
@@ -18,16 +19,15 @@ Inspection.__index = Inspection
 
 -- What the context writes of a step: remembered values stay in its row, and there are no other runs to share with.
 -- What those did is read from the record of runs, if there is one.
-local record = {
-  remember = function() end,
-  lock = function() return true end,
-  hold = function() return 0 end,
-  release = function() return 0 end,
-  in_other_runs = function(_, id, run)
+local function record()
+  local made = memory.new()
+  function made.remember() end
+  function made.in_other_runs(_, id, run)
     local opened <close> = store.find()
     return opened and opened:in_other_runs(id, run) or {}
-  end,
-}
+  end
+  return made
+end
 
 local function index(list, into)
   for _, item in ipairs(list) do
@@ -41,13 +41,16 @@ end
 ---@return pgorch.Inspection
 function inspection.new(o)
   local self = setmetatable({ recipe = o.recipe, params = o.params, results = {}, live = {}, rows = {}, said = {},
-                              store = record, run = { id = "inspection", attempt = 1 } }, Inspection)
+                              store = record(), run = { id = "inspection", attempt = 1 } }, Inspection)
   self.steps = index(o.recipe.steps, {})
   self.display = { emit = function(_, kind, event)
     self.said[#self.said + 1] = { kind = kind, id = event.id, text = event.text, table = event.table }
   end }
   return self
 end
+
+---There is nothing to be recorded.
+function Inspection.durably(_, fn, ...) return fn(...) end
 
 ---What a step of a run keeps for later ones would have to be closed: nothing that only reads needs it.
 function Inspection.keep()

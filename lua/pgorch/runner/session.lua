@@ -141,26 +141,48 @@ function Session:keep_lease()
   end
 end
 
+---Whether a process works on a run now, and which.
+---@param id string
+---@return boolean
+---@return string|nil owner
+function Session:is_at_work(id)
+  local run = self.store:run(id)
+  local alive = run.owner and session.is_alive(run.owner)
+  if alive == nil then alive = run.owner ~= nil and run.leased end        -- on another machine its lease is all one sees
+  return alive, run.owner
+end
+
+-- A database of the app, by the name under which the app reads it: several are moved side by side.
+local function target_name(self)
+  local app = self.params.app
+  return app and ("target:%s:%s"):format(app, self.params.as or "DATABASE"), app
+end
+
 ---Takes the target's name for this run alone.
 function Session:lock()
-  local app = self.params.app
-  if not app then return end
-  local taken, holder = self.store:lock("target:" .. app, self.run.id)
+  local name, app = target_name(self)
+  if not name then return end
+  local taken, holder = self.store:lock(name, self.run.id)
   if taken then return end
-  fail.raise("PGO-LOCKED", ("app %s is the target of run %s"):format(app, holder.run), {
+  fail.raise("PGO-LOCKED", ("%s of app %s is the target of run %s"):format(self.params.as or "DATABASE", app,
+    holder.run), {
     detail = "held since " .. clock.iso(holder.at // 1000000),
-    cure = ("`pgorch resume %s` goes on with it, `pgorch rollback %s` puts it back."):format(holder.run, holder.run),
+    cure = ("`pgorch resume %s` goes on with it, `pgorch rollback %s` puts it back. Another database of the app: --as "
+      .. "NAME."):format(holder.run, holder.run),
   })
 end
 
 ---Gives the target's name back: nothing of this run stands there. A resumed run takes it again.
 function Session:unlock_target()
-  if self.params.app then self.store:unlock("target:" .. self.params.app, self.run.id) end
+  local name = target_name(self)
+  if name then self.store:unlock(name, self.run.id) end
 end
 
----Gives back every name that the run holds.
+---Gives back every name that the run holds, but those that it shares: they stand for something that its steps put back.
 function Session:unlock()
-  for _, lock in ipairs(self.store:locks(self.run.id)) do self.store:unlock(lock.name, self.run.id) end
+  for _, lock in ipairs(self.store:locks(self.run.id)) do
+    if not lock.data then self.store:unlock(lock.name, self.run.id) end
+  end
 end
 
 ---Runs fn where Ctrl-C does not reach: for records.

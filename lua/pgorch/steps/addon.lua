@@ -1,4 +1,4 @@
--- The database add-on, under our own name and attachment: DATABASE moves only at the cut-over.
+-- The database add-on, under our own name and attachment: what the app reads moves only at the cut-over.
 -- Recognised by its name, never made twice. Kept when the migration fails, and used by the next run on the same app.
 
 local recipe = require "pgorch.recipe"
@@ -50,8 +50,15 @@ local function left_over(ctx, plan)
   return attached.addon.name
 end
 
+-- Somebody's own database, under whatever names the runs were told of it.
+local function lock_named(ctx, addon) ctx:lock("addon:" .. addon.id, "database " .. addon.name) end
+
 local function find_or_create(ctx)
-  if not ctx.target:is_ours() then return ctx.target:attached().addon, false end
+  if not ctx.target:is_ours() then
+    local addon = ctx.target:attached().addon
+    lock_named(ctx, addon)
+    return addon, false
+  end
   local plan, asked_before = ctx.result.choose_plan.plan, ctx.recall ~= nil
   local name = asked_before and ctx.recall.name or left_over(ctx, plan) or name_for(ctx)
   ctx:remember { name = name }
@@ -78,8 +85,7 @@ local function price(cents) return cents and (", $%g/month"):format(cents / 100)
 -- Other apps and names that use the database; the colours that Heroku gives by itself are read by nobody.
 local function use_of(ctx, addon)
   for _, each in ipairs(ctx.target.client:list("/addons/" .. addon.id .. "/addon-attachments")) do
-    local idle = each.name == ctx.target.attachment or each.name:match "^HEROKU_POSTGRESQL_%u+$"
-    if not idle then return ("%s uses it as %s"):format(each.app.name, each.name) end
+    if not target.is_idle(each.name) then return ("%s uses it as %s"):format(each.app.name, each.name) end
   end
 end
 
@@ -112,6 +118,12 @@ local function cleanup(ctx, result, _, confirmed)
   return { { what = what, state = app:addon_surely(result.name) and "left" or "removed" } }
 end
 
+local function check(ctx, result)
+  local addon = ctx.target.app:addon(result.name)
+  if addon and not ctx.target:is_ours() then lock_named(ctx, addon) end
+  return addon ~= nil and addon.state == "provisioned"
+end
+
 return recipe.step {
   id = "addon", title = "Provision the Heroku Postgres add-on", effect = "write", run = run, undo = false,
   needs = { "choose_plan" },
@@ -120,11 +132,8 @@ return recipe.step {
     local chosen = ctx.result.choose_plan
     return ("+ add-on heroku-postgresql:%s as `%s` ($%g/month)"):format(chosen.plan, name_for(ctx), chosen.cents / 100)
   end,
-  check = function(ctx, result)
-    local addon = ctx.target.app:addon(result.name)
-    return addon ~= nil and addon.state == "provisioned"
-  end,
   goes_on = function(did) return did.name and ("Heroku goes on making the add-on %s"):format(did.name) end,
+  check = check,
   keeps = function(result, id)
     return result.name and result.name:find(id, 1, true) and "add-on " .. result.name .. price(result.cents) or nil
   end,

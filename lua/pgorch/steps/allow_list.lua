@@ -32,59 +32,6 @@ local function wait_until_reachable(ctx, cidr)
   end
 end
 
--- Runs on the same instance share the entry: the last one to leave takes it out.
-local function shared_name(ctx, cidr)
-  return ("allow-list:%s:%s:%s"):format(ctx.source.provider, ctx.source.id, cidr)
-end
-
-local function take_out(ctx, cidr)
-  if ctx:release(shared_name(ctx, cidr)) > 0 then return end
-  local how = ctx.source.allow_list.remove(cidr)
-  if how == "absent" then return end -- it was refused, or somebody else took it out
-  if how == "kept" then
-    ctx:warn(cidr .. " stays on the allow list: without it the list would be empty, which means open to all")
-  else
-    ctx:put_back("allow list: " .. cidr .. " removed")
-  end
-end
-
--- What an attempt of this run has put there. It is taken out first if this machine comes from another address by now.
-local function entry_of_before(ctx, cidr)
-  local former, joined = ctx.recall and ctx.recall.cidr, ctx.recall and ctx.recall.joined
-  if joined and joined ~= cidr then ctx:release(shared_name(ctx, joined)) end
-  if not former or former == cidr then return former end
-  take_out(ctx, former)
-  ctx:remember {}
-end
-
-local function run(ctx)
-  local state = allow_list.state(ctx, ctx.source)
-  local cidr, former = state.cidr, entry_of_before(ctx, state.cidr)
-  if not cidr then return { state = state.answer } end
-  -- Remembered first: one who is killed while he joins the others would be counted among them for ever.
-  if former ~= cidr then ctx:remember { joined = cidr } end
-  local others = ctx:hold(shared_name(ctx, cidr)) or 0
-  -- Ours to remove only if a run put it there: another one that still needs it, or this one before it was killed.
-  if state.answer == "listed" and others == 0 and former ~= cidr then
-    ctx:release(shared_name(ctx, cidr))
-    return { state = "listed" }
-  end
-  ctx:remember { cidr = cidr }
-  if state.answer == "closed" then ctx.source.allow_list.add(cidr) end
-  wait_until_reachable(ctx, cidr)          -- it may have been put there a moment ago
-  return { state = state.answer == "closed" and "added" or "listed", cidr = cidr }
-end
-
-local function undo(ctx, result)
-  if result.cidr then return take_out(ctx, result.cidr) end
-  if result.joined then ctx:release(shared_name(ctx, result.joined)) end
-end
-
--- Somebody may have taken our entry out while the run was stopped.
-local function check(ctx)
-  return allow_list.state(ctx, ctx.source).answer ~= "closed"
-end
-
 local function has(ctx, cidr)
   for _, each in ipairs(ctx.source.allow_list.get()) do
     if each == cidr then return true end
@@ -92,13 +39,82 @@ local function has(ctx, cidr)
   return false
 end
 
+-- Runs on the same instance share the entry: the last one to leave takes it out. Whatever the entry, one run at a time
+-- reads the list and writes it.
+local function shared_name(ctx, cidr)
+  local turn = ("allow-list:%s:%s"):format(ctx.source.provider, ctx.source.id)
+  return turn .. ":" .. cidr, turn
+end
+
+local function take_out(ctx, cidr)
+  local name, turn = shared_name(ctx, cidr)
+  local left = ctx:leave(name, function(before)
+    if before.listed then return "the owner's" end
+    return ctx.source.allow_list.remove(cidr) or "removed"
+  end, { turn = turn })
+  local how = left and left.result
+  if how == "kept" then
+    ctx:warn(cidr .. " stays on the allow list: without it the list would be empty, which means open to all")
+  elseif how == "removed" then              -- not where it was refused, or somebody else took it out
+    ctx:put_back("allow list: " .. cidr .. " removed")
+  end
+end
+
+-- What an attempt of this run has put there is taken out first if this machine comes from another address by now.
+local function leave_former(ctx, cidr)
+  local former = ctx.recall and ctx.recall.cidr
+  if not former or former == cidr then return end
+  take_out(ctx, former)
+  ctx:remember {}
+end
+
+-- Remembered first: one who is killed while he joins the others would be counted among them for ever.
+local function join(ctx, cidr)
+  ctx:remember { cidr = cidr }
+  local name, turn = shared_name(ctx, cidr)
+  local added
+  local before = ctx:join(name, {
+    turn = turn,
+    look = function() return { listed = has(ctx, cidr) } end,
+    effect = function(before)
+      added = not before.listed and not has(ctx, cidr)
+      if added then ctx.source.allow_list.add(cidr) end
+    end })
+  return before.listed, added
+end
+
+local function run(ctx)
+  local state = allow_list.state(ctx, ctx.source)
+  local cidr = state.cidr
+  leave_former(ctx, cidr)
+  if not cidr then return { state = state.answer } end
+  local owners, added = join(ctx, cidr)
+  if owners then                           -- no run put it there: it stays, whatever comes
+    take_out(ctx, cidr)
+    return { state = "listed" }
+  end
+  wait_until_reachable(ctx, cidr)          -- it may have been put there a moment ago
+  return { state = added and "added" or "listed", cidr = cidr }
+end
+
+local function undo(ctx, result)
+  if result.cidr then take_out(ctx, result.cidr) end
+end
+
+-- Somebody may have taken our entry out while the run was stopped.
+local function check(ctx)
+  return allow_list.state(ctx, ctx.source).answer ~= "closed"
+end
+
 local function cleanup(ctx, result, row)
   local cidr = result and result.cidr
   if not cidr then return {} end
-  local what = "allow-list entry " .. cidr
-  if not has(ctx, cidr) then return { { what = what, state = "gone" } } end
+  local what, was_there = "allow-list entry " .. cidr, has(ctx, cidr)
+  if row.state ~= "undone" then take_out(ctx, cidr) end
+  if not was_there then return { { what = what, state = "gone" } } end
+  local others = ctx:others((shared_name(ctx, cidr)))
+  if #others > 0 then return { { what = what, state = "kept", why = "run " .. others[1] .. " needs it" } } end
   if row.state == "undone" then return { { what = what, state = "kept", why = "not this run's any more" } } end
-  take_out(ctx, cidr)
   return { { what = what, state = has(ctx, cidr) and "left" or "removed" } }
 end
 

@@ -2,7 +2,11 @@
 
 local recipe = require "pgorch.recipe"
 
-local function run(ctx)
+-- Runs that move a database of it are counted, so that none removes it under another. Whoever makes or removes it does
+-- so in turn.
+local function shared_name(ctx) return "app:" .. ctx.params.app end
+
+local function find_or_create(ctx)
   local app, name = ctx.target.app, ctx.params.app
   local found = app:info()
   if found then
@@ -14,14 +18,33 @@ local function run(ctx)
   return { name = name, id = made.id, created = true }
 end
 
+local function run(ctx)
+  ctx:hold(shared_name(ctx))
+  return ctx:in_turn(shared_name(ctx), function() return find_or_create(ctx) end)
+end
+
+-- A run that was put back has left it, and needs it again.
+local function check(ctx)
+  ctx:hold(shared_name(ctx))
+  return ctx.target.app:info() ~= nil
+end
+
 -- Only one that this run made, that nothing was moved to, and that holds nothing: no code, no other add-on.
-local function reason_to_keep(ctx, confirmed)
+local function reason_to_keep(ctx)
   local app = ctx.target.app
   if ctx:finished "cut_over" then return "it uses the new database" end
+  local others = ctx:others(shared_name(ctx))
+  if #others > 0 then return "run " .. others[1] .. " uses it" end
   if #app:formation() > 0 then return "code was deployed to it" end
   if #app:addons() > 0 then return "it has add-ons" end
-  if confirmed("app " .. app.name) then return nil end
-  return ("empty; `pgorch cleanup %s --confirm %s` removes it"):format(ctx.run.id, app.name)
+end
+
+-- The user has taken his time to answer: looked at again.
+local function remove(ctx)
+  local why = reason_to_keep(ctx)
+  if why then return "kept", why end
+  ctx.target.app:destroy()
+  return ctx.target.app:info() and "left" or "removed"
 end
 
 local function cleanup(ctx, result, _, confirmed)
@@ -29,10 +52,13 @@ local function cleanup(ctx, result, _, confirmed)
   if not result or not result.created and result.id then return {} end          -- it was there before
   local what = "app " .. app.name
   if not app:info() then return { { what = what, state = "gone" } } end
-  local why = reason_to_keep(ctx, confirmed)
+  local why = reason_to_keep(ctx)
+  if not why and not confirmed(what) then
+    why = ("empty; `pgorch cleanup %s --confirm %s` removes it"):format(ctx.run.id, app.name)
+  end
   if why then return { { what = what, state = "kept", why = why } } end
-  app:destroy()
-  return { { what = what, state = app:info() and "left" or "removed" } }
+  local state, refused = ctx:in_turn(shared_name(ctx), function() return remove(ctx) end)
+  return { { what = what, state = state, why = refused } }
 end
 
 return recipe.step {
@@ -40,6 +66,6 @@ return recipe.step {
   plan = function(ctx)
     return ctx.target.app:info() and "app " .. ctx.params.app .. " is there" or "+ app " .. ctx.params.app
   end,
-  check = function(ctx) return ctx.target.app:info() ~= nil end,
+  check = check,
   keeps = function(result) return result.created and "app " .. result.name or nil end, cleanup = cleanup,
 }

@@ -1,6 +1,6 @@
--- The app gets the new database: as DATABASE, or in the place of each plain config var that held the source's address.
--- The old address stays on the app as OLD_<NAME>; a database that had the name keeps another attachment. Never before
--- the databases were compared and the detector was asked in this run.
+-- The app gets the new database: as DATABASE (--as), or in the place of each plain config var that held the source's
+-- address. The old address stays on the app as OLD_<NAME>; a database that had the name keeps another attachment. Never
+-- before the databases were compared and the detector was asked in this run.
 
 local recipe      = require "pgorch.recipe"
 local config_vars = require "pgorch.config_vars"
@@ -31,24 +31,23 @@ local function show_others(ctx, addon, name)
   ctx:table { title = addon.name .. " is also used by: they are not moved", columns = { "app", "as" }, rows = rows }
 end
 
--- A pooler stands beside DATABASE under this name; it is the old database's, and Heroku moves it with no promotion.
-local POOL = "DATABASE_CONNECTION_POOL"
-
+-- A pooler stands beside it under this name; it is the old database's, and Heroku moves it with no promotion.
 local function warn_of_pooler(ctx, addon)
-  local pool = ctx.target.app:attachment(POOL)
-  if not pool or pool.name ~= POOL or pool.addon.id ~= addon.id then return end
-  ctx:warn(("%s still leads to %s: heroku pg:connection-pooling:attach %s --as %s --app %s"):format(POOL, addon.name,
-    ctx.target:database().name, POOL, ctx.target.app.name))
+  local name = ctx.target.as .. "_CONNECTION_POOL"
+  local pool = ctx.target.app:attachment(name)
+  if not pool or pool.name ~= name or pool.addon.id ~= addon.id then return end
+  ctx:warn(("%s still leads to %s: heroku pg:connection-pooling:attach %s --as %s --app %s"):format(name, addon.name,
+    ctx.target:database().name, name, ctx.target.app.name))
 end
 
 local function promote_database(ctx, database)
-  local app = ctx.target.app
-  local before = app:attachment "DATABASE"
-  if before and before.name == "DATABASE" and before.addon.id ~= database.id then
-    show_others(ctx, before.addon, "DATABASE")
+  local app, as = ctx.target.app, ctx.target.as
+  local before = app:attachment(as)
+  if before and before.name == as and before.addon.id ~= database.id then
+    show_others(ctx, before.addon, as)
     warn_of_pooler(ctx, before.addon)
   end
-  local done = database:promote "DATABASE"
+  local done = database:promote(as)
   if done.spare then ctx:note(("%s stays attached as %s"):format(done.was, done.spare)) end
 end
 
@@ -84,9 +83,9 @@ end
 local function intent(ctx, database)
   if ctx.recall then return ctx.recall end
   moved.refuse(ctx, database.name)
-  local app = ctx.target.app
-  local before = app:attachment "DATABASE"
-  local was = before and before.name == "DATABASE" and before.addon.id ~= database.id and before.addon.name or nil
+  local app, as = ctx.target.app, ctx.target.as
+  local before = app:attachment(as)
+  local was = before and before.name == as and before.addon.id ~= database.id and before.addon.name or nil
   local new = { holders = config_vars.holders(app, ctx.source), was = was, names = was and names_of(app, was) }
   ctx:remember(new)
   return new
@@ -104,7 +103,7 @@ local function run(ctx)
     ctx:note(("the old %s is kept in %s"):format(holder.name, holder.old))
   end
   app:wait_for_release()
-  if #vars == 0 then vars = { "DATABASE_URL" } end
+  if #vars == 0 then vars = { ctx.target.as .. "_URL" } end
   ctx:note(("%s -> %s"):format(table.concat(vars, ", "), database.name))
   return { holders = todo.holders, was = todo.was, names = todo.names, vars = vars, addon = database.name,
            source = ctx.source:identity() }
@@ -112,7 +111,7 @@ end
 
 -- An attempt that was cut short has not recorded how far it came: the app itself shows it.
 local function reached(ctx, todo)
-  local id, names = ctx.target:database().id, { DATABASE = #todo.holders == 0 or nil }
+  local id, names = ctx.target:database().id, { [ctx.target.as] = #todo.holders == 0 or nil }
   for _, holder in ipairs(todo.holders) do names[holder.attachment] = true end
   for _, each in ipairs(ctx.target.app:attachments()) do
     if names[each.name] and each.addon.id == id then return true end
@@ -135,9 +134,9 @@ local function give_back(app, database, holder)
 end
 
 -- The name back, unless the run was killed before it was taken; then the colour off that kept the old database alive.
-local function attach_again(app, result)
-  local now = app:attachment "DATABASE"
-  if not now or now.name ~= "DATABASE" or now.addon.name ~= result.was then app:attach(result.was, "DATABASE") end
+local function attach_again(app, as, result)
+  local now = app:attachment(as)
+  if not now or now.name ~= as or now.addon.name ~= result.was then app:attach(result.was, as) end
   for _, each in ipairs(app:attachments()) do
     local spare = each.addon.name == result.was and each.name:match "^HEROKU_POSTGRESQL_%u+$"
     if spare and result.names and not result.names[each.name] then app:detach(each.id) end
@@ -151,8 +150,8 @@ local function undo(ctx, result)
     names[i] = holder.name
   end
   if #names == 0 then
-    names[1] = "DATABASE"
-    if result.was then attach_again(app, result) else take_off(app, database, "DATABASE") end
+    names[1] = ctx.target.as
+    if result.was then attach_again(app, names[1], result) else take_off(app, database, names[1]) end
   end
   ctx:put_back(table.concat(names, ", ") .. " as before")
 end
@@ -163,7 +162,7 @@ local function plan(ctx)
     lines[i] = ("~ %s -> the new database, its value kept in %s%s"):format(holder.name, holder.old, holder.copy
       and "; a copy, two releases" or "; two releases, the first without it")
   end
-  return #lines > 0 and lines or "~ DATABASE -> the new database"
+  return #lines > 0 and lines or ("~ %s -> the new database"):format(ctx.target.as)
 end
 
 -- They are of use as long as the source lives.

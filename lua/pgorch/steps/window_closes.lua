@@ -9,27 +9,26 @@ local function run(ctx)
   local old, said = ctx.result.window_opens, ctx.recall or { began = true }
   ctx:remember(said)                     -- from here on the app may write to the new database
   if not old then return { read_only = false } end        -- a recipe that keeps writes out by a step of its own
-  local started = old.formation and freeze.start_app(ctx, old)
-  if started then ctx:put_back(started) end
+  if old.formation then freeze.leave_app(ctx) end
   local read_only = old.has_setting ~= nil and ctx.options.source == "stays read-only"
-  if old.has_setting ~= nil then
-    if read_only then
-      ctx:note "the source stays read-only"
-    else
-      local opened = freeze.open_source(ctx, old)
-      if opened then ctx:put_back(opened) end
-    end
+  if read_only then
+    freeze.leave_source_closed(ctx, old.source)
+    ctx:note "the source stays read-only"
+  elseif old.has_setting ~= nil then
+    freeze.leave_source(ctx, old.source)
   end
   hook.thaw(ctx, "moved", said)
   return { read_only = read_only }
 end
 
--- A rollback after this has to close everything again before the old database becomes the valid one.
+-- A rollback after this has to close everything again before the old database becomes the valid one: the app, as it is
+-- by now. The source is opened at the end of it.
 local function undo(ctx)
   local old = ctx.result.window_opens
   if not old then return end
   hook.freeze(ctx)
-  if old.formation then freeze.stop_app(ctx, old) end
+  if old.formation then freeze.join_app(ctx, function() end) end
+  if old.has_setting ~= nil then freeze.rejoin_source(ctx, old) end
 end
 
 return recipe.step {

@@ -7,56 +7,43 @@ local freeze = require "pgorch.freeze"
 local hook   = require "pgorch.hook"
 local task   = require "pgorch.task"
 
--- An attempt that was killed in the middle has stored what was there before it began; the state now is half ours.
-local function remembered(ctx, means)
-  local old = ctx.recall or freeze.look(ctx, means)
-  old.source = ctx.source:identity()
-  ctx:remember(old)
-  return old
+-- What was there before the first run that closed it, if others have: their freeze is not taken for it.
+local function close_app(ctx, old)
+  freeze.join_app(ctx, function(before)
+    old.maintenance, old.formation = before.maintenance, before.formation
+    ctx:remember(old)
+  end)
 end
 
--- Another run's freeze must not be taken for what was there before.
-local function claim(ctx, means)
-  ctx.target:claim(ctx)
-  if not means["read-only"] then return end
-  ctx:lock("freeze:" .. ctx.source:identity(), ctx.source:name())
+local function close_source(ctx, old)
   ctx.source:claim(ctx)
-end
-
-local function open_source(ctx, old)
-  ctx.source:claim(ctx, { if_reachable = true })         -- not under another machine's run
-  return freeze.open_source(ctx, old)
+  return freeze.join_source(ctx, function(before)
+    old.setting, old.has_setting = before.setting, before.has_setting
+    ctx:remember(old)
+  end)
 end
 
 local function run(ctx)
-  local means = freeze.means(ctx)
-  claim(ctx, means)
-  local old = remembered(ctx, means)
+  local means, old = freeze.means(ctx), ctx.recall or {}
+  ctx.target:claim(ctx)
+  if means["read-only"] then ctx.source:claim(ctx) end   -- before anybody is told to stop
+  old.source = ctx.source:identity()
+  ctx:remember(old)
   hook.freeze(ctx)
-  if means["maintenance"] then freeze.stop_app(ctx, old) end
-  local clients = means["read-only"] and freeze.close_source(ctx) or nil
+  if means["maintenance"] then close_app(ctx, old) end
+  local clients = means["read-only"] and close_source(ctx, old) or nil
   ctx:note "the window is open"
   return { maintenance = old.maintenance, formation = old.formation, setting = old.setting,
            has_setting = old.has_setting, source = old.source, opened = clock.iso(), clients = clients }
 end
 
--- Contexts whose app has been put back: an undo that is tried again does not do it twice.
-local app_is_back = setmetatable({}, { __mode = "k" })
-
--- A source that cannot be reached must not keep the app down: each is put back on its own. The end is told last, and
--- not again by a rollback that was killed after it.
+-- A source that cannot be reached must not keep the app down: each is put back on its own. What a killed attempt has
+-- joined and not remembered is left too. The end is told last, and not again by a rollback that was killed after it.
 local function undo(ctx, old)
-  local ok, said = true, nil
-  if old.has_setting ~= nil then
-    ok, said = pcall(open_source, ctx, old)
-    if ok and said then ctx:put_back(said) end
-  end
-  if old.formation and not app_is_back[ctx] then
-    local started = freeze.start_app(ctx, old)
-    if started then ctx:put_back(started) end
-    app_is_back[ctx] = true
-  end
-  if not ok then error(said, 0) end
+  local ok, err = true, nil
+  if old.source then ok, err = pcall(freeze.leave_source, ctx, old.source) end
+  freeze.leave_app(ctx)
+  if not ok then error(err, 0) end
   hook.thaw(ctx, "put-back", ctx.recall or old)
 end
 
@@ -97,7 +84,7 @@ local function stands(old)
   local parts = {}
   if old.formation then parts[#parts + 1] = "maintenance is STILL ON, the dynos are stopped" end
   if old.has_setting ~= nil then parts[#parts + 1] = "the source is STILL read-only" end
-  return table.concat(parts, ", ")
+  return #parts > 0 and table.concat(parts, ", ") or nil
 end
 
 local function by_hand(ctx, old)

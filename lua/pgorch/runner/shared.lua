@@ -1,0 +1,161 @@
+-- What several runs hold together: an app that is kept down, a source that is read-only, an entry of an allow list.
+-- The first one finds what was there before and stores it with its own name, then acts; the others take that over and
+-- act again; the last one puts it back, then takes its name away. Whoever does any of this does it in turn: so nobody
+-- takes another one's freeze for what was there before. Knows nothing of what is held.
+
+local fail = require "pgorch.error"
+local poll = require "pgorch.poll"
+local task = require "pgorch.task"
+
+local shared = {}
+
+-- A provider's instance that is being configured lets nobody change its list for minutes.
+local LONGEST_TURN = 900
+
+local function give_up(session, name, holder)
+  fail.raise("PGO-LOCKED", ("run %s is at work on %s, and has not ended that for %d minutes"):format(holder.run, name,
+    LONGEST_TURN // 60), { cure = ("Look at its process. `pgorch resume %s` goes on, `pgorch rollback %s` puts back; "
+    .. "then `pgorch resume %s`."):format(holder.run, holder.run, session.run.id) })
+end
+
+-- One whose process has died in its turn loses it: whatever it had begun, its row tells what was there before. What it
+-- had asked for just then may still be on its way.
+local function wait_for_turn(session, turn, name)
+  local since = task.now()
+  while true do
+    local taken, holder = session.store:lock(turn, session.run.id)
+    if taken then return end
+    local at_work, owner = session:is_at_work(holder.run)
+    if not at_work then
+      task.sleep(poll.seconds "lookup")
+      if session.store:take_over(turn, session.run.id, holder.run, owner) then return end
+    elseif task.now() - since > LONGEST_TURN then
+      give_up(session, name, holder)
+    else
+      task.sleep(poll.seconds "turn")
+    end
+  end
+end
+
+-- Steps side by side are the same run to the store.
+local function semaphore(session, turn)
+  session.turns = session.turns or {}
+  session.turns[turn] = session.turns[turn] or task.semaphore(1)
+  return session.turns[turn]
+end
+
+---Runs fn while no other run is in its turn for that name. Not to be nested.
+---@param session table
+---@param name string
+---@param fn fun(): any
+---@return any
+function shared.in_turn(session, name, fn)
+  local turn = "turn:" .. name
+  return semaphore(session, turn):with(function()
+    wait_for_turn(session, turn, name)
+    local results = table.pack(pcall(fn))
+    pcall(session.durably, session, session.store.unlock, session.store, turn, session.run.id)
+    if not results[1] then error(results[2], 0) end
+    return table.unpack(results, 2, results.n)
+  end)
+end
+
+-- Own data, the runs that need it now, and the data of all. One that left it so for good has its data on record, and
+-- needs nothing.
+local function holders(session, name)
+  local active, all = {}, {}
+  for _, row in ipairs(session.store:holders(name)) do
+    all[row.run] = row.data or {}
+    if row.run ~= session.run.id and not all[row.run].for_good then active[#active + 1] = row.run end
+  end
+  return all[session.run.id], active, all
+end
+
+-- By all who hold it, `run` is or is not one of those who left it so for good while they held it.
+local function mark(all, run, is_so)
+  for other, data in pairs(all) do
+    if other ~= run then
+      data.left_by = data.left_by or {}
+      data.left_by[run] = is_so or nil
+    end
+  end
+end
+
+local function entered(session, name, look)
+  local mine, active, all = holders(session, name)
+  if not mine then
+    local first = active[1] and all[active[1]]
+    mine = { before = first and first.before or look(), left_by = first and first.left_by }
+    return { [session.run.id] = mine }, active
+  end
+  if not mine.for_good then return { [session.run.id] = mine }, active end
+  mine.for_good = nil                                    -- it comes back: a rollback of a run that was done
+  mark(all, session.run.id, false)
+  return all, active
+end
+
+---Joins those who hold `name`, and does the effect, which may be there already.
+---@param session table
+---@param name string
+---@param o {look: (fun(): table), effect: fun(before: table, others: string[]), turn: string|nil}
+---turn: where several names are one thing to change, whose turn it is
+---@return table before  what was there before the first of them
+---@return string[] others  the runs that need it too
+function shared.join(session, name, o)
+  return shared.in_turn(session, o.turn or name, function()
+    local shares, others = entered(session, name, o.look)
+    session.store:share(name, session.run.id, shares)
+    local before = shares[session.run.id].before
+    o.effect(before, others)
+    return before, others
+  end)
+end
+
+-- Of those who left it so for good, those who have not come back.
+local function left_by(mine, all)
+  local list = {}
+  for run in pairs(mine.left_by or {}) do
+    if all[run] and all[run].for_good then list[#list + 1] = run end
+  end
+  table.sort(list)
+  return list
+end
+
+---@class pgorch.Left
+---@field others string[]    runs that still need it: nothing was put back
+---@field left_by string[]   runs that have left it so for good meanwhile: nothing was put back
+---@field result any         what put_back returned, where it was called
+
+---Leaves `name`. The last one puts back what was there before. Left already: nil.
+---@param session table
+---@param name string
+---@param put_back fun(before: table): any
+---@param o? {turn?: string}
+---@return pgorch.Left|nil
+function shared.leave(session, name, put_back, o)
+  return shared.in_turn(session, o and o.turn or name, function()
+    local mine, others, all = holders(session, name)
+    if not mine then return nil end
+    local left = { others = others, left_by = left_by(mine, all) }
+    if #others == 0 and #left.left_by == 0 then left.result = put_back(mine.before) end
+    session.store:unlock(name, session.run.id)
+    return left
+  end)
+end
+
+---Leaves `name` as it is now, for good: those who hold it now do not put back what was there before.
+---@param session table
+---@param name string
+---@return string[] others  the runs that still need it
+function shared.leave_for_good(session, name)
+  return shared.in_turn(session, name, function()
+    local mine, others, all = holders(session, name)
+    if not mine or mine.for_good then return others end
+    mine.for_good = true
+    mark(all, session.run.id, true)
+    session.store:share(name, session.run.id, all)
+    return others
+  end)
+end
+
+return shared
