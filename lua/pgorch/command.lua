@@ -28,7 +28,8 @@ local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version
 
 local function wants_help(name, arguments)
   if name == "help" then return false end
-  if (name == "run" or name == "check") and #arguments > 1 then return false end -- of a recipe, if one is named
+  local of_recipe = name == "run" or name == "check" or name == "plan"
+  if of_recipe and #arguments > 1 then return false end -- of a recipe, if one is named
   for _, word in ipairs(arguments) do
     if word == "--" then return false end
     if word == "--help" or word == "-h" then return true end

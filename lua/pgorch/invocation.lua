@@ -117,17 +117,20 @@ end
 
 ---Where the record is, as the flags say.
 ---@param host table
----@return pgorch.Store
-function invocation.open_store(host)
-  local url
+---@return string|nil url  nil: the usual place
+function invocation.store_url(host)
   if host["state-env"] then
-    url = env.get(host["state-env"])
+    local url = env.get(host["state-env"])
     if not url then fail.raise("PGO-STORE", ("--state-env: %s is not set"):format(host["state-env"])) end
+    return url
   elseif host["state-file"] then
-    url = fs.read(host["state-file"], 4096):gsub("%s+$", "")
+    return (fs.read(host["state-file"], 4096):gsub("%s+$", ""))
   end
-  return store.open(url)
 end
+
+---@param host table
+---@return pgorch.Store
+function invocation.open_store(host) return store.open(invocation.store_url(host)) end
 
 local function absolute(path)
   if path:match("^/") then return path end
@@ -195,6 +198,19 @@ function invocation.new(argv, flags)
   if state.host.help then return nil, recipe end
   local o = { recipe = recipe, given = copy(state.given), recipe_path = recipe.folder and absolute(name) or name }
   fill(o, state)
+  return finish(o, state)
+end
+
+---For a plan that was kept: its recipe and parameters, with what the command line changes.
+---@param argv string[]
+---@param kept pgorch.plan.Kept
+---@param flags table[]
+---@return table options  of runner.start, without the store
+function invocation.planned(argv, kept, flags)
+  local recipe = loader.load(kept.recipe.path)
+  local state = arguments.parse(argv, flags_for(recipe, flags))
+  local o = { recipe = recipe, recipe_path = kept.recipe.path, given = copy(state.given) }
+  fill(o, state, kept)
   return finish(o, state)
 end
 

@@ -6,6 +6,7 @@ local changes = require "pgorch.runner.changes"
 local cleanup = require "pgorch.runner.cleanup"
 local clock   = require "pgorch.clock"
 local deadline = require "pgorch.runner.deadline"
+local drift   = require "pgorch.plan.drift"
 local ending  = require "pgorch.runner.ending"
 local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
@@ -46,6 +47,7 @@ local function open_session(o, run)
   local current = session.new { store = o.store, run = run, recipe = o.recipe, params = o.params, host = o.host,
                                 display = o.display }
   current.standing = undo.standing
+  if not o.host["accept-changes"] then current.planned = drift.of_run(o.store, run.id) end
   return current
 end
 
@@ -87,6 +89,7 @@ end
 ---@field exact boolean|nil   these are all parameters, and not only those that differ (run --run-id)
 ---@field host table          flags of the host
 ---@field display table
+---@field planned table[]|nil what the steps may do: those of a plan that is applied
 
 local function params_of(o)
   return { values = o.values, secrets = o.places, host = kept_flags(o.host) }
@@ -100,6 +103,7 @@ function runner.start(o)
     id = o.host["run-id"], recipe = o.recipe.name, recipe_path = o.recipe_path, recipe_hash = o.recipe.hash,
     params = params_of(o), versions = changes.versions(o.recipe), owner = session.owner(),
   }
+  if o.planned then drift.record(o.store, run.id, o.planned) end
   local current <close> = open_session(o, run)
   current.owner = run.owner
   local ok, err = pcall(function()

@@ -29,8 +29,15 @@ local function run(ctx)
   return { taken = old }
 end
 
+local function plan(ctx)
+  local known = backups.of(ctx.api, ctx.source.id)
+  backups.refuse_request(known)
+  local old = backups.is_old(known, values.duration(ctx.options.within))
+  return old and "+ a backup at Linode" or "the latest backup is recent"
+end
+
 return recipe.step {
   id = "backup_now", title = "Take a backup", effect = "write", run = run, undo = false, options = { within = "26h" },
   only_if = function(ctx) return ctx.params.backup_now end,
-  plan = function() return "+ a backup, if the last one is too old" end,
+  plan = plan, estimate = 600,
 }

@@ -25,7 +25,10 @@ end
 return recipe.step {
   id = "storage_key", title = "A storage key for the bucket alone", effect = "write", run = run, undo = undo,
   undo_when = "always", cleanup = cleanup, cleans_last = true,
-  plan = function(ctx) return ("+ storage key %s, deleted at the end"):format(ctx.store.key_label) end,
+  estimate = 10,
+  plan = function(ctx)
+    return { "+ storage key " .. ctx.store.key_label, after = "- storage key " .. ctx.store.key_label }
+  end,
   stands = function(result) return ("the storage key %s is there"):format(result.label) end,
   by_hand = function(_, result)
     return ("linode-cli object-storage keys-list\nlinode-cli object-storage keys-delete ID-OF-%s"):format(result.label)

@@ -53,6 +53,7 @@ end
 -- Lets this machine in with the recipe's own step while fn runs. Whatever happens, the entry is taken out again.
 local function let_in(seen, cidr, say, fn)
   local step, row = seen.inspection:step "allow_list", {}
+  seen.inspection.rows.allow_list = row
   local ctx = seen.inspection:context(step, row)
   host.last_words(("left at once. NOT put back: %s is on the source's allow list"):format(cidr))
   local _ <close> = setmetatable({}, { __close = function() take_out(step, ctx, row) end })
@@ -93,12 +94,16 @@ local function look_at_target(seen, ctx, app)
   end
 end
 
--- The folder in which a run would make its own, or the nearest one above that is there.
-local function check_disk(found)
-  local path = store.folder()
+---The folder in which a run would make its own, or the nearest one above that is there.
+---@param url? string  of the record of runs
+---@return string
+function M.folder(url)
+  local path = store.folder(url)
   repeat path = path:match "^(.+)/[^/]*$" or "/" until path == "/" or fs.exists(path)
-  surroundings.disk(found, path)
+  return path
 end
+
+local function check_disk(found) surroundings.disk(found, M.folder()) end
 
 local function look_into_all(seen, ctx, may, o)
   seen.size = look(seen, "size")
@@ -108,28 +113,40 @@ local function look_into_all(seen, ctx, may, o)
   if may.heroku then look_at_target(seen, ctx, may.app) end
 end
 
+-- What needs no look into the source; then whatever else the caller has to ask while this machine is let in.
+local function rest(seen, ctx, o)
+  if seen.found:try(function() return ctx.source end) then look(seen, "backup_is_fresh") end
+  seen.found:try(check_disk, seen.found)
+  if o.more then o.more(seen) end
+end
+
 local function with_source(seen, ctx, may, o)
-  if may.source then return look_into_all(seen, ctx, may, o) end
-  if may.closed and o.open_allow_list and seen.inspection:step "allow_list" then
+  if not may.source and may.closed and o.open_allow_list and seen.inspection:step "allow_list" then
+    local asked = false
     seen.found:try(let_in, seen, may.closed.cidr, o.say, function()
+      asked = true
       if seen.found:try(input.login, seen.found, ctx.source) then look_into_all(seen, ctx, may, o) end
+      rest(seen, ctx, o)
     end)
+    if not asked then rest(seen, ctx, o) end
     return tell(seen, "allow_list")
   end
-  if may.closed then refuse(seen, ctx, may.closed) end
-  if may.heroku then look_at_target(seen, ctx, may.app) end
+  if may.source then
+    look_into_all(seen, ctx, may, o)
+  else
+    if may.closed then refuse(seen, ctx, may.closed) end
+    if may.heroku then look_at_target(seen, ctx, may.app) end
+  end
+  rest(seen, ctx, o)
 end
 
 ---@param of pgorch.Inspection
----@param o {open_allow_list?: boolean, sql?: boolean, say: fun(text: string)}
+---@param o {open_allow_list?: boolean, sql?: boolean, say: fun(text: string), more?: fun(seen: pgorch.preflight.Seen)}
 ---@return pgorch.preflight.Seen
 function M.all(of, o)
   local seen = { found = preflight.new(), inspection = of }
   local ctx = of:context()
-  local may = input.check(ctx, seen.found)
-  with_source(seen, ctx, may, o)
-  if seen.found:try(function() return ctx.source end) then look(seen, "backup_is_fresh") end
-  seen.found:try(check_disk, seen.found)
+  with_source(seen, ctx, input.check(ctx, seen.found), o)
   return seen
 end
 

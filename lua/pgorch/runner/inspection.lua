@@ -6,24 +6,26 @@ local context = require "pgorch.runner.context"
 local fail    = require "pgorch.error"
 local memory  = require "pgorch.store.memory"
 local store   = require "pgorch.store"
+local unknown = require "pgorch.plan.unknown"
 
 local inspection = {}
 
 ---@class pgorch.Inspection
 ---@field recipe pgorch.Recipe
 ---@field params table
----@field results table<string, any>   of the steps that were run here
+---@field results table<string, any>   of the steps that were run here; of those put off, what is unknown
+---@field strict boolean               what is unknown must not even be read: a condition could not trap it
 ---@field said {kind: "note"|"warn"|"table"|"put_back", id: string, text?: string, table?: table}[]
 local Inspection = {}
 Inspection.__index = Inspection
 
 -- What the context writes of a step: remembered values stay in its row, and there are no other runs to share with.
--- What those did is read from the record of runs, if there is one.
-local function record()
+-- What those did is read from the record of runs.
+local function in_memory(url)
   local made = memory.new()
   function made.remember() end
   function made.in_other_runs(_, id, run)
-    local opened <close> = store.find()
+    local opened <close> = store.find(url)
     return opened and opened:in_other_runs(id, run) or {}
   end
   return made
@@ -37,11 +39,24 @@ local function index(list, into)
   return into
 end
 
----@param o {recipe: pgorch.Recipe, params: table}
+-- A result that is not there: of a step that was put off it is unknown, of any other there is none.
+local function lacking(self)
+  return function(_, id)
+    if not self.put_off[id] then return nil end
+    if self.strict then unknown.refuse(id) end
+    return unknown.new(id)
+  end
+end
+
+---`run`: the id that a run would have; `state`: where the record of runs is; `dir`: an existing folder, only to be
+---looked at.
+---@param o {recipe: pgorch.Recipe, params: table, run?: string, state?: string, dir?: string}
 ---@return pgorch.Inspection
 function inspection.new(o)
-  local self = setmetatable({ recipe = o.recipe, params = o.params, results = {}, live = {}, rows = {}, said = {},
-                              store = record(), run = { id = "inspection", attempt = 1 } }, Inspection)
+  local self = setmetatable({ recipe = o.recipe, params = o.params, live = {}, rows = {}, said = {}, put_off = {},
+                              ran = {}, strict = false, store = in_memory(o.state),
+                              run = { id = o.run or "inspection", attempt = 1, dir = o.dir } }, Inspection)
+  self.results = setmetatable({}, { __index = lacking(self) })
   self.steps = index(o.recipe.steps, {})
   self.display = { emit = function(_, kind, event)
     self.said[#self.said + 1] = { kind = kind, id = event.id, text = event.text, table = event.table }
@@ -52,9 +67,29 @@ end
 ---There is nothing to be recorded.
 function Inspection.durably(_, fn, ...) return fn(...) end
 
+---A step that is not run here: from now on its result is unknown.
+---@param id string
+function Inspection:defer(id) self.put_off[id] = true end
+
+---@param id string
+---@return boolean
+function Inspection:has_run(id) return self.ran[id] == true end
+
+---What a step has read that is unknown.
+---@param ctx pgorch.Context
+---@return string[] ids
+function Inspection:unknown_premises(ctx)
+  local list = {}
+  for _, id in ipairs(context.premises(ctx)) do
+    if self.put_off[id] then list[#list + 1] = id end
+  end
+  return list
+end
+
 ---What a step of a run keeps for later ones would have to be closed: nothing that only reads needs it.
 function Inspection.keep()
-  fail.raise("PGO-RECIPE", "a step that is looked at without a run keeps nothing (ctx:keep)")
+  fail.raise("PGO-RECIPE", "a step that is looked at without a run keeps nothing (ctx:keep)",
+    { cure = "Give the step a `plan`: then it is not run for one." })
 end
 
 ---@param id string
@@ -66,7 +101,8 @@ function Inspection:step(id) return self.steps[id] end
 ---@param row? table
 ---@return pgorch.Context
 function Inspection:context(step, row)
-  return context.new(self, step or {}, step and step.id or "inspection", row or {})
+  local id = step and step.id or "inspection"
+  return context.new(self, step or {}, id, row or self.rows[id] or {})
 end
 
 ---Runs a step that only reads; nil when the recipe has none of that name, or it is not needed.
@@ -79,6 +115,7 @@ function Inspection:look(id)
   local ctx = self:context(step)
   if step.only_if and not step.only_if(ctx) then return nil end
   self.results[id] = step.run(ctx)
+  self.ran[id] = true
   return self.results[id]
 end
 

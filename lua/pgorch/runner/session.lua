@@ -148,7 +148,7 @@ end
 function Session:is_at_work(id)
   local run = self.store:run(id)
   local alive = run.owner and session.is_alive(run.owner)
-  if alive == nil then alive = run.owner ~= nil and run.leased end        -- on another machine its lease is all one sees
+  if alive == nil then alive = run.owner ~= nil and run.leased end   -- of another machine one sees the lease alone
   return alive, run.owner
 end
 

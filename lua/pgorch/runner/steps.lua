@@ -2,6 +2,7 @@
 -- A finished step is not repeated. What to do about a failure is decided elsewhere (runner/ending.lua).
 
 local context = require "pgorch.runner.context"
+local drift   = require "pgorch.plan.drift"
 local fail    = require "pgorch.error"
 local gate    = require "pgorch.runner.gate"
 local json    = require "pgorch.json"
@@ -69,6 +70,7 @@ end
 
 -- Runs `body` as the step `id`. Returns its result.
 local function recorded(session, step, id, item, body)
+  if session.planned then drift.check(session, step, id) end
   local row = begin(session, step, id, item)
   session.display:emit("step_started", { id = id, title = step.title, effect = step.effect })
   local ctx = context.new(session, step, id, row)

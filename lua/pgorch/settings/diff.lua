@@ -86,6 +86,21 @@ function diff.list(from, to, plan)
   return list
 end
 
+---Names of what may have to be set on a target that nobody has looked at yet.
+---@param from pgorch.settings.State
+---@param how string
+---@return string[]
+function diff.candidates(from, how)
+  local names = {}
+  for name, chosen in pairs(from.chosen) do
+    local by_itself = name:find(".", 1, true) and chosen.origin ~= "server" or how == "all"
+    local carried = rules.CARRY[name] or by_itself and not never(name)
+    if how ~= "none" and carried and not rules.COMMANDS[name] then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
 ---Whether `how` ("safe", "all", "none") wants it to be set.
 ---@param each pgorch.settings.Difference
 ---@param how string

@@ -6,6 +6,7 @@ local fail   = require "pgorch.error"
 local task   = require "pgorch.task"
 local poll   = require "pgorch.poll"
 local plans  = require "pgorch.heroku.plans"
+local planned = require "pgorch.plan.database"
 local target = require "pgorch.target"
 
 local function name_for(ctx) return target.addon_name(ctx.params.app, ctx.run.id) end
@@ -26,6 +27,13 @@ local function wait_until_it_answers(ctx)
   end
 end
 
+local function refuse_other_plan(addon, plan)
+  local have = plans.slug(addon.plan and addon.plan.name or "")
+  if have == plan then return end
+  fail.raise("PGO-HEROKU-ADDON", ("%s is left over with plan %s, not %s"):format(addon.name, have, plan),
+    { detail = ("remove it (heroku addons:destroy %s) or pass --plan %s"):format(addon.name, have) })
+end
+
 -- One that an earlier migration has cut over to is in use: it keeps its data and loses only our attachment.
 local function left_over(ctx, plan)
   local attached = ctx.target:attached()
@@ -36,17 +44,11 @@ local function left_over(ctx, plan)
     fail.raise("PGO-LOCKED", ("transfer %d runs on %s: another pgorch works on it"):format(running.num,
       attached.addon.name))
   end
-  for _, each in ipairs(ctx.target.app:attachments()) do
-    if each.addon.id == attached.addon.id and each.id ~= attached.id then
-      ctx.target.app:detach(attached.id)
-      return nil
-    end
+  if planned.is_in_use(ctx, attached) then
+    ctx.target.app:detach(attached.id)
+    return nil
   end
-  local have = plans.slug(attached.addon.plan and attached.addon.plan.name or "")
-  if have ~= plan then
-    fail.raise("PGO-HEROKU-ADDON", ("%s is left over with plan %s, not %s"):format(attached.addon.name, have, plan),
-      { detail = ("remove it (heroku addons:destroy %s) or pass --plan %s"):format(attached.addon.name, have) })
-  end
+  refuse_other_plan(attached.addon, plan)
   return attached.addon.name
 end
 
@@ -124,16 +126,24 @@ local function check(ctx, result)
   return addon ~= nil and addon.state == "provisioned"
 end
 
+local function plan(ctx)
+  if not ctx.target:is_ours() then return ctx.target:name() .. " is there" end
+  local chosen, attached, list = ctx.result.choose_plan, planned.attached(ctx), {}
+  if attached and not planned.is_in_use(ctx, attached) then
+    refuse_other_plan(attached.addon, chosen.plan)
+    return ("add-on %s is there, left by an earlier run"):format(attached.addon.name)
+  end
+  if attached then list[1] = ("- attachment %s of %s"):format(attached.name, attached.addon.name) end
+  list[#list + 1] = { ("+ add-on heroku-postgresql:%s as `%s` ($%g/month)"):format(chosen.plan, name_for(ctx),
+    chosen.cents / 100), cents = chosen.cents }
+  return list
+end
+
 return recipe.step {
   id = "addon", title = "Provision the Heroku Postgres add-on", effect = "write", run = run, undo = false,
   needs = { "choose_plan" },
-  plan = function(ctx)
-    if not ctx.target:is_ours() then return "into " .. ctx.target:name() end
-    local chosen = ctx.result.choose_plan
-    return ("+ add-on heroku-postgresql:%s as `%s` ($%g/month)"):format(chosen.plan, name_for(ctx), chosen.cents / 100)
-  end,
+  plan = plan, estimate = 180, check = check,
   goes_on = function(did) return did.name and ("Heroku goes on making the add-on %s"):format(did.name) end,
-  check = check,
   keeps = function(result, id)
     return result.name and result.name:find(id, 1, true) and "add-on " .. result.name .. price(result.cents) or nil
   end,

@@ -118,15 +118,21 @@ local function cleanup(ctx, result, row)
   return { { what = what, state = has(ctx, cidr) and "left" or "removed" } }
 end
 
+local function entry(cidr) return { "~ allow list + " .. cidr, after = "~ allow list - " .. cidr } end
+
+local WORDS = { none = "there is no allow list", open = "the allow list is open to all",
+                listed = "the allow list lets us in" }
+
 local function plan(ctx)
+  local ours = ctx.recall and ctx.recall.cidr         -- there for the time of the look
+  if ours then return entry(ours) end
   local state = allow_list.state(ctx, ctx.source)
-  if state.answer ~= "closed" then return "allow list: " .. state.answer end
-  return "~ allow list + " .. state.cidr
+  return state.answer == "closed" and entry(state.cidr) or WORDS[state.answer]
 end
 
 return recipe.step {
   id = "allow_list", title = "Be let in by the allow list", effect = "write", run = run, plan = plan,
-  check = check, undo = undo, undo_when = "always", before_checks = true, cleanup = cleanup,
+  estimate = 20, check = check, undo = undo, undo_when = "always", before_checks = true, cleanup = cleanup,
   stands = function(result) return result.cidr and result.cidr .. " is on the source's allow list" or false end,
   undo_estimate = 60,
   by_hand = function(_, result) return result.cidr and "remove " .. result.cidr .. " from the allow list" end,

@@ -2,9 +2,11 @@
 -- and one that fails does not keep the others from it.
 
 local recipe   = require "pgorch.recipe"
+local preflight = require "pgorch.preflight"
 local snapshot = require "pgorch.verify.snapshot"
 local source   = require "pgorch.source"
 local task     = require "pgorch.task"
+local times    = require "pgorch.plan.times"
 local verify   = require "pgorch.verify"
 
 local AT_ONCE = 2
@@ -40,5 +42,11 @@ local function run(ctx)
   return { tables = work.done }
 end
 
+local function plan(ctx)
+  return { "~ ANALYZE every table", about = preflight.number(#ctx.result.size.tables, "table") }
+end
+
+local function estimate(ctx) return 2 + times.at("read", ctx.result.size.bytes) / 4 end
+
 return recipe.step { id = "analyze", title = "ANALYZE the new database", effect = "write", run = run, undo = false,
-                     plan = function() return "~ analyze every table" end }
+                     plan = plan, estimate = estimate }

@@ -61,11 +61,17 @@ local function cleanup(ctx, result, _, confirmed)
   return { { what = what, state = state, why = refused } }
 end
 
+local function plan(ctx)
+  if ctx.target.app:info() then return ("app %s is there"):format(ctx.params.app) end
+  local where = {}
+  for _, name in ipairs { "region", "team", "space" } do
+    if ctx.params[name] then where[#where + 1] = name .. " " .. ctx.params[name] end
+  end
+  return ("+ app %s%s"):format(ctx.params.app, #where > 0 and " (" .. table.concat(where, ", ") .. ")" or "")
+end
+
 return recipe.step {
   id = "app", title = "Create a Heroku app, or find it", effect = "write", run = run, undo = false,
-  plan = function(ctx)
-    return ctx.target.app:info() and "app " .. ctx.params.app .. " is there" or "+ app " .. ctx.params.app
-  end,
-  check = check,
+  plan = plan, estimate = 5, check = check,
   keeps = function(result) return result.created and "app " .. result.name or nil end, cleanup = cleanup,
 }

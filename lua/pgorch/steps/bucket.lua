@@ -56,8 +56,14 @@ local function cleanup(ctx, result)
   return { ctx:in_turn(shared_name(ctx), function() return remove(ctx, result) end) }
 end
 
+local function plan(ctx)
+  local state = ctx.store:head()
+  if state == "foreign" then refuse_foreign(ctx.store) end
+  return state == "free" and "+ bucket " .. ctx.store.name or ("bucket %s is there"):format(ctx.store.name)
+end
+
 return recipe.step {
   id = "bucket", title = "A private bucket", effect = "write", run = run, undo = false, check = check,
-  plan = function(ctx) return ("bucket %s, made if it is not there"):format(ctx.store.name) end,
+  plan = plan, estimate = 5,
   keeps = function(result) return result.created and "bucket " .. result.name or nil end, cleanup = cleanup,
 }

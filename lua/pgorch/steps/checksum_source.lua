@@ -10,6 +10,7 @@ local held     = require "pgorch.dump_snapshot"
 local objects  = require "pgorch.verify.objects"
 local report   = require "pgorch.verify.report"
 local snapshot = require "pgorch.verify.snapshot"
+local times    = require "pgorch.plan.times"
 local verify   = require "pgorch.verify"
 
 local function dump_snapshot(ctx)
@@ -33,4 +34,5 @@ end
 
 return recipe.step { id = "checksum_source", title = "Sum every row of the source", effect = "read", run = run,
                      options = { content = "checksum" }, needs = { "fingerprint" },
+                     estimate = function(ctx) return 1 + times.at("read", ctx.result.size.bytes) end,
                      plan = function() return "every row of the source summed while Heroku restores" end }

@@ -7,6 +7,7 @@ local config_vars = require "pgorch.config_vars"
 local fail        = require "pgorch.error"
 local json        = require "pgorch.json"
 local moved       = require "pgorch.preflight.moved"
+local planned     = require "pgorch.plan.database"
 
 local NEEDS = { "verify", "nothing_was_written" }
 
@@ -156,13 +157,21 @@ local function undo(ctx, result)
   ctx:put_back(table.concat(names, ", ") .. " as before")
 end
 
+local function replaces(holder, name)
+  return ("~ %s -> %s (its value goes to %s; %s)"):format(holder.name, name, holder.old, holder.copy
+    and "a copy of the new address" or "two releases, the first without it")
+end
+
 local function plan(ctx)
-  local lines = {}
-  for i, holder in ipairs(ctx.target.app:info() and config_vars.holders(ctx.target.app, ctx.source) or {}) do
-    lines[i] = ("~ %s -> the new database, its value kept in %s%s"):format(holder.name, holder.old, holder.copy
-      and "; a copy, two releases" or "; two releases, the first without it")
-  end
-  return #lines > 0 and lines or ("~ %s -> the new database"):format(ctx.target.as)
+  local target, name, lines = ctx.target, planned.name(ctx), {}
+  local app, as = target.app, target.as
+  if not app:info() then return ("~ %s -> %s"):format(as, name) end
+  for i, holder in ipairs(config_vars.holders(app, ctx.source)) do lines[i] = replaces(holder, name) end
+  if #lines > 0 then return lines end
+  local before = app:attachment(as)
+  if not before or before.name ~= as then return ("~ %s -> %s"):format(as, name) end
+  if not target:is_ours() and before.addon.id == target:database().id then return ("%s is %s"):format(as, name) end
+  return ("~ %s -> %s (%s stays attached)"):format(as, name, before.addon.name)
 end
 
 -- They are of use as long as the source lives.
@@ -177,5 +186,5 @@ end
 return recipe.step {
   id = "cut_over", title = "Point the app to the new database", effect = "write", run = run, undo = undo, plan = plan,
   undo_when = "failure", point_of_no_return = true, needs = NEEDS, stands = "the app uses the new database",
-  cleanup = cleanup, reached = reached, undo_estimate = 60,
+  cleanup = cleanup, reached = reached, estimate = 15, undo_estimate = 60,
 }

@@ -45,5 +45,6 @@ return recipe.step {
   id = "delete_dump", title = "Delete the dump", effect = "destroy", run = run, undo = false,
   needs = { "dump_to_store" },
   options = { unless = "keep_dump" }, cleanup = cleanup,
-  plan = function(ctx) return kept(ctx) and {} or "- object" end,
+  estimate = 2,
+  plan = function(ctx) return kept(ctx) and "the dump is kept" or ("- object %s1.dump"):format(prefix(ctx)) end,
 }

@@ -7,6 +7,7 @@ local dump_snapshot = require "pgorch.dump_snapshot"
 local fail      = require "pgorch.error"
 local task      = require "pgorch.task"
 local pg_client = require "pgorch.pg_client"
+local times     = require "pgorch.plan.times"
 local values    = require "pgorch.recipe.values"
 
 local function prefix(ctx)
@@ -63,12 +64,23 @@ local function undo(ctx)
   ctx:put_back "object deleted"
 end
 
+-- Of the first attempt: another one has another number.
+local function plan(ctx)
+  return { ("+ object %s1.dump in %s"):format(prefix(ctx), ctx.store.name),
+           about = "~" .. values.show_size(times.dump_bytes(ctx.result.size)) }
+end
+
+-- One stream: what is slower, pg_dump or the way to the storage, sets the pace.
+local function estimate(ctx)
+  local size = ctx.result.size
+  return 2 + math.max(times.at("dump", size.bytes), times.at("upload", times.dump_bytes(size)))
+end
+
 return recipe.step {
   id = "dump_to_store", title = "Dump the database into object storage", effect = "write", run = run, check = check,
   undo = undo, undo_when = "failure", needs = { "size", "preflight", "preflight_target" }, stands = function(result)
     return result.bytes and "the dump is in the bucket" or "parts of the dump may be in the bucket"
   end,
-  plan = function(ctx) return ("+ object %s1.dump in %s"):format(prefix(ctx), ctx.store.name) end,
-  undo_estimate = 20,
+  plan = plan, estimate = estimate, undo_estimate = 20,
   by_hand = function(ctx) return ("aws s3 rm --recursive s3://%s/%s"):format(ctx.store.name, prefix(ctx)) end,
 }

@@ -3,6 +3,7 @@
 
 local recipe   = require "pgorch.recipe"
 local pg       = require "pgorch.pg"
+local preflight = require "pgorch.preflight"
 local snapshot = require "pgorch.verify.snapshot"
 local source   = require "pgorch.source"
 
@@ -41,8 +42,29 @@ local function run(ctx)
   return { names = names, missing = missing, wanted = wanted }
 end
 
+-- What a database of ours has of its own, Heroku decides when it is made; in another one we can look.
+local function lacking(ctx, wanted)
+  if ctx.target:is_ours() then return wanted end
+  local conn <close> = ctx.target:connect()
+  local have, list = {}, {}
+  for _, each in ipairs(conn:query(source.sql "extensions")) do have[each.name] = true end
+  for _, each in ipairs(wanted) do
+    if not have[each.name] then list[#list + 1] = each end
+  end
+  return list
+end
+
+local function plan(ctx)
+  local wanted = ctx.result.preflight.extensions
+  if #wanted == 0 then return "no extensions are needed" end
+  local names = {}
+  for i, each in ipairs(lacking(ctx, wanted)) do names[i] = each.name end
+  if #names == 0 then return "the extensions are there" end
+  return ("+ %s: %s"):format(preflight.number(#names, "extension"), table.concat(names, ", "))
+end
+
 return recipe.step {
   id = "extensions", title = "Install the extensions", effect = "write", run = run, undo = false,
   needs = { "preflight" },
-  plan = function(ctx) return ("+ %d extensions"):format(#ctx.result.preflight.extensions) end,
+  plan = plan, estimate = 5,
 }

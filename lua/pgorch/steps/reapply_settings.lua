@@ -7,6 +7,7 @@ local diff   = require "pgorch.settings.diff"
 local fs     = require "pgorch.fs"
 local pg     = require "pgorch.pg"
 local plans  = require "pgorch.heroku.plans"
+local preflight = require "pgorch.preflight"
 local read   = require "pgorch.settings.read"
 local task   = require "pgorch.task"
 local value  = require "pgorch.settings.value"
@@ -111,8 +112,20 @@ local function run(ctx)
   return { applied = applied, differing = #list }
 end
 
+local NAMED = 8
+
+-- What the target has by itself shows only there: it may be the same.
+local function plan(ctx)
+  local how = ctx.params.settings or ctx.options.only
+  local names = diff.candidates(state_of(ctx.source), how)
+  if #names == 0 then return how == "none" and "settings are not carried" or "no settings to carry" end
+  local more = #names > NAMED and (" and %d more"):format(#names - NAMED) or ""
+  return ("~ what differs of %s: %s%s"):format(preflight.number(#names, "setting"),
+    table.concat(names, ", ", 1, math.min(NAMED, #names)), more)
+end
+
 return recipe.step {
   id = "reapply_settings", title = "Reapply the settings", effect = "write", run = run, undo = false,
   options = { only = "safe" },
-  plan = function() return "~ settings of the database that its owner may set" end,
+  plan = plan, estimate = 5,
 }

@@ -109,6 +109,15 @@ local function run(ctx)
   return { refreshed = done, failed = left }
 end
 
+-- Which of them the restore leaves empty shows only afterwards.
+local function plan(ctx)
+  local conn <close> = ctx.source:connect()
+  local count = 0
+  for _, populated in pairs(views_of(conn)) do count = count + (populated and 1 or 0) end
+  if count == 0 then return "no materialized views" end
+  return { "~ refresh the materialized views that the restore leaves empty", about = ("%d at most"):format(count) }
+end
+
 return recipe.step { id = "refresh_matviews", title = "Refresh materialized views", effect = "write", run = run,
                      undo = false, needs = { "checksum_source" },
-                     plan = function() return "~ refresh views that the restore left empty" end }
+                     plan = plan, estimate = 5 }

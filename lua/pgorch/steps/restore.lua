@@ -9,6 +9,9 @@ local fs         = require "pgorch.fs"
 local preflight  = require "pgorch.preflight"
 local poll       = require "pgorch.poll"
 local task       = require "pgorch.task"
+local planned    = require "pgorch.plan.database"
+local source     = require "pgorch.source"
+local times      = require "pgorch.plan.times"
 local transfers  = require "pgorch.heroku.transfers"
 local values     = require "pgorch.recipe.values"
 local verdict    = require "pgorch.restore.verdict"
@@ -119,10 +122,21 @@ local function undo(ctx, result)
   ctx:put_back "target reset"
 end
 
+-- What a database that is not ours holds is lost.
+local function contents(ctx)
+  if ctx.target:is_ours() then return "empty, ours" end
+  local conn <close> = ctx.target:connect()
+  local tables = conn:value(source.sql "tables_to_lose")
+  return tables == 0 and "empty" or ("its %s are lost"):format(preflight.number(tables, "table"))
+end
+
+local function plan(ctx) return ("! restore into %s (%s)"):format(planned.name(ctx), contents(ctx)) end
+
 return recipe.step {
   id = "restore", title = "Restore at Heroku", effect = "destroy", run = run, undo = undo, undo_when = "failure",
   needs = { "size", "dump_to_store" },
-  plan = function(ctx) return "! restore into " .. ctx.target:name() end,
+  plan = plan,
+  estimate = function(ctx) return 20 + times.at("restore", ctx.result.size.bytes) end,
   stands = function(result) return result.lines and "the copy is in the target" or "the target is half filled" end,
   undo_estimate = 120,                     -- cancelled, waited for, the database emptied
   goes_on = function(did)

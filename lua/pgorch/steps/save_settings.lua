@@ -18,4 +18,5 @@ local function run(ctx)
   return { file = path, settings = #state.rows, chosen = count(state.chosen) }
 end
 
-return recipe.step { id = "save_settings", title = "Save the source's settings", effect = "read", run = run }
+return recipe.step { id = "save_settings", title = "Save the source's settings", effect = "read", run = run,
+                     plan = function() return "kept in the run's folder" end }

@@ -30,7 +30,7 @@ local function run(ctx)
     console and (" (the console says %s)"):format(values.show_size(console)) or ""))
   return { bytes = facts.bytes, console_bytes = console, tables = tables, owner = facts.owner, version = facts.version,
            encoding = facts.encoding, collate = facts.collate, ctype = facts.ctype, major = facts.major,
-           large_objects = large.count, large_object_bytes = large.bytes }
+           large_objects = large.count, large_object_bytes = large.bytes, source = ctx.source:identity() }
 end
 
 return recipe.step { id = "size", title = "Measure the database", effect = "read", run = run }

@@ -9,6 +9,7 @@ local dump_snapshot = require "pgorch.dump_snapshot"
 local named_queries = require "pgorch.named_queries"
 local report        = require "pgorch.verify.report"
 local snapshot      = require "pgorch.verify.snapshot"
+local times         = require "pgorch.plan.times"
 local values        = require "pgorch.recipe.values"
 local verify        = require "pgorch.verify"
 
@@ -66,4 +67,5 @@ return recipe.step {
   needs = { "size", "checksum_source" },
   options = { counts = "exact", content = "checksum", queries = "queries/*.sql" },
   plan = function() return "every table counted and summed on both sides" end,
+  estimate = function(ctx) return 2 + times.at("read", ctx.result.size.bytes) end,
 }

@@ -31,9 +31,40 @@ local function undo(ctx)
   if old.has_setting ~= nil then freeze.rejoin_source(ctx, old) end
 end
 
+-- What was found when the window opened; before that, what would be found now.
+local function before(ctx)
+  if ctx:finished "window_opens" then return ctx.result.window_opens end
+  local means, app = freeze.means(ctx), ctx.target.app
+  local old = { has_setting = means["read-only"] or nil }
+  if means["maintenance"] then
+    local info = app:info()
+    old.maintenance, old.formation = info and info.maintenance or false, info and app:formation() or {}
+  end
+  return old
+end
+
+local function plan_app(old)
+  local words, changes = { "maintenance " .. (old.maintenance and "stays on" or "off") }, not old.maintenance
+  for _, each in ipairs(old.formation) do
+    if each.quantity > 0 then words[#words + 1], changes = ("%s %d"):format(each.type, each.quantity), true end
+  end
+  return (changes and "~ " or "") .. table.concat(words, ", ")
+end
+
+local function plan(ctx)
+  local old, lines = before(ctx), {}
+  if old.formation then lines[1] = plan_app(old) end
+  if old.has_setting ~= nil then
+    local stays = ctx.options.source == "stays read-only"
+    lines[#lines + 1] = stays and "source stays read-only" or "~ source writable"
+  end
+  if ctx.params.on_thaw then lines[#lines + 1] = "~ runs --on-thaw: " .. ctx.params.on_thaw end
+  return lines
+end
+
 return recipe.step {
   id = "window_closes", title = "Close the window", effect = "write", run = run, undo = undo, undo_when = "failure",
   closes_window = true, options = { source = "stays read-only" },
   stands = function(result) return result.read_only and "the source is read-only" end,
-  plan = function(ctx) return "~ dynos as before, maintenance off; source " .. ctx.options.source end,
+  plan = plan, estimate = 5,
 }

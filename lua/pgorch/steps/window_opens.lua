@@ -66,17 +66,28 @@ end
 -- A source that is read-only keeps nobody from writing to the new database.
 local function holds_app(ctx, old) return old.formation ~= nil and app_is_down(ctx) end
 
+-- An app that is yet to be made has no dynos, and is put into maintenance like any other.
+local function plan_app(ctx)
+  local app, dynos = ctx.target.app, {}
+  local info = app:info()
+  for _, each in ipairs(info and app:formation() or {}) do
+    if each.quantity > 0 then dynos[#dynos + 1] = (", %s %d -> 0"):format(each.type, each.quantity) end
+  end
+  local is_on = info and info.maintenance
+  return ("%smaintenance %s%s"):format(is_on and #dynos == 0 and "" or "~ ", is_on and "is on" or "on",
+    table.concat(dynos))
+end
+
+local function plan_source(ctx)
+  if ctx.source:read_only_setting() == "on" then return "~ sessions of others ended (source is read-only already)" end
+  return "~ source read-only, sessions of others ended"
+end
+
 local function plan(ctx)
   local means, lines = freeze.means(ctx), {}
-  if means["maintenance"] and ctx.target.app:info() then
-    local dynos = {}
-    for _, each in ipairs(ctx.target.app:formation()) do
-      dynos[#dynos + 1] = ("%s %d -> 0"):format(each.type, each.quantity)
-    end
-    lines[#lines + 1] = "~ maintenance on" .. (#dynos > 0 and ", " .. table.concat(dynos, ", ") or "")
-  end
-  if means["read-only"] then lines[#lines + 1] = "~ source read-only, sessions of others ended" end
-  if ctx.params.on_freeze then lines[#lines + 1] = "runs: " .. ctx.params.on_freeze end
+  if means["maintenance"] then lines[1] = plan_app(ctx) end
+  if means["read-only"] then lines[#lines + 1] = plan_source(ctx) end
+  if ctx.params.on_freeze then lines[#lines + 1] = "~ runs --on-freeze: " .. ctx.params.on_freeze end
   return lines
 end
 
@@ -139,5 +150,5 @@ return recipe.step {
   undo = undo, undo_when = "failure", by_hand = by_hand, stands = stands, opens_window = true,
   holds_app = holds_app,
   undo_estimate = function(_, took) return 60 + took end,         -- dynos start; a command of --on-thaw
-  cleanup = cleanup,
+  cleanup = cleanup, estimate = 15,
 }

@@ -1,0 +1,108 @@
+-- pgorch apply FILE: runs exactly what `pgorch plan --out FILE` has shown, or stops before anything is touched if the
+-- world is no longer as it was then.
+
+local checks     = require "pgorch.preflight.report"
+local clock      = require "pgorch.clock"
+local drift      = require "pgorch.plan.drift"
+local fail       = require "pgorch.error"
+local file       = require "pgorch.plan.file"
+local invocation = require "pgorch.invocation"
+local params     = require "pgorch.recipe.params"
+local planning   = require "pgorch.plan"
+local runner     = require "pgorch.runner"
+local term       = require "pgorch.term"
+local values     = require "pgorch.recipe.values"
+
+local command = {
+  takes_flags = true,
+  summary = "run what a plan has shown, if the world is still so",
+  usage = "pgorch apply FILE [--deadline TIME] [FLAGS]   FILE is made by: pgorch plan RECIPE ... --out FILE",
+  flags = {},
+}
+
+-- A plan says which run it is, and is done as it stands.
+local NOT_FOR_A_PLAN = { ["run-id"] = true, only = true, ["accept-changes"] = true, ["lose-writes"] = true }
+for _, each in ipairs(invocation.FLAGS) do
+  if not NOT_FOR_A_PLAN[each.name] then command.flags[#command.flags + 1] = each end
+end
+
+local DAY = 86400
+
+local function take_file(arguments)
+  for i, word in ipairs(arguments) do
+    if word:sub(1, 1) ~= "-" then return table.remove(arguments, i) end
+    break
+  end
+  fail.raise("PGO-USAGE", "no plan is named: pgorch apply FILE", { cure = "The file comes first, then the flags." })
+end
+
+local function show(value)
+  if value == nil then return "not set" end
+  return type(value) == "table" and table.concat(value, ",") or tostring(value)
+end
+
+-- What was planned is what is done: another recipe or other parameters are another plan.
+local function refuse_changes(path, kept, o)
+  local list = {}
+  if o.recipe.hash ~= kept.recipe.hash then
+    list[1] = ("recipe %s: its text changed (%s, was %s)"):format(kept.recipe.path, o.recipe.hash:sub(1, 12),
+      kept.recipe.hash:sub(1, 12))
+  end
+  for name, value in pairs(o.given) do
+    if show(value) ~= show(kept.values[name]) then
+      list[#list + 1] = ("%s: %s, planned: %s"):format(params.flag(name), show(value), show(kept.values[name]))
+    end
+  end
+  if #list == 0 then return end
+  table.sort(list)
+  fail.raise("PGO-CHANGED", ("%s was made with something else"):format(path), { detail = table.concat(list, "\n"),
+    cure = "Make another plan: pgorch plan RECIPE ... --out FILE" })
+end
+
+local function refuse_second(store, id)
+  for _, run in ipairs(store:runs()) do
+    if run.id == id then
+      fail.raise("PGO-USAGE", ("the plan was applied already: it is run %s"):format(id),
+        { cure = ("`pgorch status %s` shows it, `pgorch resume %s` goes on with it."):format(id, id) })
+    end
+  end
+end
+
+local function warn_of_age(o, path, kept)
+  local age = clock.time() - kept.made_at
+  if age < DAY then return end
+  o.display:emit("message", { text = ("%s is %s old"):format(path, values.show_duration(age)) })
+end
+
+-- The plan as it would be made now; nil when something stands in the way, which is shown.
+local function made_again(o, kept)
+  local plan = planning.make { recipe = o.recipe, params = o.params, run = kept.run, state = o.state,
+    open_allow_list = kept.open_allow_list, say = function(text) o.display:emit("message", { text = text }) end }
+  if plan.survey then return file.of(plan, o) end
+  checks.write(plan.seen, { host = o.host, display = o.display, write = term.out })
+end
+
+local function compared(o, path, kept)
+  o.display:emit("message", { text = "is the world still as it was planned for?" })
+  local now = made_again(o, kept)
+  if now then drift.refuse(path, kept, now) end
+  return now ~= nil
+end
+
+---@param arguments string[]
+---@return integer status
+function command.run(arguments)
+  local path = take_file(arguments)
+  local kept = file.read(path)
+  local o = invocation.planned(arguments, kept, command.flags)
+  refuse_changes(path, kept, o)
+  o.state = invocation.store_url(o.host)
+  local store <close> = invocation.open_store(o.host)
+  refuse_second(store, kept.run)
+  warn_of_age(o, path, kept)
+  if not compared(o, path, kept) then return 4 end
+  o.store, o.planned, o.host["run-id"] = store, kept.steps, kept.run
+  return runner.start(o)
+end
+
+return command

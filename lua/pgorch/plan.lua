@@ -1,0 +1,53 @@
+-- A plan: what a run of a recipe would do, found out without doing it. The checks of `pgorch check` come first; when
+-- they find nothing in the way, the recipe's steps are asked one after the other. Changes nothing: no run, no record.
+
+local fail       = require "pgorch.error"
+local history    = require "pgorch.plan.history"
+local inspect    = require "pgorch.preflight.inspect"
+local inspection = require "pgorch.runner.inspection"
+local store      = require "pgorch.store"
+local survey     = require "pgorch.plan.survey"
+
+local plan = {}
+
+---The name of a run that there is none of: what its id will be is not known.
+plan.NO_RUN = "RUN"
+
+---@class pgorch.Plan
+---@field seen pgorch.preflight.Seen   what the checks found
+---@field survey pgorch.Survey|nil     nil: something stands in the way
+---@field source {name: string, identity: string, major: integer}|nil
+---@field history pgorch.plan.History|nil
+---@field run string|nil                id that is kept for the run
+
+local function source_of(seen, ctx)
+  return { name = ctx.source:name(), identity = ctx.source:identity(), major = seen.facts.major }
+end
+
+local function go_through(seen, o, made)
+  local ctx = seen.inspection:context()
+  made.source = source_of(seen, ctx)
+  local record <close> = store.find(o.state)
+  made.history = history.find(record, seen.inspection.recipe.name, made.source.identity)
+  made.survey = survey.new(seen.inspection, made.history)
+end
+
+---@param o {recipe: pgorch.Recipe, params: table, run?: string, state?: string, open_allow_list?: boolean,
+---  say: fun(text: string)}
+---@return pgorch.Plan
+function plan.make(o)
+  local made, problem = { run = o.run }, nil
+  local of = inspection.new { recipe = o.recipe, params = o.params, run = o.run or plan.NO_RUN, state = o.state,
+                              dir = inspect.folder(o.state) }
+  made.seen = inspect.all(of, { open_allow_list = o.open_allow_list, say = o.say, more = function(seen)
+    if seen.found:count "fail" > 0 then return end
+    -- Kept apart from the findings: an error of a step's plan is none.
+    local ok, err = xpcall(go_through, fail.handler, seen, o, made)
+    if not ok then problem = err end
+  end })
+  if made.seen.found:count "fail" > 0 then made.survey = nil end
+  if problem then error(problem, 0) end
+  return made
+end
+
+return plan

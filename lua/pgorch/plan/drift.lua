@@ -1,0 +1,118 @@
+-- Holds a run to its plan. Before it begins, the plan is made again and compared line by line; while it runs, each step
+-- that writes is asked once more what it would do, with what is known by then. A difference is PGO-DRIFT. What was
+-- planned is an event of the run, so that a resumed one is held to it too.
+
+local context = require "pgorch.runner.context"
+local fail    = require "pgorch.error"
+local lines   = require "pgorch.plan.lines"
+
+local M = {}
+
+local EVENT = "planned"
+
+local function difference(name, planned, now)
+  return ("%s\n  planned: %s\n  now:     %s"):format(name, planned, now)
+end
+
+-- What all steps stand on, told where it differs.
+local function of_source(list, before, now)
+  local function words(source) return ("%s, PostgreSQL %s (%s)"):format(source.name, source.major, source.identity) end
+  if before.identity ~= now.identity or before.major ~= now.major then
+    list[#list + 1] = difference("source", words(before), words(now))
+  end
+end
+
+local function by_id(steps)
+  local found = {}
+  for _, step in ipairs(steps) do found[step.id] = step.lines end
+  return found
+end
+
+---@param before pgorch.plan.Kept
+---@param now pgorch.plan.Kept
+---@return string[] differences
+function M.list(before, now)
+  local list, planned = {}, by_id(before.steps)
+  of_source(list, before.source, now.source)
+  for _, step in ipairs(now.steps) do
+    local old = planned[step.id] or {}
+    if not lines.same(old, step.lines) then
+      list[#list + 1] = difference(step.id, lines.show_all(old), lines.show_all(step.lines))
+    end
+    planned[step.id] = nil
+  end
+  for _, step in ipairs(before.steps) do          -- no longer wanted: its only_if says something else now
+    if planned[step.id] and not lines.same(step.lines, {}) then
+      list[#list + 1] = difference(step.id, lines.show_all(step.lines), "nothing")
+    end
+  end
+  return list
+end
+
+---Raises PGO-DRIFT where the plan, made again, says something else.
+---@param path string
+---@param before pgorch.plan.Kept
+---@param now pgorch.plan.Kept
+function M.refuse(path, before, now)
+  local list = M.list(before, now)
+  if #list == 0 then return end
+  fail.raise("PGO-DRIFT", ("the world is not as it was when %s was made; nothing was touched"):format(path),
+    { detail = table.concat(list, "\n") })
+end
+
+-- --- while it runs ---
+
+---@param store pgorch.Store
+---@param run string
+---@param steps table[]   of pgorch.plan.Kept
+function M.record(store, run, steps)
+  store:event(run, EVENT, { steps = steps })
+end
+
+---What the run was planned to do, by step; nil: it was begun without a plan.
+---@param store pgorch.Store
+---@param run string
+---@return table<string, pgorch.planned.Line[]>|nil
+function M.of_run(store, run)
+  local found
+  for _, event in ipairs(store:events(run)) do
+    if event.kind == EVENT then found = by_id(event.data.steps) end
+  end
+  return found
+end
+
+local function lines_now(ctx, step)
+  if not step.each then return step.plan and lines.of(step, step.plan(ctx)) or lines.by_effect(step) end
+  local list = {}
+  for _, item in ipairs(step.each(ctx) or {}) do
+    local own = step.plan and lines.of(step, step.plan(ctx, item)) or lines.by_effect(step, item)
+    table.move(own, 1, #own, #list + 1, list)
+  end
+  return list
+end
+
+-- A step that began before knows what it did and goes on from there: asked again it would describe what is half done.
+local function is_fresh(session, id)
+  local row = session.rows[id]
+  return row == nil or row.state == "undone" and session.run.state == "running"
+end
+
+---Just before a step of a planned run writes: raises PGO-DRIFT if it would do something else.
+---@param session table
+---@param step table
+---@param id string      of the record; the items of an `each` step were compared with the step itself
+function M.check(session, step, id)
+  if step.effect == "read" or id ~= step.id or not is_fresh(session, id) then return end
+  local ctx = context.new(session, step, id, {})
+  local ok, now = xpcall(lines_now, fail.handler, ctx, step)
+  if not ok then
+    now.step = now.step or id
+    error(now, 0)
+  end
+  local planned = session.planned[id] or {}
+  if lines.same(planned, now) then return end
+  fail.raise("PGO-DRIFT", ("%s would do something else than was planned"):format(id), { step = id,
+    detail = ("planned: %s\nnow:     %s"):format(lines.show_all(planned), lines.show_all(now)) })
+end
+
+return M

@@ -1,0 +1,55 @@
+-- Another run of the same recipe on the same source: how long its steps took says more than any estimate. Reads the
+-- record of runs, if there is one, and nothing else.
+
+local M = {}
+
+local LOOKED_AT = 50       -- runs: an older one measured another database
+
+---@class pgorch.plan.History
+---@field run string
+---@field kind "run"|"rehearsal"
+---@field at integer                    microseconds since 1970
+---@field bytes integer|nil             of the source then
+---@field seconds table<string, number> by step
+---@field rate number|nil               bytes a second of dump and upload
+
+local function row_of(rows, id)
+  for _, row in ipairs(rows) do
+    if row.id == id and row.state == "done" then return row end
+  end
+end
+
+local function times_of(rows)
+  local seconds = {}
+  for _, row in ipairs(rows) do
+    if row.ended_at and (row.state == "done" or row.state == "undone") and not row.id:find("[", 1, true) then
+      seconds[row.id] = math.max(0, (row.ended_at - row.started_at) / 1e6)
+    end
+  end
+  return seconds
+end
+
+local function history_of(run, rows, size)
+  local dump = row_of(rows, "dump_to_store")
+  local did = dump and dump.result
+  local rate = run.kind ~= "rehearsal" and did and did.bytes and (did.seconds or 0) > 0 and did.bytes / did.seconds
+  return { run = run.id, kind = run.kind or "run", at = run.created_at, bytes = size.result.bytes,
+           seconds = times_of(rows), rate = rate or nil }
+end
+
+---The newest run, or rehearsal, of that recipe which went to its end on that source.
+---@param store pgorch.Store|nil
+---@param recipe string     its name
+---@param source string     its identity
+---@return pgorch.plan.History|nil
+function M.find(store, recipe, source)
+  for _, run in ipairs(store and store:runs { limit = LOOKED_AT } or {}) do
+    if run.recipe == recipe and run.state == "done" then
+      local rows = store:steps(run.id)
+      local size = row_of(rows, "size")
+      if size and size.result and size.result.source == source then return history_of(run, rows, size) end
+    end
+  end
+end
+
+return M
