@@ -149,6 +149,8 @@ local function cases(home)
     expect(st:hold("freeze", a.id)).is(0)
     expect(st:hold("freeze", b.id)).is(1)
     expect(#st:holders "freeze").is(2)
+    st:unlock("freeze", a.id)
+    st:unlock("freeze", b.id)
     expect(st:hold("target:shop", a.id)).is_nil()
     expect(#st:locks(b.id)).is(1)
     expect(kinds(a)).is "running, lock_taken, lock_given, held, released"      -- only what changed something
@@ -272,7 +274,8 @@ local function cases(home)
       function() mine:event(run.id, "note") end,
       function() mine:lock("target:shop", run.id) end,
       function() mine:hold("freeze", run.id) end,
-      function() mine:release("freeze", run.id) end,
+      function() mine:unlock("freeze", run.id) end,
+      function() mine:share("freeze", run.id, { [run.id] = {} }) end,
       function() mine:renew(run.id) end,
       function() mine:disown(run.id) end,
       function() mine:forget_run(run.id) end,

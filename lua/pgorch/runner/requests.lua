@@ -17,15 +17,14 @@ local WORDS = { stop = "`pgorch cancel` asks to stop", rollback = "`pgorch rollb
 ---@param run pgorch.Run
 ---@return boolean
 function requests.is_worked_on(run)
-  return run.owner ~= nil and session.is_alive(run.owner)
+  return session.is_at_work(run)
 end
 
 ---The process that works on the run, in words.
 ---@param run pgorch.Run
 ---@return string
 function requests.worker(run)
-  local pid = run.owner:match ":(%d+):%d+$"
-  return pid and "process " .. pid or "the process " .. run.owner
+  return session.name_of(run.owner)
 end
 
 ---What is said when it does not answer.
@@ -57,7 +56,7 @@ function requests.follow(st, run, seen)
     local silent = not said and run.request ~= nil and task.now() - since > SILENT_SECONDS
     said = said or silent
     seen(run, silent)
-  until run.owner ~= owner or not session.is_alive(owner)
+  until run.owner ~= owner or not session.is_at_work(run)
   return run
 end
 

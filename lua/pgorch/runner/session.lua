@@ -85,7 +85,10 @@ function session.is_at_work(run)
   return alive
 end
 
-local function name_of(owner)
+---A process, in words.
+---@param owner string
+---@return string
+function session.name_of(owner)
   local machine, pid = owner:match("/(.-):(%d+):%d+$")
   return machine and ("process %s on %s"):format(pid, machine) or "process " .. owner
 end
@@ -113,7 +116,7 @@ function Session:claim()
   local owner = session.owner()
   local present, fence = self.store:claim(self.run, owner, seen_alive)
   if present ~= true then
-    fail.raise("PGO-LOCKED", ("run %s is being worked on by %s"):format(self.run.id, name_of(present)),
+    fail.raise("PGO-LOCKED", ("run %s is being worked on by %s"):format(self.run.id, session.name_of(present)),
       { cure = "Wait for it, or stop it with Ctrl-C (or kill -TERM)." })
   end
   self.owner = owner
@@ -147,9 +150,7 @@ end
 ---@return string|nil owner
 function Session:is_at_work(id)
   local run = self.store:run(id)
-  local alive = run.owner and session.is_alive(run.owner)
-  if alive == nil then alive = run.owner ~= nil and run.leased end   -- of another machine one sees the lease alone
-  return alive, run.owner
+  return session.is_at_work(run), run.owner
 end
 
 -- A database of the app, by the name under which the app reads it: several are moved side by side.
