@@ -1,6 +1,7 @@
 -- pgorch apply FILE: runs exactly what `pgorch plan --out FILE` has shown, or stops before anything is touched if the
 -- world is no longer as it was then.
 
+local arguments  = require "pgorch.recipe.arguments"
 local checks     = require "pgorch.preflight.report"
 local clock      = require "pgorch.clock"
 local drift      = require "pgorch.plan.drift"
@@ -28,12 +29,13 @@ end
 
 local DAY = 86400
 
-local function take_file(arguments)
-  for i, word in ipairs(arguments) do
-    if word:sub(1, 1) ~= "-" then return table.remove(arguments, i) end
-    break
+local function take_file(argv)
+  local file_name = argv[1] and argv[1]:sub(1, 1) ~= "-" and argv[1]
+    or arguments.parse(argv, arguments.flags({}, command.flags)).words[1]
+  for i, word in ipairs(argv) do
+    if word == file_name then return table.remove(argv, i) end
   end
-  fail.raise("PGO-USAGE", "no plan is named: pgorch apply FILE", { cure = "The file comes first, then the flags." })
+  fail.raise("PGO-USAGE", "no plan is named: pgorch apply FILE")
 end
 
 local function show(value)
@@ -89,12 +91,12 @@ local function compared(o, path, kept)
   return now ~= nil
 end
 
----@param arguments string[]
+---@param argv string[]
 ---@return integer status
-function command.run(arguments)
-  local path = take_file(arguments)
+function command.run(argv)
+  local path = take_file(argv)
   local kept = file.read(path)
-  local o = invocation.planned(arguments, kept, command.flags)
+  local o = invocation.planned(argv, kept, command.flags)
   refuse_changes(path, kept, o)
   o.state = invocation.store_url(o.host)
   local store <close> = invocation.open_store(o.host)

@@ -1,5 +1,5 @@
--- pgorch plan RECIPE: what a run would do, and what it would cost and take. Changes nothing; with --out the plan is kept
--- in a file, for `pgorch apply`.
+-- pgorch plan RECIPE: what a run would do, and what it would cost and take. Changes nothing; with --out the plan is
+-- kept in a file, for `pgorch apply`.
 
 local fail       = require "pgorch.error"
 local file       = require "pgorch.plan.file"

@@ -16,10 +16,11 @@ end
 
 -- What all steps stand on, told where it differs.
 local function of_source(list, before, now)
-  local function words(source) return ("%s, PostgreSQL %s (%s)"):format(source.name, source.major, source.identity) end
-  if before.identity ~= now.identity or before.major ~= now.major then
-    list[#list + 1] = difference("source", words(before), words(now))
+  local function words(source)
+    return source and ("%s, PostgreSQL %s (%s)"):format(source.name, source.major, source.identity) or "none"
   end
+  local old, new = words(before), words(now)
+  if old ~= new then list[#list + 1] = difference("source", old, new) end
 end
 
 local function by_id(steps)

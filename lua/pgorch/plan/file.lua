@@ -20,7 +20,7 @@ local LARGEST = 16 * 2 ^ 20
 ---@field values table         parameters that are no secrets
 ---@field secrets table        where the others come from
 ---@field open_allow_list boolean
----@field source {name: string, identity: string, major: integer}
+---@field source {name: string, identity: string, major: integer}|nil   nil: the recipe moves no database
 ---@field steps {id: string, title: string, lines: pgorch.planned.Line[]}[]  those that write, in order
 
 ---Raises where a plan cannot be put there: before the work of making it.
@@ -70,7 +70,7 @@ local function refuse(path, why, cure)
 end
 
 local FIELDS = { pgorch = "string", made_at = "number", run = "string", recipe = "table", values = "table",
-                 secrets = "table", open_allow_list = "boolean", source = "table", steps = "table" }
+                 secrets = "table", open_allow_list = "boolean", steps = "table" }
 
 local function check_lines(path, step)
   if type(step) ~= "table" or type(step.id) ~= "string" or type(step.lines) ~= "table" then

@@ -1,5 +1,6 @@
--- What a step's `plan` said, as lines of one form: a sign (+ ~ - ! ?, or none for what is so already), a text, and what
--- goes with it. Two lines are the same when their texts are; what is only about so (a size, an age) is left out of that.
+-- What a step's `plan` said, as lines of one form: a sign (+ ~ - ! ?, or none for what is so already), a text, and
+-- what goes with it. Two lines are the same when their texts are; what is only about so (a size, an age) is left out of
+-- that.
 
 local fail = require "pgorch.error"
 

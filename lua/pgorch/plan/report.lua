@@ -110,8 +110,8 @@ end
 
 local function basis(plan)
   local size = plan.seen.size
-  return ("Basis: %s%s, %s"):format(size and values.show_size(size.bytes) .. ", " or "", upload_of(plan),
-    measured_by(plan.history))
+  if not size then return "Basis: what the steps estimate" end
+  return ("Basis: %s, %s, %s"):format(values.show_size(size.bytes), upload_of(plan), measured_by(plan.history))
 end
 
 local function cents_of(plan)
@@ -177,7 +177,7 @@ local function events(plan, o)
   out[#out + 1] = event("planned", { changes = plan.survey.changes, known_later = plan.survey.open,
     cents = cents_of(plan) or 0, seconds = total, window_seconds = plan.survey.has_window and window or nil,
     at_least = at_least, basis = basis_fields(plan), warned = plan.seen.found:count "warn", run = plan.run,
-    source = plan.source.name, file = o.file, status = o.status })
+    source = plan.source and plan.source.name, file = o.file, status = o.status })
   return table.concat(out)
 end
 
