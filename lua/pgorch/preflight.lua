@@ -148,7 +148,8 @@ function M.number(n, word, plural) return ("%d %s"):format(n, n == 1 and word or
 
 local WORD = { pass = "pass", note = "note", warn = "warn", fail = "FAIL" }
 
----Prints the table; raises PGO-PREFLIGHT with every failure and its cure if there is one.
+---Prints the table, which keeps the findings themselves for the report;
+---raises PGO-PREFLIGHT with every failure and its cure if there is one.
 ---@param ctx table
 ---@param title string
 function Findings:report(ctx, title)
@@ -161,7 +162,7 @@ function Findings:report(ctx, title)
       if each.level == "fail" then detail[#detail + 1] = line end
     end
   end
-  ctx:table { title = title, columns = { "", "finding" }, rows = rows }
+  ctx:table { title = title, columns = { "", "finding" }, rows = rows, findings = self.list }
   if failed > 0 then
     fail.raise("PGO-PREFLIGHT", ("%s: %d fail, %d warn"):format(title, failed, warned),
       { detail = table.concat(detail, "\n"), told = true })

@@ -45,12 +45,16 @@ local function finish(session, id, row, result, ctx)
 end
 
 -- A cancelled step stays `running` in the record: interrupted, to be run again with what it remembered.
-local function failed(session, id, row, err)
+-- What it had found by then is kept: the findings and differences are what a reader of the report looks for.
+local function failed(session, id, row, err, ctx)
   err.step = err.step or id
-  row.error, row.ended_at = fields_of(err), store.now()
+  row.error, row.ended_at, row.summary = fields_of(err), store.now(), ctx and context.summary(ctx)
   if not task.cancelled(err) then
     row.state = "failed"
     pcall(session.durably, session, session.store.fail_step, session.store, session.run.id, id, row.error)
+    if row.summary then
+      pcall(session.durably, session, session.store.set_summary, session.store, session.run.id, id, row.summary)
+    end
   end
   session.display:emit("step_failed", { id = id, title = row.title, error = err, row = row })
 end
@@ -81,7 +85,7 @@ local function recorded(session, step, id, item, body)
   end, fail.handler)
   if not ok then
     result = explain_only(session, step, ctx, result)
-    failed(session, id, row, result)
+    failed(session, id, row, result, ctx)
     error(result, 0)
   end
   session.display:emit("step_done", { id = id, title = step.title, row = row, effect = step.effect })

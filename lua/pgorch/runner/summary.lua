@@ -75,9 +75,11 @@ local function put_back_lines(e, rows, out)
   end
 end
 
--- What a run that was put back leaves on purpose, and what removes it.
-local function kept_list(e)
-  local list, session = {}, e.session
+---What a run that was put back leaves on purpose.
+---@param session table
+---@return string[]
+function summary.kept(session)
+  local list = {}
   if session.run.state ~= "put_back" and session.run.state ~= "undo_failed" then return list end
   for _, row in ipairs(ordered(session)) do
     local step, did = session:step_of(row.id), row.result or row.remembered
@@ -88,7 +90,7 @@ local function kept_list(e)
 end
 
 local function kept_lines(e, out)
-  local list = kept_list(e)
+  local list = summary.kept(e.session)
   if #list == 0 then return end
   local app = e.session.params.app              -- what is billed goes only when it is named
   out[#out + 1] = ("kept: %s   (`pgorch cleanup %s%s` removes it)"):format(table.concat(list, "; "), e.session.run.id,
@@ -120,7 +122,10 @@ function summary.text(e)
   out[1] = "\n" .. headline(e)
   for _, row in ipairs(rows) do out[#out + 1] = step_line(row) end
   for _, each in ipairs(gather(rows, "tables")) do
-    if each.value.summary and not e.put_back then out[#out + 1] = "\n" .. summary.table(each.value) end
+    -- What a failed step has found was told with its error.
+    if each.value.summary and not e.put_back and each.row.state ~= "failed" then
+      out[#out + 1] = "\n" .. summary.table(each.value)
+    end
   end
   out[#out + 1] = ""
   for _, each in ipairs(gather(rows, "warnings")) do
@@ -157,7 +162,7 @@ local PLAIN = { "id", "title", "text", "bytes", "total", "how", "effect", "run",
 local function ended_fields(e, fields)
   fields.state, fields.meaning = e.session.run.state, meaning.OF[e.status]
   fields.steps, fields.standing, fields.not_put_back = json.array {}, json.array(e.standing), json.array {}
-  fields.kept, fields.going_on = json.array(kept_list(e)), json.array(e.going_on or {})
+  fields.kept, fields.going_on = json.array(summary.kept(e.session)), json.array(e.going_on or {})
   for i, row in ipairs(ordered(e.session)) do fields.steps[i] = row_fields(row) end
   for i, failure in ipairs(e.failures or {}) do
     fields.not_put_back[i] = { id = failure.row.id, error = error_fields(failure.error), by_hand = failure.by_hand }

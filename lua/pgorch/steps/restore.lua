@@ -21,12 +21,16 @@ local ATTEMPTS = 3
 
 -- One note for each reason, with how often it occurred: the lines themselves are in restore.log.
 local function show_harmless(ctx, harmless)
-  local counts, order = {}, {}
+  local counts, order, classes = {}, {}, {}
   for _, each in ipairs(harmless) do
     if not counts[each.why] then order[#order + 1] = each.why end
     counts[each.why] = (counts[each.why] or 0) + 1
   end
-  for _, why in ipairs(order) do ctx:note(("harmless, %d times: %s"):format(counts[why], why)) end
+  for i, why in ipairs(order) do
+    ctx:note(("harmless, %d times: %s"):format(counts[why], why))
+    classes[i] = { why = why, count = counts[why] }
+  end
+  return classes
 end
 
 local function names_of_mended(ctx, judged)
@@ -92,13 +96,13 @@ local function run(ctx)
     task.sleep(math.max(1, poll.seconds "connect"))     -- a URL signed within the same second would be the same
   end
   ctx.target:claim(ctx, { if_reachable = true })
-  show_harmless(ctx, judged.harmless)
+  local classes = show_harmless(ctx, judged.harmless)
   local wanted = ctx.result.extensions and ctx.result.extensions.wanted or {}
   local have = extensions.tell(ctx, wanted)
   local seconds = transfers.duration(done)
   ctx:note(("restore %s %s"):format(verdict.name(done), seconds and "in " .. values.show_duration(seconds) or "done"))
   return { uuid = done.uuid, num = done.num, seconds = seconds, lines = judged.lines, harmless = #judged.harmless,
-           mended = names_of_mended(ctx, judged), extensions = have }
+           classes = classes, mended = names_of_mended(ctx, judged), extensions = have }
 end
 
 -- One that was cancelled already, by its owner or by a rollback that was killed, still writes until it has finished.

@@ -28,7 +28,8 @@ local function run(ctx)
   ctx:table { title = "Largest tables", columns = { "table", "size", "rows (estimate)" }, rows = rows }
   ctx:note(("%s: PostgreSQL %s, %s%s"):format(ctx.source:name(), facts.version, values.show_size(facts.bytes),
     console and (" (the console says %s)"):format(values.show_size(console)) or ""))
-  return { bytes = facts.bytes, console_bytes = console, tables = tables, owner = facts.owner, version = facts.version,
+  return { name = ctx.source:name(), bytes = facts.bytes, console_bytes = console, tables = tables,
+           owner = facts.owner, version = facts.version,
            encoding = facts.encoding, collate = facts.collate, ctype = facts.ctype, major = facts.major,
            large_objects = large.count, large_object_bytes = large.bytes, source = ctx.source:identity() }
 end

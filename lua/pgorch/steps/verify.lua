@@ -22,14 +22,16 @@ end
 -- What asks both sides: which large objects differ, how many rows, and the user's own queries.
 local function ask_both(ctx, list, from, to, target)
   local queries = named_queries.find(ctx.options.queries, ctx.recipe and ctx.recipe.folder)
-  if #queries == 0 and verify.failures(list) == 0 then return 0 end
+  local names = {}
+  for i, query in ipairs(queries) do names[i] = query.name end
+  if #queries == 0 and verify.failures(list) == 0 then return names end
   local at <close> = snapshot.open(function(o) return ctx.source:connect(o) end,
     dump_snapshot.id(ctx))
   differing.name(list, { conn = at.conn, side = from }, { conn = target.conn, side = to }, { keys = false,
     progress = function(name) ctx:progress { text = "looking for what differs in " .. name } end })
   for _, d in ipairs(named_queries.compare(queries, at.conn, target.conn)) do list[#list + 1] = d end
   verify.sort(list)
-  return #queries
+  return names
 end
 
 -- The tables with the most rows are named, the others are summed up; of differences the first are enough to see why.
@@ -58,7 +60,8 @@ local function run(ctx)
   ctx:table(tables)
   local text, all = report.totals(to)
   ctx:note(text .. " EQUAL")
-  return { tables = all.tables, rows = all.rows, queries = queries, large_objects = all.large_objects,
+  return { tables = all.tables, rows = all.rows, queries = #queries, query_names = queries,
+           sequences = all.sequences, large_objects = all.large_objects, objects = all.objects,
            bytes = values.show_size(ctx.result.size.bytes) }
 end
 

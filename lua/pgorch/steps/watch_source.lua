@@ -32,12 +32,15 @@ local function clients(ctx)
 end
 
 local function show(ctx, list, seen)
-  local rows = {}
+  local rows, told = {}, {}
   for i, client in ipairs(list) do
-    rows[i] = { name_of(client), seen[client.application or client.user or "?"] and "seen" or "NOT YET" }
+    local found = seen[client.application or client.user or "?"] or false
+    rows[i] = { name_of(client), found and "seen" or "NOT YET" }
+    told[i] = { client = name_of(client), seen = found }
   end
-  if #rows == 0 then return end
+  if #rows == 0 then return told end
   ctx:table { title = "Clients of the source, on the target", columns = { "client", "" }, rows = rows, summary = true }
+  return told
 end
 
 local function stray(sessions, strays)
@@ -75,8 +78,8 @@ local function run(ctx)
       task.sleep(math.min(left, poll.seconds "watch"))
     end
   until left <= 0
-  show(ctx, clients(ctx), seen)
-  return { strays = warn_of_strays(ctx, strays), written = warn_of_writes(ctx) }
+  return { clients = show(ctx, clients(ctx), seen), strays = warn_of_strays(ctx, strays),
+           written = warn_of_writes(ctx) }
 end
 
 return recipe.step { id = "watch_source", title = "Watch the source for stray clients", effect = "read", run = run,

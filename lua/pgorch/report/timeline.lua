@@ -1,0 +1,170 @@
+-- When what was at work: for each step the stretches in which it ran or was put back, the attempts of the run, and when
+-- the window was open. From the log of events; where that does not name a step, from the step's own row. Pure.
+
+local timeline = {}
+
+---@class pgorch.report.Stretch
+---@field from integer            microseconds
+---@field to integer|nil          nil: it is still so
+---@field what "run"|"undo"|"gate"
+---@field state string            done, failed, interrupted, running, undone, undo_failed
+---@field attempt integer|nil
+
+local BEGINS = { step_begun = "run", undoing = "undo" }
+local ENDS = { step_done = "done", step_failed = "failed", step_skipped = "skipped", undone = "undone",
+               undo_failed = "undo_failed" }
+
+-- Events of the run itself after which none of its steps is at work.
+local RESTS = { stopped = true, failed = true, done = true, put_back = true, undo_failed = true, running = true,
+                undoing = true }
+
+local function close(stretch, at, state)
+  if stretch and not stretch.to then stretch.to, stretch.state = at, state end
+end
+
+local function open_of(list) return list and list[#list] and not list[#list].to and list[#list] or nil end
+
+-- A run that goes on after a gate says `running` too: what is at work goes on.
+local function rests(event, waiting) return RESTS[event.kind] and not (event.kind == "running" and waiting) end
+
+-- From the events: id -> stretches.
+local function from_events(seen)
+  local by_id, waiting = {}, false
+  for _, event in ipairs(seen.events) do
+    local id = event.data.step
+    if id and BEGINS[event.kind] then
+      local list = by_id[id] or {}
+      by_id[id] = list
+      close(open_of(list), event.at, "interrupted")
+      list[#list + 1] = { from = event.at, what = BEGINS[event.kind], state = "running", attempt = event.data.attempt }
+    elseif id and ENDS[event.kind] then
+      close(open_of(by_id[id]), event.at, ENDS[event.kind])
+    elseif not id and rests(event, waiting) then
+      for _, list in pairs(by_id) do close(open_of(list), event.at, "interrupted") end
+    end
+    if not id then waiting = event.kind == "waiting" end
+  end
+  return by_id
+end
+
+local function working(seen) return seen.state == "running" or seen.state == "waiting" or seen.state == "undoing" end
+
+-- The first thing that the run itself said after this.
+local function rest_after(seen, at)
+  for _, event in ipairs(seen.events) do
+    if event.at >= at and not event.data.step and RESTS[event.kind] then return event.at end
+  end
+  return math.max(at, seen.run.updated_at)
+end
+
+local RAN = { undone = "done", undoing = "done", void = "done", undo_failed = "done" }
+
+-- From a step's row alone: its last stretch, and when its undo ended, as far as that can be told.
+local function from_row(seen, row)
+  if row.state == "skipped" then return {} end
+  local state, to = RAN[row.state] or row.state, row.ended_at
+  if state == "running" and not working(seen) then state = "interrupted" end
+  if not to and state ~= "running" then to = rest_after(seen, row.started_at) end
+  return { { from = row.started_at, to = to, what = "run", state = state, attempt = row.attempt } }
+end
+
+-- A step that waits for a person is no work: its stretch does not stretch the chart.
+local function mark_gates(seen, id, list)
+  local step = seen.steps[id]
+  if (step and step.kind == "gate") or id:match "^gate_" then
+    for _, each in ipairs(list) do each.what = "gate" end
+  end
+  return list
+end
+
+---@param seen pgorch.Recorded
+---@return table<string, pgorch.report.Stretch[]>
+function timeline.stretches(seen)
+  local by_id = from_events(seen)
+  for _, row in ipairs(seen.list) do
+    by_id[row.id] = mark_gates(seen, row.id, by_id[row.id] or from_row(seen, row))
+  end
+  if not working(seen) then
+    for _, list in pairs(by_id) do close(open_of(list), seen.run.updated_at, "interrupted") end
+  end
+  return by_id
+end
+
+---The attempts: when each began and what ended it.
+---@param seen pgorch.Recorded
+---@return {number: integer, from: integer, to: integer|nil, ended: string|nil}[]
+function timeline.attempts(seen)
+  local list, waiting = { { number = 1, from = seen.run.created_at } }, false
+  local current = list[1]
+  for _, event in ipairs(seen.events) do
+    if not event.data.step then
+      if event.kind == "running" and not waiting and (event.data.attempt or 0) > current.number then
+        current = { number = event.data.attempt, from = event.at }
+        list[#list + 1] = current
+      elseif rests(event, waiting) and event.kind ~= "undoing" and event.kind ~= "running" then
+        current.to, current.ended = event.at, event.kind
+      end
+      waiting = event.kind == "waiting"
+    end
+  end
+  if not current.to and not working(seen) then current.to, current.ended = seen.run.updated_at, "interrupted" end
+  return list
+end
+
+local function step_with(seen, field, id)
+  for each, step in pairs(seen.steps) do
+    if step[field] then return each end
+  end
+  return id
+end
+
+-- When the step that keeps writes out was put back: by its events, or by the end of the run.
+local function undone_at(seen, list, row)
+  for i = #list, 1, -1 do
+    if list[i].what == "undo" and list[i].state == "undone" then return list[i].to end
+  end
+  return row.state == "undone" and rest_after(seen, row.ended_at or row.started_at) or nil
+end
+
+local function first_run(list, after)
+  for _, each in ipairs(list) do
+    if each.what == "run" and each.from >= after then return each end
+  end
+end
+
+local function first_end(list, after, what, state)
+  for _, each in ipairs(list) do
+    if each.what == what and each.state == state and each.to and each.to >= after then return each.to end
+  end
+end
+
+---When writes were kept out: from the moment that the window's step began, to its end or its undo.
+---@param seen pgorch.Recorded
+---@param by_id table<string, pgorch.report.Stretch[]>
+---@return {from: integer, to: integer|nil}[]
+function timeline.windows(seen, by_id)
+  local opens = step_with(seen, "opens_window", "window_opens")
+  local closes = step_with(seen, "closes_window", "window_closes")
+  local row, list = seen.rows[opens], by_id[opens] or {}
+  if not row then return {} end
+  local windows, after = {}, 0
+  while true do
+    local began = first_run(list, after)
+    if not began then break end
+    local closed = first_end(by_id[closes] or {}, began.from, "run", "done")
+    local undone = first_end(list, began.from, "undo", "undone")
+    local to = closed and undone and math.min(closed, undone) or closed or undone
+    windows[#windows + 1] = { from = began.from, to = to }
+    if not to then break end
+    after = to
+  end
+  local last = windows[#windows]
+  if last and not last.to then
+    last.to = undone_at(seen, list, row)
+    -- One that failed before it had any effect has opened nothing.
+    if not last.to and row.state ~= "done" and row.remembered == nil then windows[#windows] = nil end
+  end
+  return windows
+end
+
+return timeline
