@@ -30,6 +30,8 @@ invocation.FLAGS = {
   { name = "on-failure", type = "string", value = "keep|rollback", help = "whatever the failure is" },
   { name = "accept-changes", type = "boolean", help = "go on although recipe or parameters changed" },
   { name = "lose-writes", type = "boolean", help = "roll back after the cut-over all the same" },
+  { name = "notify-env", type = "string", value = "VAR", help = "variable with a URL that is told: begin, gate, end" },
+  { name = "notify-file", type = "string", value = "PATH", help = "file with such a URL" },
   { name = "state-env", type = "string", value = "VAR", help = "variable that names the record of runs" },
   { name = "state-file", type = "string", value = "PATH", help = "file that names the record of runs" },
   { name = "json", type = "boolean", help = "JSON Lines on standard output" },

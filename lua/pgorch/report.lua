@@ -21,6 +21,21 @@ local function list_of(list, fn)
   return out
 end
 
+local function by_name(list)
+  table.sort(list, function(a, b) return a.name < b.name end)
+  return list
+end
+
+-- A deadline is kept as seconds since 1970.
+local function flags(given)
+  local list = json.array {}
+  for name, value in pairs(given or {}) do
+    local at = name == "deadline" and type(value) == "number"
+    list[#list + 1] = { name = name, value = at and iso(math.floor(value) * 1000000) or value }
+  end
+  return by_name(list)
+end
+
 local function run_of(seen)
   local run = seen.run
   return {
@@ -31,17 +46,18 @@ local function run_of(seen)
     recipe = { name = run.recipe, path = run.recipe_path, sha256 = run.recipe_hash, title = seen.recipe
       and seen.recipe.summary, article = seen.recipe and seen.recipe.article,
       unchanged = seen.recipe and seen.recipe.hash == run.recipe_hash },
-    versions = run.versions, flags = run.params.host or {},
+    versions = run.versions, flags = flags(run.params.host),
   }
 end
 
 -- A secret is told by its place alone: {env = "VULTR_API_KEY"}.
-local function parameters(run)
-  local list = json.array {}
-  for name, value in pairs(run.params.values or {}) do list[#list + 1] = { name = name, value = value } end
+local function parameters(seen)
+  local list, run, specs = json.array {}, seen.run, seen.recipe and seen.recipe.params or {}
+  for name, value in pairs(run.params.values or {}) do
+    list[#list + 1] = { name = name, value = value, type = specs[name] and specs[name].type }
+  end
   for name, place in pairs(run.params.secrets or {}) do list[#list + 1] = { name = name, secret = place } end
-  table.sort(list, function(a, b) return a.name < b.name end)
-  return list
+  return by_name(list)
 end
 
 local function source_of(seen)
@@ -217,7 +233,7 @@ function report.of(seen)
   local by_id = timeline.stretches(seen)
   local it = {
     format = report.FORMAT, made_at = iso(seen.now), made_by = "pgorch " .. native.version, run = run_of(seen),
-    parameters = parameters(seen.run), source = source_of(seen), target = target_of(seen),
+    parameters = parameters(seen), source = source_of(seen), target = target_of(seen),
     window = window_of(seen, by_id), cut_over_at = iso(seen.run.cut_over_at), steps = steps_of(seen, by_id),
     attempts = list_of(timeline.attempts(seen), function(each)
       return { number = each.number, from = iso(each.from), to = iso(each.to), ended = each.ended }

@@ -52,11 +52,11 @@ local function open_session(o, run)
 end
 
 -- Flags that are for the whole run: a resumed one has them too, unless it is told otherwise.
-local KEPT = { "deadline", "on-failure", "yes-cut-over" }
+local KEPT = { "deadline", "on-failure", "yes-cut-over", "notify-env", "notify-file" }
 
 local function kept_flags(flags)
   local kept = {}
-  for _, name in ipairs(KEPT) do kept[name] = flags[name] end
+  for _, name in ipairs(KEPT) do kept[name] = flags[name] or nil end
   return kept
 end
 

@@ -4,6 +4,7 @@
 local fail       = require "pgorch.error"
 local help       = require "pgorch.help"
 local invocation = require "pgorch.invocation"
+local notify     = require "pgorch.runner.notify"
 local runner     = require "pgorch.runner"
 local term       = require "pgorch.term"
 
@@ -30,9 +31,9 @@ function command.run(arguments)
   local store <close> = invocation.open_store(o.host)
   o.store = store
   local run = existing(store, o.host["run-id"])
-  if not run then return runner.start(o) end
+  if not run then return notify.around(o, nil, function() return runner.start(o) end) end
   o.exact = true
-  return runner.go_on(o, run)
+  return notify.around(o, run, function() return runner.go_on(o, run) end)
 end
 
 return command

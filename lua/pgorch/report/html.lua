@@ -34,11 +34,20 @@ function html.raw(text) return setmetatable({ text = text }, Markup) end
 
 local function is_markup(value) return getmetatable(value) == Markup end
 
+-- A list may have holes: what is not there is written as `x and ...`.
+local function last_index(list)
+  local last = 0
+  for key in pairs(list) do
+    if math.type(key) == "integer" and key > last then last = key end
+  end
+  return last
+end
+
 local function write(out, child)
   if is_markup(child) then
     out[#out + 1] = child.text
   elseif type(child) == "table" then
-    for _, each in ipairs(child) do write(out, each) end
+    for i = 1, last_index(child) do write(out, child[i]) end
   elseif child then
     out[#out + 1] = html.escape(child)
   end
@@ -60,8 +69,8 @@ local function attributes(node)
   return table.concat(out)
 end
 
----h.p { class = "x", "text", h.b { "bold" } }; `false` is nothing, a list is its elements. view_box is not view-box:
----SVG's own spelling is given as ["viewBox"].
+---h.p { class = "x", "text", h.b { "bold" } }; `false` and nil are nothing, a list is its
+---elements; an underscore in an attribute's name is a hyphen.
 html.h = setmetatable({}, { __index = function(h, tag)
   local function element(node)
     local out = { "<", tag, attributes(node), ">" }

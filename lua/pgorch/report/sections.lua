@@ -90,11 +90,10 @@ end
 local function findings(check)
   local passed, others = {}, {}
   for _, each in ipairs(check.findings) do
-    local list = each.level == "pass" and passed or others
-    list[#list + 1] = finding(each)
+    if each.level == "pass" then passed[#passed + 1] = h.li { each.what } else others[#others + 1] = finding(each) end
   end
   return { h.h3 { check.title }, #others > 0 and h.ul { class = "plain", others },
-    #passed > 0 and folded(moment.number(#passed, "check") .. " passed", h.ul { class = "plain", passed }) }
+    #passed > 0 and folded(moment.number(#passed, "check") .. " passed", h.ul { passed }) }
 end
 
 function sections.preflight(report)
@@ -235,7 +234,8 @@ local function place(secret)
   return { h.span { class = "muted", "secret, from " .. (form or "?") .. " " }, h.code { tostring(where) } }
 end
 
-local function shown(value)
+local function shown(value, kind)
+  if kind == "duration" then return values.show_duration(value) end
   if type(value) == "table" then return table.concat(value, ", ") end
   if type(value) == "boolean" then return value and "yes" or "no" end
   return tostring(value)
@@ -244,9 +244,12 @@ end
 function sections.parameters(report)
   local rows, run = {}, report.run
   for _, each in ipairs(report.parameters) do
-    rows[#rows + 1] = { h.code { each.name }, each.secret and place(each.secret) or h.bdi { shown(each.value) } }
+    local value = each.secret and place(each.secret) or h.bdi { shown(each.value, each.type) }
+    rows[#rows + 1] = { h.code { each.name }, value }
   end
-  for name, value in pairs(run.flags) do rows[#rows + 1] = { h.code { "--" .. name }, h.bdi { shown(value) } } end
+  for _, each in ipairs(run.flags) do
+    rows[#rows + 1] = { h.code { "--" .. each.name }, h.bdi { shown(each.value) } }
+  end
   return { pairs_list {
     { "Recipe", { h.bdi { run.recipe.path }, run.recipe.unchanged == false and " (its text is another one by now)" } },
     { "Recipe’s SHA-256", h.code { class = "long", run.recipe.sha256 } },

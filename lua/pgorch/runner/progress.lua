@@ -18,6 +18,7 @@ local PLAIN_SECONDS = 10
 ---@class pgorch.Display
 ---@field mode "live"|"plain"|"json"
 ---@field running table[]   steps that run now, in order of their start
+---@field listener {heard: fun(self: table, kind: string, event: table)}|nil   hears everything too
 local Display = {}
 Display.__index = Display
 
@@ -183,6 +184,7 @@ end
 ---@param kind string
 ---@param event table
 function Display:emit(kind, event)
+  if self.listener then self.listener:heard(kind, event) end
   if self.mode == "json" then
     local fields = summary.json(kind, event)
     if fields then
