@@ -30,7 +30,8 @@ local function told(words, answer, o)
 end
 
 local function run(...)
-  return { "run", RECIPE, "--log", folder .. "/log", "--run-id", "r1", "--app", "shop-app", "--notify-env", "HOOK", ... }
+  return { "run", RECIPE, "--log", folder .. "/log", "--run-id", "r1", "--app", "shop-app", "--notify-env", "HOOK",
+           ... }
 end
 
 local function kinds(heard)
@@ -96,7 +97,7 @@ describe("notifications", function()
     expect(heard[2].message.text).is("shop-app: run r1 waits at \"cut over?\". To go on: pgorch approve r1")
   end)
 
-  it("never hold the run up: it goes on to its end while a post hangs, and only the last words are waited for", function()
+  it("never hold the run up: it goes on to its end while a post hangs", function()
     local ended, heard = told(run "--yes-cut-over", function()
       local log = folder .. "/log"
       while not (fs.exists(log) and fs.read(log):find("do after", 1, true)) do task.sleep(0.02) end

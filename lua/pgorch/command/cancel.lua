@@ -5,6 +5,7 @@ local invocation = require "pgorch.invocation"
 local json       = require "pgorch.json"
 local meaning    = require "pgorch.runner.meaning"
 local next_words = require "pgorch.runner.next"
+local recorded   = require "pgorch.report.recorded"
 local requests   = require "pgorch.runner.requests"
 local standing   = require "pgorch.runner.standing"
 local term       = require "pgorch.term"
@@ -15,15 +16,9 @@ local command = {
     .. "  as Ctrl-C there: its state is kept, `pgorch resume` goes on, `pgorch rollback` puts back",
 }
 
-local WORKING = { running = true, waiting = true, undoing = true }
-
-local function state_of(run)
-  if WORKING[run.state] and not requests.is_worked_on(run) then return "interrupted" end
-  return run.state
-end
-
 local function show(store, run, asked, as_json)
-  local state, found, err = state_of(run), standing.of(store, run)
+  local seen = recorded.read(store, run)
+  local state, found = seen.state, standing.of(seen)
   local past = found and found.cut_over or run.cut_over_at ~= nil
   if as_json then
     term.out(json.encode { event = "cancelled", run = run.id, state = state, asked = asked, cut_over = past,
@@ -36,7 +31,7 @@ local function show(store, run, asked, as_json)
   elseif found then
     for _, line in ipairs(standing.lines(found)) do out[#out + 1] = line end
   else
-    out[#out + 1] = "what stands cannot be told: " .. tostring(err)
+    out[#out + 1] = "what stands cannot be told: " .. tostring(seen.problem)
   end
   local half_back = run.state == "undoing" and "undoing" or state
   for _, line in ipairs(next_words.lines(run.id, half_back, past)) do out[#out + 1] = line end

@@ -16,6 +16,7 @@ local recorded = {}
 ---@field events table[]
 ---@field locks table[]
 ---@field recipe table|nil      nil: its file is gone, or cannot be read any more
+---@field problem any           then: why not
 ---@field steps table<string, table>  of the recipe, by id
 ---@field now integer           microseconds
 local Recorded = {}
@@ -28,8 +29,7 @@ local WORKING = { running = true, waiting = true, undoing = true }
 ---@return string
 function recorded.state(run)
   if not WORKING[run.state] then return run.state end
-  local leased = run.lease_until and run.lease_until > store_module.now()
-  return (leased or run.owner and session.is_alive(run.owner)) and run.state or "interrupted"
+  return session.is_at_work(run) and run.state or "interrupted"
 end
 
 ---@param state string
@@ -55,7 +55,7 @@ end
 ---@return pgorch.Recorded
 function recorded.of(o)
   local self = setmetatable({ run = o.run, list = o.list, events = o.events, locks = o.locks or {}, recipe = o.recipe,
-    state = o.state or recorded.state(o.run), now = o.now or store_module.now(), rows = {}, results = {} }, Recorded)
+    problem = o.problem,    state = o.state or recorded.state(o.run), now = o.now or store_module.now(), rows = {}, results = {} }, Recorded)
   self.steps, self.headings = index(o.recipe)
   self.ids = o.recipe and shape.ids(o.recipe.steps) or {}
   for _, row in ipairs(o.list) do
@@ -71,7 +71,8 @@ end
 function recorded.read(store, run)
   local ok, recipe = pcall(loader.load, run.recipe_path)
   return recorded.of { run = run, list = store:steps(run.id), events = store:events(run.id),
-    locks = store:locks(run.id), recipe = ok and recipe or nil }
+    locks = store:locks(run.id), recipe = ok and recipe or nil,
+    problem = not ok and recipe or nil }
 end
 
 -- As of a session: what undo.standing and what summary.kept ask.

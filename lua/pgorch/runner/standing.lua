@@ -1,9 +1,7 @@
 -- What still stands of a run on which no process works, as its record and its recipe say: for `pgorch cancel` and
 -- `pgorch status`. Asks no server, needs no secret, changes nothing.
 
-local loader  = require "pgorch.recipe.load"
-local session = require "pgorch.runner.session"
-local undo    = require "pgorch.runner.undo"
+local undo = require "pgorch.runner.undo"
 
 local standing = {}
 
@@ -13,15 +11,10 @@ local standing = {}
 ---@field cut_over boolean   the point of no return is passed
 ---@field failed {id: string, message: string, by_hand: string|nil}[]   what an undo could not put back
 
----@param st pgorch.Store
----@param run pgorch.Run
----@return pgorch.Standing|nil
----@return table|nil err   why it cannot be told: the recipe is gone, or does not load any more
-function standing.of(st, run)
-  local ok, recipe = pcall(loader.load, run.recipe_path)
-  if not ok then return nil, recipe end
-  local quiet = { emit = function() end }
-  local seen = session.new { store = st, run = run, recipe = recipe, params = run.params.values, display = quiet }
+---@param seen pgorch.Recorded
+---@return pgorch.Standing|nil   nil: the recipe is gone, or does not load any more
+function standing.of(seen)
+  if not seen.recipe then return nil end
   local failed = {}
   for i, each in ipairs(undo.failures(seen)) do
     failed[i] = { id = each.row.id, message = tostring(each.error), by_hand = each.by_hand }

@@ -5,6 +5,7 @@ local clock  = require "pgorch.clock"
 local events = require "pgorch.store.events"
 local fail   = require "pgorch.error"
 local json   = require "pgorch.json"
+local resource = require "pgorch.resource"
 
 local Steps = {}
 
@@ -48,6 +49,23 @@ function Steps:in_other_runs(id, run)
     row.result, row.remembered = row.result and json.decode(row.result), row.remembered and json.decode(row.remembered)
   end
   return rows
+end
+
+---The few steps that a list of all runs shows something of, and which sources were destroyed.
+---@return table<string, {steps: table<string, table>, destroyed: integer|nil}>  by run
+function Steps:outlines()
+  local by_run = setmetatable({}, { __index = function(all, run)
+    all[run] = { steps = {} }
+    return all[run]
+  end })
+  for _, row in ipairs(self.db:query(resource.read "pgorch/sql/store/outline.sql")) do
+    row.result = row.result and json.decode(row.result)
+    by_run[row.run].steps[row.id] = row
+  end
+  for _, row in ipairs(self.db:query "select run, at from event where kind = 'destroyed'") do
+    by_run[row.run].destroyed = row.at
+  end
+  return by_run
 end
 
 ---Intent: recorded before the step does anything.

@@ -1,0 +1,142 @@
+-- One run for a terminal: its steps, its window, what was compared, who has been seen on the new database, what it
+-- holds, and what can be typed now. Times are UTC. Pure, but for the clock.
+
+local lines    = require "pgorch.runner.lines"
+local list     = require "pgorch.status.list"
+local meaning  = require "pgorch.runner.meaning"
+local moment   = require "pgorch.report.moment"
+local next_words = require "pgorch.runner.next"
+local recorded = require "pgorch.report.recorded"
+local standing = require "pgorch.runner.standing"
+local values   = require "pgorch.recipe.values"
+
+local detail = {}
+
+local function at(iso) return iso:sub(1, 10) .. " " .. moment.time(iso) .. " UTC" end
+
+---The first line: which run this is.
+---@param seen pgorch.Recorded
+---@return string
+function detail.heading(seen)
+  local run = seen.run
+  return ("run %s  %s  recipe %s%s  attempt %d  began %s"):format(run.id, list.outcome(run, seen.state), run.recipe,
+    run.params.values.app and "  app " .. run.params.values.app or "", run.attempt, at(moment.iso(run.created_at)))
+end
+
+-- Only a process that works can be in the middle of a step.
+local function state_of_step(seen, row)
+  if row.state ~= "running" then return row.state:gsub("_", " ") end
+  if not recorded.is_working(seen.state) then return "interrupted" end
+  return ("running for %s"):format(values.show_duration(moment.between(row.started_at, seen.now)))
+end
+
+---@param seen pgorch.Recorded
+---@param row table
+---@return string
+function detail.step(seen, row)
+  local seconds = moment.between(row.started_at, row.ended_at) or 0
+  local text = row.state == "done" and lines.figures(row, seconds) or state_of_step(seen, row)
+  return "  " .. lines.dotted(row.id, text, 38)
+end
+
+-- The last clean-up, and whether the source still lives.
+local function after_lines(seen, out)
+  local said = {}
+  for _, event in ipairs(seen.events) do
+    if event.kind == "cleaned" then
+      said.cleaned = ("cleaned %s: %s"):format(at(moment.iso(event.at)), event.data.left == 0
+        and "nothing left but what is kept" or event.data.left .. " could not be removed")
+    elseif event.kind == "destroyed" then
+      said.destroyed = ("source %s destroyed %s"):format(event.data.source, at(moment.iso(event.at)))
+    end
+  end
+  for _, kind in ipairs { "cleaned", "destroyed" } do out[#out + 1] = said[kind] end
+end
+
+local function window_line(report)
+  local it = report.window
+  if #it.times == 0 then return nil end
+  return ("window %s, from %s%s"):format(values.show_duration(it.seconds), at(it.opened_at), it.closed_at
+    and " to " .. moment.time(it.closed_at) or "  STILL OPEN")
+end
+
+local function verified_line(report)
+  local v = report.verification
+  if v.state == "not reached" then return nil end
+  if v.state ~= "equal" then return "compared: " .. v.state end
+  return ("compared: %s, %s EQUAL"):format(moment.number(v.totals.tables, "table"), moment.number(v.totals.rows, "row"))
+end
+
+-- Whoever was not seen still points at the old database, unless he has gone.
+local function clients_line(report)
+  local said = {}
+  for i, each in ipairs(report.clients.clients) do
+    said[i] = each.client .. (each.seen and " seen" or " NOT YET")
+  end
+  if #said == 0 then return nil end
+  return "clients of the source, on the target since: " .. table.concat(said, "  ")
+end
+
+local function error_line(run)
+  local err = run.error
+  return err and ("error: %s%s  %s"):format(err.step and "step " .. err.step .. ": " or "", err.id, err.message)
+end
+
+local function locks_line(seen)
+  local names = {}
+  for i, lock in ipairs(seen.locks) do names[i] = lock.name end
+  return #names > 0 and "holds: " .. table.concat(names, ", ") or nil
+end
+
+---What can be typed now, and where the run waits.
+---@param seen pgorch.Recorded
+---@return string
+function detail.commands(seen)
+  local run, out = seen.run, {}
+  if seen.state == "waiting" and run.gate then out[1] = "waits at " .. run.gate end
+  local state = run.state == "undoing" and "undoing" or seen.state
+  for _, line in ipairs(next_words.lines(run.id, state, seen:cut_over())) do out[#out + 1] = line end
+  return table.concat(out, "\n")
+end
+
+-- What still stands of a run that nobody works on, and what could not be put back.
+local function stands(seen, add)
+  local over = recorded.is_working(seen.state) or seen.state == "done" or seen.state == "put_back"
+  local found = not over and standing.of(seen)
+  for _, line in ipairs(found and standing.lines(found) or {}) do add(line) end
+end
+
+---@param status integer
+---@return string
+function detail.exit(status) return ("exit %d: %s"):format(status, meaning.OF[status] or "?") end
+
+---What stands below the steps.
+---@param seen pgorch.Recorded
+---@param report table  of report.of
+---@param out string[]
+function detail.below(seen, report, out)
+  local function add(text) out[#out + 1] = text or nil end
+  add(window_line(report))
+  add(verified_line(report))
+  add(clients_line(report))
+  add(error_line(seen.run))
+  add(locks_line(seen))
+  after_lines(seen, out)
+  if seen:cut_over() then add("the point of no return was passed " .. at(moment.iso(seen.run.cut_over_at))) end
+  add(seen.run.exit_status and detail.exit(seen.run.exit_status))
+  stands(seen, add)
+  local commands = detail.commands(seen)
+  add(commands ~= "" and commands)
+end
+
+---@param seen pgorch.Recorded
+---@param report table
+---@return string
+function detail.text(seen, report)
+  local out = { detail.heading(seen) }
+  for _, row in ipairs(seen.list) do out[#out + 1] = detail.step(seen, row) end
+  detail.below(seen, report, out)
+  return table.concat(out, "\n") .. "\n"
+end
+
+return detail

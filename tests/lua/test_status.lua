@@ -1,0 +1,151 @@
+-- `pgorch status`: what it says of runs, and --watch beside a run that another process works on.
+
+local fs      = require "pgorch.fs"
+local host    = require "pgorch.native.host"
+local json    = require "pgorch.json"
+local process = require "pgorch.process"
+local store   = require "pgorch.store"
+local task    = require "pgorch.task"
+
+local RECIPE = TEST_FOLDER .. "/../fixtures/recipes/marks.lua"
+
+local folder
+
+local function argv(...)
+  local words = { host.executable(), ... }
+  words.env = { PGORCH_STATE = "sqlite:" .. folder .. "/state.db", MARKS_KEY = "", NO_COLOR = "1" }
+  words.check, words.stdin, words.timeout = false, "", 60
+  return words
+end
+
+local function streamed(words)
+  words.stdout = "stream"
+  return process.spawn(words)
+end
+
+local function pgorch(...) return process.run(argv(...)) end
+
+local function run(...) return argv("run", RECIPE, "--log", folder .. "/log", "--run-id", "r1", ...) end
+
+local function is_begun() return fs.exists(folder .. "/state.db") and pgorch("status", "r1").code == 0 end
+
+local function wait_until(test)
+  while not test() do task.sleep(0.02) end
+end
+
+local function lines_of(text)
+  local list = {}
+  for line in text:gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
+  return list
+end
+
+local function kinds(events)
+  local list = {}
+  for i, each in ipairs(events) do list[i] = each.event end
+  return " " .. table.concat(list, " ") .. " "
+end
+
+-- Rows as a run leaves them, for what no short run can have.
+local DAY = 86400 * 1000000
+
+local function made_up(fill)
+  local st <close> = store.open("sqlite:" .. folder .. "/state.db")
+  fill(function(id, o)
+    st:create_run { id = id, recipe = "vultr", recipe_path = "/gone.lua", recipe_hash = "x", kind = o.kind,
+      params = { values = { app = "app-" .. id } }, versions = {} }
+    for step, result in pairs(o.steps or {}) do
+      st:begin_step(id, step, { title = step, attempt = 1 })
+      st:finish_step(id, step, { result = result })
+    end
+    st:update_run(id, { state = o.state, exit_status = o.status, cut_over_at = o.cut_over_at, owner = json.null })
+    if o.destroyed then st:event(id, "destroyed", { source = "shop-db" }) end
+  end)
+end
+
+local MOVED = { window_opens = {}, window_closes = { read_only = true }, verify = { tables = 14, rows = 8412331 } }
+
+describe("status", function()
+  before(function() folder = fs.mkdtemp("pgorch-status-") end)
+  after(function() fs.remove_tree(folder) end)
+
+  it("lists what came of each run, its window, what was compared, and how its source is", function()
+    made_up(function(add)
+      add("m1", { state = "done", status = 0, cut_over_at = store.now() - 2 * DAY, steps = MOVED })
+      add("m2", { state = "done", status = 3, cut_over_at = store.now() - 2 * DAY, steps = MOVED, destroyed = true })
+      add("m3", { state = "put_back", status = 5 })
+      add("m4", { state = "stopped", status = 8, steps = { window_opens = {} } })
+      add("m5", { state = "done", status = 0, kind = "rehearsal", cut_over_at = store.now(), steps = MOVED })
+    end)
+    local text = pgorch("status").stdout
+    local function line(id) return text:match("\n  (" .. id .. "[^\n]*)") end
+    expect(line "m1").matches "^m1  done  .*14 tables, 8\u{202F}412\u{202F}331 rows EQUAL  read%-only, alive"
+    expect(line "m1").has "alive for 2 d 00 h"
+    expect(line "m2").matches "^m2  done, with warnings .* destroyed "
+    expect(line "m3").matches "^m3  failed, put back "
+    expect(line "m4").matches "^m4  stopped .* OPEN for "
+    expect(line "m5").matches "^m5  rehearsal: done "
+    expect(line "m5").lacks "alive"
+  end)
+
+  it("--watch beside a run tells each step and the gate, and ends as the run does", function()
+    local ended
+    task.timeout(60, task.group, function(group)
+      group:spawn(function() ended = process.run(run()) end)
+      wait_until(is_begun)
+      local events = group:spawn(pgorch, "status", "r1", "--watch", "--json")
+      local watching <close> = streamed(argv("status", "r1", "--watch"))
+      local text = ""
+      while not text:find("pgorch approve r1", 1, true) do text = text .. watching.stdout:read() end
+      expect(text).has "  one ...."
+      expect(text).lacks "  after"
+      expect(pgorch("approve", "r1").code).is(0)
+      text = text .. watching.stdout:read_all()
+      expect(watching:wait().code).is(0)
+      expect(text).has "  after ...."
+      expect(text).matches "\ndone\n.*exit 0: done\n$"
+      expect(text).lacks "\27["
+      local told = lines_of(events:join().stdout)
+      expect({ told[1].event, told[2].event, told[2].id }).same { "version", "status", "r1" }
+      expect(kinds(told)).has " waiting "
+      expect(kinds(told)).matches " done ended $"
+      expect(told[#told].status).is(0)
+    end)
+    expect(ended.code).is(0)
+  end)
+
+  it("--watch of a run that fails has its exit status, one whose process is gone ends with 8", function()
+    expect(process.run(run("--fail", "two", "--error", "PGO-VERIFY")).code).is(5)
+    expect(pgorch("status", "r1", "--watch").code).is(5)
+    fs.write(folder .. "/log.mended", "")
+    local child <close> = process.spawn(argv("resume", "r1"))
+    wait_until(function() return pgorch("status", "r1").stdout:find("pgorch approve r1", 1, true) end)
+    local code
+    task.timeout(60, task.group, function(group)
+      group:spawn(function() code = pgorch("status", "r1", "--watch").code end)
+      task.sleep(0.2)
+      child:kill "KILL"
+    end)
+    expect(code).is(8)
+    expect(pgorch("status", "r1").stdout).has "interrupted"
+  end)
+
+  it("--watch without a run ends when none is at work", function()
+    made_up(function(add) add("m3", { state = "put_back", status = 5 }) end)
+    local ended = pgorch("status", "--watch")
+    expect(ended.code).is(0)
+    expect(ended.stdout).has "failed, put back"
+  end)
+
+  it("--watch on a terminal redraws the steps at work in place", function()
+    if process.run({ "sh", "-c", "command -v script", check = false }).code ~= 0 then skip "script is not installed" end
+    local child <close> = process.spawn(run("--hang", "two"))
+    wait_until(is_begun)
+    local words = ("script -qec '%s status r1 --watch' /dev/null"):format(host.executable())
+    local env = { PGORCH_STATE = "sqlite:" .. folder .. "/state.db", TERM = "xterm" }
+    local watching <close> = streamed { "sh", "-c", words, env = env, check = false, stdin = "" }
+    local text = ""
+    while not text:find("\27%[1A\27%[J  two %.+ running for") do text = text .. watching.stdout:read() end
+    child:kill "INT"
+    expect(watching:wait().code).is(8)
+  end)
+end)
