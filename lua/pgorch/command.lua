@@ -26,10 +26,12 @@ end
 
 local ALIASES = { ["--help"] = "help", ["-h"] = "help", ["--version"] = "version", ["-V"] = "version" }
 
+-- Commands whose help is a recipe's, if one is named.
+local OF_A_RECIPE = { run = true, check = true, plan = true, rehearse = true }
+
 local function wants_help(name, arguments)
   if name == "help" then return false end
-  local of_recipe = name == "run" or name == "check" or name == "plan"
-  if of_recipe and #arguments > 1 then return false end -- of a recipe, if one is named
+  if OF_A_RECIPE[name] and #arguments > 1 then return false end
   for _, word in ipairs(arguments) do
     if word == "--" then return false end
     if word == "--help" or word == "-h" then return true end

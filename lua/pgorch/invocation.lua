@@ -258,6 +258,9 @@ function invocation.existing(argv, flags)
   local st, id = find_run(argv)
   local ok, o, run = pcall(function()
     local run = st:run(id)
+    if run.kind == "rehearsal" then
+      fail.raise("PGO-REHEARSAL", ("%s was a rehearsal: it has moved nothing, and left nothing"):format(run.id))
+    end
     local recipe = load_again(run)
     local state = arguments.parse(argv, flags_for(recipe))
     refuse_useless(state, flags)

@@ -33,6 +33,8 @@ local recipe = { params = params }
 ---  when it is not said. `took`: what the step itself did
 ---@field goes_on fun(remembered: any): string|nil   what goes on far away when the step is interrupted: "restore r004"
 ---@field needs string[]             ids of steps that have to come before it in the recipe
+---@field rehearse boolean           it writes to ctx.target and ctx.store alone: it may run in a rehearsal, where both
+---  are local; false keeps one that reads out of it
 ---@field freezes boolean            it keeps writes out of the source: --freeze none is allowed with it
 ---@field keeps fun(result: any, run: string): string|nil   what stays when the run is put back: "add-on X, $9/month"
 ---@field cleanup fun(ctx: table, result: any, row: table|nil, confirmed: fun(what: string): boolean): pgorch.Cleaned[]

@@ -22,6 +22,8 @@ local runner = {}
 
 local undisturbed = attended.undisturbed
 
+runner.attended, runner.undisturbed = attended, undisturbed
+
 local function choose(current)
   local only = current.host.only
   if only then

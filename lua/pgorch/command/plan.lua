@@ -4,7 +4,6 @@
 local fail       = require "pgorch.error"
 local file       = require "pgorch.plan.file"
 local help       = require "pgorch.help"
-local inspection = require "pgorch.runner.inspection"
 local invocation = require "pgorch.invocation"
 local planning   = require "pgorch.plan"
 local report     = require "pgorch.plan.report"

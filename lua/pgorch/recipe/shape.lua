@@ -11,6 +11,7 @@ local STEP = {
   check = "function", plan = "function", estimate = "function|number", only_if = "function", each = "function",
   limit = "number", point_of_no_return = "boolean", opens_window = "boolean", closes_window = "boolean",
   again_after_gate = "boolean", before_checks = "boolean", freezes = "boolean", keeps = "function",
+  rehearse = "boolean",
   cleanup = "function", cleans_last = "boolean", needs = "table", reached = "function", holds_app = "function",
   by_hand = "function", goes_on = "function", undo_estimate = "function|number", stands = "function|string",
   options = "table", help = "string",

@@ -55,7 +55,8 @@ end
 ---@return pgorch.Recorded
 function recorded.of(o)
   local self = setmetatable({ run = o.run, list = o.list, events = o.events, locks = o.locks or {}, recipe = o.recipe,
-    problem = o.problem,    state = o.state or recorded.state(o.run), now = o.now or store_module.now(), rows = {}, results = {} }, Recorded)
+    problem = o.problem,
+    state = o.state or recorded.state(o.run), now = o.now or store_module.now(), rows = {}, results = {} }, Recorded)
   self.steps, self.headings = index(o.recipe)
   self.ids = o.recipe and shape.ids(o.recipe.steps) or {}
   for _, row in ipairs(o.list) do

@@ -1,6 +1,6 @@
--- The world's folder: made under /tmp, with a name short enough for Unix sockets, and removed with the world.
--- Folders whose pgorch is dead (kill -9, power) are removed by the next one that starts. Never touches a folder of
--- another user, nor one whose process still lives.
+-- The world's folder: made under /tmp, or where it is wanted, with a name short enough for Unix sockets, and removed
+-- with the world. Folders whose pgorch is dead (kill -9, power) are removed by the next one that starts. Never touches
+-- a folder of another user, nor one whose process still lives.
 
 local clock = require "pgorch.clock"
 local fs    = require "pgorch.fs"
@@ -9,7 +9,7 @@ local log   = require "pgorch.log"
 
 local folder = {}
 
-local PREFIX = "/tmp/pgorch-world-"
+local BASE, PREFIX = "/tmp", "pgorch-world-"
 local OWNER  = "/owner"                 -- "PID STARTED" of the pgorch that owns the folder
 local GRACE  = 600                      -- a folder without an owner file may be one that is being made
 
@@ -35,11 +35,12 @@ local function is_dead(path)
 end
 
 --- Removes what dead worlds left behind. What cannot be removed is left for the next time.
-function folder.sweep()
+---@param base? string
+function folder.sweep(base)
   local uid = host.user().uid
-  for _, name in ipairs(fs.list "/tmp") do
-    local path = "/tmp/" .. name
-    if path:sub(1, #PREFIX) == PREFIX then
+  for _, name in ipairs(fs.list(base or BASE)) do
+    local path = ("%s/%s"):format(base or BASE, name)
+    if name:sub(1, #PREFIX) == PREFIX then
       local ok, why = pcall(function()
         local about = fs.stat(path)
         if about.uid == uid and about.type == "directory" and is_dead(path) then fs.remove_tree(path) end
@@ -50,9 +51,10 @@ function folder.sweep()
 end
 
 --- Makes the folder of a new world.
+---@param base? string
 ---@return string path
-function folder.make()
-  local path = fs.mkdtemp(PREFIX)
+function folder.make(base)
+  local path = fs.mkdtemp(("%s/%s"):format(base or BASE, PREFIX))
   fs.write(path .. OWNER, ("%d %s"):format(host.pid(), started "self"))
   -- The servers run as another user when pgorch is root: they must be able to walk through, not to list.
   fs.chmod(path, 711)

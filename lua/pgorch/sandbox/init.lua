@@ -13,6 +13,7 @@ local heroku      = require "pgorch.sandbox.heroku"
 local json        = require "pgorch.json"
 local log         = require "pgorch.log"
 local places      = require "pgorch.sandbox.faults.places"
+local reaper      = require "pgorch.sandbox.reaper"
 local resource    = require "pgorch.resource"
 local source      = require "pgorch.sandbox.source"
 local target      = require "pgorch.sandbox.target"
@@ -69,6 +70,7 @@ function World:close()
       if not ok then log.warn("a part of the sandbox did not end well", { why = tostring(why) }) end
     end
     fs.remove_tree(self.dir)
+    if self.reaper then self.reaper:close() end
   end)
 end
 
@@ -81,6 +83,7 @@ end
 
 local function start_clusters(self, opts)
   local function start_source()
+    if opts.source == false then return end              -- the source is somewhere else
     if opts.source and opts.source.url then
       self.source = source.from_url(opts.source.url)     -- a real one
       return
@@ -118,7 +121,7 @@ local function start_stand_ins(self, opts)
   else
     self.s3 = add(self, require("pgorch.sandbox.s3").start(self, opts.s3))
   end
-  for name, host in pairs(PROVIDERS) do
+  for name, host in pairs(self.source and PROVIDERS or {}) do
     if resource.find(("pgorch/sandbox/%s.lua"):format(name)) then
       self[name] = add(self, require("pgorch.sandbox." .. name).start(self, opts[name]))
       self:answer_for(host, (self[name].url:match "^%a+://[^/]+"))
@@ -131,7 +134,7 @@ end
 local function variables(self)
   local home = self.dir .. "/home"
   local all = {
-    PGORCH_SANDBOX = self.dir, SOURCE_DATABASE_URL = self.source.url,
+    PGORCH_SANDBOX = self.dir, SOURCE_DATABASE_URL = self.source and self.source.url,
     HEROKU_HOST = self.heroku.url, HEROKU_DATA_HOST = self.heroku.url:match "^http://(.*):%d+$",
     HEROKU_PARTICLEBOARD_URL = self.heroku.url,
     HEROKU_API_KEY = self.heroku.token, DISABLE_TELEMETRY = "true", HEROKU_SKIP_NEW_VERSION_CHECK = "true",
@@ -152,6 +155,7 @@ local function variables(self)
 end
 
 local function build(self, opts)
+  if opts.reap then self.reaper = reaper.watch(self.dir) end
   self.server = binaries.find(opts.postgres or (opts.source or {}).postgres or (opts.target or {}).postgres)
   for _, name in ipairs { "tls", "home", "faults" } do fs.mkdir(self.dir .. "/" .. name) end
   self.tls = certificate.make(self.dir .. "/tls")
@@ -165,15 +169,18 @@ end
 
 --- Starts a world. Its tasks run in `group`, which must not end before the world is closed.
 ---@param group table a task.group's
----@param opts? { source: table?, target: table?, heroku: table?, s3: table?, vultr: table?, postgres: string?,
----  env: table?, faults: table[]?, seed: integer? } source {scale, sql, postgres, host}; target {postgres, host};
+---@param opts? { source: table|false?, target: table?, heroku: table?, s3: table?, vultr: table?, postgres: string?,
+---  env: table?, faults: table[]?, seed: integer?, folder: string?, reap: boolean? } source {scale, sql, postgres,
+---  host}, false: none, nor the providers that would have it; target {postgres, host};
 ---  heroku see heroku.start; s3 {url, access_key, secret_key, ca_file} is a real one; postgres: a server's bin
----  folder; faults as for world:fault; seed of those with a chance
+---  folder; faults as for world:fault; seed of those with a chance; folder: where the world's own is made, /tmp;
+---  reap: that is removed even when pgorch is killed
 ---@return pgorch.sandbox.World world <close>
 function sandbox.start(group, opts)
-  pcall(folder.sweep)
   opts = opts or {}
-  local world = setmetatable({ dir = folder.make(), group = group, parts = {}, hosts = {}, seed = opts.seed }, World)
+  pcall(folder.sweep, opts.folder)
+  local world = setmetatable({ dir = folder.make(opts.folder), group = group, parts = {}, hosts = {},
+    seed = opts.seed }, World)
   local ok, why = pcall(build, world, opts)
   if ok then return world end
   world:close()

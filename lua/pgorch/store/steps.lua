@@ -37,13 +37,14 @@ function Steps:steps(run)
   return rows
 end
 
----What a step did in other runs, newest first.
+---What a step did in other runs, newest first. Rehearsals have done nothing that another one could meet.
 ---@param id string
 ---@param run string  the one that asks
 ---@return {run: string, app: string|nil, state: string, result: any, remembered: any}[]
 function Steps:in_other_runs(id, run)
   local rows = self.db:query("select s.run, s.state, s.result, s.remembered, r.params from step s "
-    .. "join run r on r.id = s.run where s.id = $1 and s.run <> $2 order by s.started_at desc", id, run)
+    .. "join run r on r.id = s.run where s.id = $1 and s.run <> $2 and r.kind <> 'rehearsal' "
+    .. "order by s.started_at desc", id, run)
   for _, row in ipairs(rows) do
     row.app, row.params = json.decode(row.params).values.app, nil
     row.result, row.remembered = row.result and json.decode(row.result), row.remembered and json.decode(row.remembered)

@@ -41,7 +41,8 @@ end
 local function find_move(session, from, name)
   local identity = beside(from, name):identity()
   for _, run in ipairs(session.store:runs()) do
-    local found = run.state == "done" and run.id ~= session.run.id and moved(session.store, run, identity)
+    local over = run.state == "done" and run.kind ~= "rehearsal" and run.id ~= session.run.id
+    local found = over and moved(session.store, run, identity)
     if found then return found end
   end
 end

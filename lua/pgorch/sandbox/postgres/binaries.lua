@@ -37,11 +37,11 @@ local function newest(root, programs)
   return found
 end
 
---- Where `./bootstrap` unpacks a server when the distribution's is not installed: as root where an unprivileged user
---- can read it, else below the build.
-local function fetched(programs)
+--- Where the distribution has its servers, and where `./bootstrap` unpacks one when none is installed: as root where an
+--- unprivileged user can read it, else below the build.
+local function roots()
   local below_build = host.executable():gsub("/[^/]+$", "") .. "/../deps/postgresql/usr/lib/postgresql"
-  return newest("/var/cache/pgorch/postgresql/usr/lib/postgresql", programs) or newest(below_build, programs)
+  return "/usr/lib/postgresql", "/var/cache/pgorch/postgresql/usr/lib/postgresql", below_build
 end
 
 local function in_path(programs)
@@ -51,7 +51,21 @@ local function in_path(programs)
 end
 
 local function found_here(programs)
-  return newest("/usr/lib/postgresql", programs) or fetched(programs) or in_path(programs)
+  for _, root in ipairs { roots() } do
+    local bin = newest(root, programs)
+    if bin then return bin end
+  end
+  return in_path(programs)
+end
+
+--- The bin folder of the server of that major version, nil when it is not on this machine.
+---@param major integer
+---@return string|nil
+function binaries.of_major(major)
+  for _, root in ipairs { roots() } do
+    local bin = ("%s/%d/bin"):format(root, major)
+    if not missing(bin, SERVER) then return bin end
+  end
 end
 
 local function asked_for(wanted, whence)
