@@ -18,17 +18,30 @@ function M.keep(store, session, e)
                 app_seconds = measured.APP_SECONDS } })
 end
 
+local function find_event(events)
+  for _, event in ipairs(events) do
+    if event.kind == "rehearsed" then return event end
+  end
+end
+
+---The window that a rehearsal has come to; nil where it has not come to its end.
+---@param events table[]  of the run
+---@return {measured: number, margin: number, announce: number}|nil
+function M.window(events)
+  local event = find_event(events)
+  return event and event.data.window
+end
+
 ---The newest good rehearsal of a source; nil when the record has none.
 ---@param store pgorch.Store
 ---@param source string   its identity
 ---@return {run: string, at: integer, steps: pgorch.rehearsal.Step[], window: table, bytes: integer|nil}|nil
 function M.find(store, source)
   for _, run in ipairs(store:runs()) do
-    for _, event in ipairs(run.kind == "rehearsal" and run.state == "done" and store:events(run.id) or {}) do
-      if event.kind == "rehearsed" and event.data.source == source then
-        event.data.run, event.data.at = run.id, event.at
-        return event.data
-      end
+    local event = run.kind == "rehearsal" and run.state == "done" and find_event(store:events(run.id))
+    if event and event.data.source == source then
+      event.data.run, event.data.at = run.id, event.at
+      return event.data
     end
   end
 end

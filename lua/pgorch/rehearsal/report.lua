@@ -105,7 +105,8 @@ function M.json(e)
   end
   return json.encode { event = "rehearsed", at = clock.iso(), run = e.run.id, recipe = e.run.recipe,
     state = e.run.state, status = e.status, meaning = M.meaning(e.status), seconds = e.seconds,
-    steps = json.array(e.measured), not_rehearsed = json.array(e.left_out), not_measured = json.array(e.unmeasured), window = e.window,
+    steps = json.array(e.measured), not_rehearsed = json.array(e.left_out),
+    not_measured = e.window and json.array(e.unmeasured), window = e.window,
     warnings = json.array(warnings_of(e)), not_put_back = json.array(left), error = error_fields(e.error) } .. "\n"
 end
 

@@ -1,12 +1,14 @@
 -- One run for a terminal: its steps, its window, what was compared, who has been seen on the new database, what it
 -- holds, and what can be typed now. Times are UTC. Pure, but for the clock.
 
+local basis    = require "pgorch.rehearsal.basis"
 local lines    = require "pgorch.runner.lines"
 local list     = require "pgorch.status.list"
 local meaning  = require "pgorch.runner.meaning"
 local moment   = require "pgorch.report.moment"
 local next_words = require "pgorch.runner.next"
 local recorded = require "pgorch.report.recorded"
+local rehearsed = require "pgorch.rehearsal.report"
 local standing = require "pgorch.runner.standing"
 local values   = require "pgorch.recipe.values"
 
@@ -110,6 +112,13 @@ end
 ---@return string
 function detail.exit(status) return ("exit %d: %s"):format(status, meaning.OF[status] or "?") end
 
+-- There is nothing to go on with, and nothing to put back.
+local function below_rehearsal(seen, add)
+  local window, status = basis.window(seen.events), seen.run.exit_status
+  add(window and rehearsed.window_line(window))
+  add(status and ("exit %d: %s"):format(status, rehearsed.meaning(status)))
+end
+
 ---What stands below the steps.
 ---@param seen pgorch.Recorded
 ---@param report table  of report.of
@@ -122,6 +131,7 @@ function detail.below(seen, report, out)
   add(error_line(seen.run))
   add(locks_line(seen))
   after_lines(seen, out)
+  if seen.run.kind == "rehearsal" then return below_rehearsal(seen, add) end
   if seen:cut_over() then add("the point of no return was passed " .. at(moment.iso(seen.run.cut_over_at))) end
   add(seen.run.exit_status and detail.exit(seen.run.exit_status))
   stands(seen, add)
