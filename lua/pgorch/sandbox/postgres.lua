@@ -38,6 +38,7 @@ local CLEAN = { PATH = "/usr/local/bin:/usr/bin:/bin", LANG = "C", LC_ALL = "C" 
 ---@field host string       where its URLs lead: "127.0.0.1", or "::1"
 ---@field port integer
 ---@field socket string     folder of the Unix socket
+---@field settings table|nil
 local Cluster = {}
 Cluster.__index = Cluster
 
@@ -171,12 +172,26 @@ local function answers(self)
   return false
 end
 
+--- Ends the server at once, as a crash does, and starts it again at the same address: every session is lost. What
+--- was committed stays.
+---@param pause? number seconds for which nobody answers there
+function Cluster:restart(pause)
+  self:psql("checkpoint", {}) -- commits are not waited for here, and a crash would lose the last ones
+  self:close "QUIT"
+  task.sleep(pause or 0)
+  self.log_begin = #logged(self, 0)
+  self.proc = spawn(self, self.settings)
+  if not answers(self) then
+    fail.raise("PGO-SANDBOX", "a PostgreSQL server of the sandbox does not start again", { detail = last_words(self) })
+  end
+end
+
 --- One attempt. A server that cannot be used is ended, and what it said is returned in its place.
 ---@return pgorch.sandbox.Cluster|nil
 ---@return string said
 local function attempt(server, dir, settings, host)
   local cluster = setmetatable({ server = server, dir = dir, host = host, port = loopback.free_port(),
-    socket = dir .. "/run" }, Cluster)
+    socket = dir .. "/run", settings = settings }, Cluster)
   cluster.log_begin = #logged(cluster, 0)
   cluster.proc = spawn(cluster, settings)
   local ok, ready = pcall(answers, cluster)

@@ -1,6 +1,6 @@
 -- Writes what the stand-ins were asked and what they answered to $PGORCH_SANDBOX/requests.jsonl, one JSON object a
--- line. Secrets are masked before anything is written; bodies are shown when they are JSON and small. Large bodies
--- go past it untouched.
+-- line, with the fault that was played. Secrets are masked before anything is written; bodies are shown when they are
+-- JSON and small. Large bodies go past it untouched.
 
 local clock = require "pgorch.clock"
 local fail = require "pgorch.error"
@@ -118,6 +118,7 @@ local function complete(entry, path, answer)
   entry.status = answer.status
   entry.code = answer.code
   entry.dropped = answer.drop
+  entry.cut_after = answer.cut_after
   if type(answer.body) == "string" then
     entry.bytes = #answer.body
     if is_json(answer.headers) then entry.answer = mask_json(answer.body, path) end
@@ -146,7 +147,7 @@ function request_log.wrap(name, handler, world)
     else
       entry.status, entry.error = 500, request_log.mask_text(tostring(answer))
     end
-    entry.client_left = left or nil
+    entry.client_left, entry.fault = left or nil, req.fault
     fs.append(path, json.encode(entry) .. "\n")
     if not ok then error(answer, 0) end
     return answer

@@ -1,0 +1,85 @@
+-- What happens to a world when a step of a move begins: servers that restart or fail over, URLs that expire. Each gives
+-- the proof that it met the move at work, or nothing when it came too late. And what a user does as the cure tells.
+
+local addons = require "pgorch.sandbox.heroku.addons"
+local fs     = require "pgorch.fs"
+local task   = require "pgorch.task"
+
+local LIMIT = 10                       -- seconds for something to be at work
+
+-- Waits until rows flow out of a database or into it: the statement, or nil.
+local function copying(cluster)
+  local conn <close> = cluster:connect()
+  local deadline = task.now() + LIMIT
+  while task.now() < deadline do
+    local doing = conn:value [[select left(query, 60) from pg_stat_activity
+      where query like 'COPY %' and backend_type = 'client backend']]
+    if doing then return (doing:gsub("%s+", " ")) end
+    task.sleep(0.001)
+  end
+end
+
+-- pg_dump is held where it is by the proxy, so that it is at work when its server goes.
+local function restart_source(world)
+  local doing, proxy = copying(world.source.cluster), world.proxies.source
+  if not doing then return nil end
+  proxy:freeze()
+  local _ <close> = setmetatable({}, { __close = function() proxy:thaw() end })
+  world.source.cluster:restart()
+  return "restarted during " .. doing
+end
+
+local function restart_target(world)
+  local doing = copying(world.target.cluster)
+  if not doing then return nil end
+  world.target.cluster:restart()
+  return "restarted during " .. doing
+end
+
+local function restarted(cluster, pause)
+  cluster:restart(pause)
+  return pause and ("away for %g s"):format(pause) or "restarted"
+end
+
+-- As a failover to a standby that lacked the last commits: the source is open again, and a client has it first.
+local function fail_over_and_write(world)
+  local cluster = world.source.cluster
+  cluster:restart()
+  local conn <close> = cluster:connect(world.source.dbname)
+  conn:exec "set default_transaction_read_only = off"
+  conn:exec(("alter database %s reset default_transaction_read_only"):format(world.source.dbname))
+  conn:exec "insert into public.schema_migrations values ('late ' || clock_timestamp()::text)"
+  return "open again, one row written"
+end
+
+local EXPIRED = "s3.get_object"
+
+local function expire(times)
+  return function(world)
+    world:fault { at = EXPIRED, skew = 30 * 86400, times = times }
+    return "the storage's clock is past the URL's end"
+  end
+end
+
+-- As `heroku addons:destroy` does it.
+local function remove_addon(trial)
+  local state = trial.world.heroku.state
+  trial.remade = 1
+  for _, addon in ipairs(state.addons) do
+    if addon.app == trial:app() then return addons.destroy(trial.world.heroku.server, addon) end
+  end
+end
+
+return {
+  ["remove the add-on"] = remove_addon,
+  ["restart the source"] = { run = restart_source },
+  ["restart the target"] = { run = restart_target },
+  ["restart the source at once"] = { run = function(world) return restarted(world.source.cluster) end },
+  ["restart the target at once"] = { run = function(world) return restarted(world.target.cluster) end },
+  ["fail over"] = { run = function(world) return restarted(world.source.cluster, 3) end },
+  ["fail over and write"] = { run = fail_over_and_write },
+  ["expire the URL"] = { run = expire(1) },
+  ["expire every URL"] = { run = expire "always", lift = function(world)
+    fs.remove(("%s/faults/%s"):format(world.dir, EXPIRED))
+  end },
+}

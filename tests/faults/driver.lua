@@ -1,0 +1,200 @@
+-- Puts moves through faults: each case is a new move that meets one fault, stops or goes on, is resumed or put back
+-- once the fault is gone, and is judged from outside. Cases share worlds, in lanes side by side; a world in which
+-- something went wrong is not used again. Prints a row for each case.
+
+local actions    = require "actions"
+local cases      = require "cases"
+local fail       = require "pgorch.error"
+local injections = require "injections"
+local product    = require "product"
+local proxied    = require "proxied"
+local resource   = require "pgorch.native.resource"
+local task       = require "pgorch.task"
+local term       = require "pgorch.term"
+local trial      = require "trial"
+local verdict    = require "verdict"
+
+local driver = {}
+
+local IN_ONE_WORLD = 12                -- moves, then a new one: Heroku's budget of requests is an account's
+
+-- More than a part: what does not compress, beside the sample.
+local NOISE = [[
+create table public.noise as
+  select i, decode(string_agg(md5(random()::text), ''), 'hex') as bytes
+  from generate_series(1, 5000) i, generate_series(1, 256) j group by i;
+]]
+
+local function sql_of(data)
+  return data == "large" and resource.read "pgorch/sandbox/sample.sql" .. NOISE or nil
+end
+
+-- An undisturbed move: what it asks for, and how much it sends where. It is judged as all others are.
+local function undisturbed(world)
+  local self = trial.new(world)
+  verdict.begin(self)
+  local before = {}
+  for name, proxy in pairs(world.proxies) do before[name] = proxy:counts() end
+  local ended = self:run()
+  if ended.code ~= 0 then fail.raise("PGO-SANDBOX", "an undisturbed move fails", { detail = ended.said }) end
+  local traffic = {}
+  for name, proxy in pairs(world.proxies) do
+    local counts = proxy:counts()
+    traffic[name] = counts.up + counts.down - before[name].up - before[name].down
+  end
+  local complaints = verdict.of(self, "moved")
+  if #complaints > 0 then fail.raise("PGO-SANDBOX", table.concat(complaints, "; ")) end
+  return { places = product.places(self:requests()), traffic = traffic, seconds = ended.seconds }
+end
+
+---What an undisturbed move of each recipe looks like.
+---@param names string[]
+---@param o table
+---@return table<string, {places: table, traffic: table, seconds: number}>
+function driver.profiles(names, o)
+  local found = {}
+  task.map(names, { limit = o.lanes }, function(name)
+    found[name] = proxied.run(name, {}, undisturbed)
+  end)
+  return found
+end
+
+-- One case -------------------------------------------------------------------------------------------------------
+
+local function is_in(list, code)
+  for _, each in ipairs(list) do
+    if each == code then return true end
+  end
+  return false
+end
+
+-- What a user is told when a move stops: an error with its id, and what to type next. Never a bug of pgorch's.
+local function judge_words(ended, self, case, say)
+  for _, bad in ipairs { "PGO-BUG", "PGO-LUA", "stack traceback" } do
+    if ended.said:find(bad, 1, true) then say("it says %s", bad) end
+  end
+  if is_in(cases.DONE, ended.code) then return end
+  if not ended.said:find "PGO%-%u" then say "no error id is told" end
+  if case.id and not ended.said:find(case.id, 1, true) then say("%s is not told", case.id) end
+  local told = ended.said
+  if ended.is_json then told = self:status().said end   -- events are for programs: a person asks for the status
+  local is_kept = is_in({ 6, 8, 9 }, ended.code)
+  if is_kept and not told:find("resume " .. self.id, 1, true) then say "it does not say how to go on" end
+end
+
+local function judged(self, how, say)
+  for _, complaint in ipairs(verdict.of(self, how)) do say("%s", complaint) end
+  return how
+end
+
+-- What follows once the fault is gone: until the move is done, or put back.
+local function go_on(self, case, ended, say)
+  if is_in(cases.DONE, ended.code) then return judged(self, "moved", say) end
+  if is_in({ 1, 4, 5 }, ended.code) then
+    judged(self, "as before", say)
+    self.put_back = self.put_back + 1
+  end
+  if case.cure then actions[case.cure](self) end
+  local back = case.then_ == "rollback" and ended.code == 6
+  local after = back and self:rollback() or self:resume()
+  judge_words(after, self, {}, say)
+  if not is_in(cases.DONE, after.code) then
+    say("exit status %d of the %s", after.code, back and "rollback" or "resumed run")
+  end
+  return (back and "rolled back: " or "resumed: ") .. judged(self, back and "as before" or "moved", say)
+end
+
+-- Returns a row of the table.
+local function attempt(case, world, profile)
+  local self <const> = trial.new(world)
+  self.traffic, self.may_repeat = profile.traffic, case.may_repeat
+  verdict.begin(self)
+  local complaints = {}
+  local function say(what, ...) complaints[#complaints + 1] = what:format(...) end
+  local injection = injections[case.inject](case, self)
+  local _ <close> = setmetatable({}, { __close = injection.close or function() end })
+  if injection.skip then return { skip = injection.skip, complaints = complaints } end
+  local ended = self:run(case.more, injection)
+  local seen, why = injection.met()
+  injection.lift()
+  if not seen then say("the fault was not met: %s", why) end
+  if not is_in(case.ends, ended.code) then say("exit status %d", ended.code) end
+  judge_words(ended, self, case, say)
+  local after = go_on(self, case, ended, say)
+  return { seen = seen or "-", code = ended.code, id = ended.code ~= 0 and ended.said:match "PGO%-[%u%d-]+" or nil,
+    after = after, complaints = complaints, output = self.output }
+end
+
+---Runs one case, whatever comes of it.
+---@return table row {name, seen, code, id, after, complaints, output, skip}
+function driver.run_case(case, world, profile)
+  local began = task.now()
+  local ok, row = pcall(attempt, case, world, profile)
+  if not ok then
+    if task.cancelled(row) then error(row, 0) end
+    row = { complaints = { tostring(row) } }
+  end
+  row.name, row.recipe, row.seconds = case.name, case.recipe or "vultr", task.now() - began
+  return row
+end
+
+-- All of them ----------------------------------------------------------------------------------------------------
+
+local MEANING = { [0] = "done", [1] = "put back", [3] = "done", [4] = "refused", [5] = "put back", [6] = "kept",
+  [7] = "locked", [8] = "kept", [9] = "moved, kept", [11] = "NOT all put back" }
+
+local function print_row(row)
+  local outcome = row.skip and "SKIPPED: " .. row.skip
+    or ("%s (%s%s)"):format(MEANING[row.code] or "?", row.code or "-", row.id and " " .. row.id or "")
+  term.out(("# %s | %s | %s | %s | %s | %.1f s\n"):format(row.recipe, row.name, row.seen or "-", outcome,
+    row.after or "-", row.seconds))
+  for _, complaint in ipairs(row.complaints) do
+    term.out(("#   WRONG: %s\n"):format((complaint:gsub("\n", "\n#     "))))
+  end
+end
+
+-- Cases that can share a world: of one recipe, with the same data.
+local function shares(list)
+  local open, found = {}, {}
+  for i, case in ipairs(list) do
+    case.then_ = case.then_ or i % 3 == 0 and "rollback" or "resume"
+    local key = (case.recipe or "vultr") .. (case.data or "")
+    local share = open[key]
+    if not share or #share.cases == IN_ONE_WORLD then
+      share = { recipe = case.recipe or "vultr", data = case.data, cases = {} }
+      open[key], found[#found + 1] = share, share
+    end
+    share.cases[#share.cases + 1] = case
+  end
+  return found
+end
+
+-- Until a case goes wrong: what it has left behind is no fault of the next one.
+local function run_share(share, profile, rows, on_row)
+  local at = 0
+  while at < #share.cases do
+    proxied.run(share.recipe, { sql = sql_of(share.data) }, function(world)
+      repeat
+        at = at + 1
+        local row = driver.run_case(share.cases[at], world, profile)
+        rows[#rows + 1] = row
+        on_row(row)
+      until at == #share.cases or #row.complaints > 0
+    end)
+  end
+end
+
+---Runs all the cases, and prints a row for each.
+---@param list table[]
+---@param profiles table
+---@param o {lanes: integer}
+---@return table[] rows
+function driver.run(list, profiles, o)
+  local rows = {}
+  task.map(shares(list), { limit = o.lanes }, function(share)
+    run_share(share, profiles[share.recipe], rows, o.quiet and function() end or print_row)
+  end)
+  return rows
+end
+
+return driver

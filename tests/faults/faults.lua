@@ -1,0 +1,88 @@
+-- `tests/faults/run faults [--long] [--case TEXT] [--recipe NAME] [--seed N] [--lanes N] [--list]`: moves meet faults.
+-- A short run takes the cases marked `ci` and a few of the product place x fault; a long one takes all. The options
+-- come in PGORCH_FAULTS. Prints a table, and fails with the cases in which something was lost, doubled or not said.
+
+local cases   = require "cases"
+local driver  = require "driver"
+local env     = require "pgorch.env"
+local fail    = require "pgorch.error"
+local product = require "product"
+local term    = require "pgorch.term"
+
+local RECIPES = { "vultr", "linode", "digitalocean", "postgres" }
+local FEW = 3                          -- of the product, for each recipe, in a short run
+
+local function options()
+  local o, words = { seed = 1, lanes = 2 }, {}
+  for word in (env.get "PGORCH_FAULTS" or ""):gmatch "[^\t]+" do words[#words + 1] = word end
+  local i = 1
+  while words[i] do
+    local name = words[i]:match "^%-%-(%l+)$"
+    if name == "long" or name == "list" then
+      o[name] = true
+    elseif name == "case" or name == "recipe" or name == "seed" or name == "lanes" then
+      i = i + 1
+      o[name] = words[i]
+    else
+      fail.raise("PGO-USAGE", "tests/faults/run faults does not know " .. words[i])
+    end
+    i = i + 1
+  end
+  o.seed, o.lanes = math.tointeger(tonumber(o.seed)), math.tointeger(tonumber(o.lanes))
+  return o
+end
+
+local function is_wanted(case, o)
+  if o.case then return (("%s %s"):format(case.recipe or "vultr", case.name)):find(o.case, 1, true) ~= nil end
+  return o.long or not case.long
+end
+
+local function chosen(profiles, o)
+  local list = {}
+  for _, case in ipairs(cases.cases) do
+    local recipe = case.recipe or "vultr"
+    if (not o.recipe or o.recipe == recipe) and is_wanted(case, o) and (o.long or o.case or case.ci) then
+      list[#list + 1] = case
+    end
+  end
+  for _, recipe in ipairs(RECIPES) do
+    local all = {}
+    for _, case in ipairs(profiles[recipe] and product.of(recipe, profiles[recipe].places, o.seed) or {}) do
+      if is_wanted(case, o) then all[#all + 1] = case end
+    end
+    if not o.long and not o.case then all = product.some(all, FEW, o.seed) end
+    table.move(all, 1, #all, #list + 1, list)
+  end
+  return list
+end
+
+local function summary(rows)
+  local wrong, skipped = {}, 0
+  for _, row in ipairs(rows) do
+    if row.skip then skipped = skipped + 1 end
+    if #row.complaints > 0 then
+      wrong[#wrong + 1] = ("== %s, %s: %s\n%s"):format(row.recipe, row.name, table.concat(row.complaints, "; "),
+        (row.output or ""):sub(-4000))
+    end
+  end
+  return wrong, skipped
+end
+
+describe("faults", function()
+  it("are passed, or stop a move with its state kept and the cure said; nothing is lost, nothing doubled", function()
+    local o = options()
+    local profiles = driver.profiles(o.recipe and { o.recipe } or RECIPES, o)
+    local list = chosen(profiles, o)
+    term.out(("# %d cases, seed %d, %d lanes: injected | seen | outcome | after\n"):format(#list, o.seed, o.lanes))
+    if o.list then
+      for _, case in ipairs(list) do term.out(("# %s | %s\n"):format(case.recipe or "vultr", case.name)) end
+      return
+    end
+    expect(#list).above(0)
+    local rows = driver.run(list, profiles, o)
+    local wrong, skipped = summary(rows)
+    term.out(("# %d cases: %d right, %d wrong, %d skipped\n"):format(#rows, #rows - #wrong - skipped, #wrong, skipped))
+    expect(#rows).is(#list)
+    if #wrong > 0 then error(table.concat(wrong, "\n"), 0) end
+  end, { limit = 6 * 3600 })
+end)
