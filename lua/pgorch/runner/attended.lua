@@ -20,6 +20,7 @@ local HEARD = {
 local function say_heard(current)
   current.heeded = true
   local text = HEARD[current.ending] or "stopping safely (again to leave at once)"
+  if current.asking then text = "\n" .. text end               -- a question stands on this line
   current.display:emit("message", { text = text })
 end
 

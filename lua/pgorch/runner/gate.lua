@@ -30,7 +30,9 @@ end
 
 local function ask(session, item)
   session.display:emit("gate_asks", { id = item.id, title = item.title })
+  session.asking = true
   local answer = term.ask(("%s [yes/no] "):format(item.title))
+  session.asking = false
   answer = answer and answer:lower():match("^%s*(.-)%s*$")
   if answer == "y" or answer == "yes" then return { passed = "yes, on the terminal", waited = true } end
   local said = answer and answer ~= "" and answer or "nothing"

@@ -117,7 +117,7 @@ function Session:claim()
   local present, fence = self.store:claim(self.run, owner, seen_alive)
   if present ~= true then
     fail.raise("PGO-LOCKED", ("run %s is being worked on by %s"):format(self.run.id, session.name_of(present)),
-      { cure = "Wait for it, or stop it with Ctrl-C (or kill -TERM)." })
+      { cure = ("Wait for it, or stop it: `pgorch cancel %s`."):format(self.run.id) })
   end
   self.owner = owner
   self.store = self.store:as_writer(self.run.id, fence)

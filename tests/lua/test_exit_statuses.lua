@@ -1,0 +1,102 @@
+-- The exit statuses, a promise to scripts: each is provoked through the command line. 10 is that of `pgorch plan`.
+
+local marks   = require "support.marks"
+local meaning = require "pgorch.runner.meaning"
+local task    = require "pgorch.task"
+
+-- A process that gets signals while a step of it, or its undo, waits.
+local function signalled(m, words, mark, signals)
+  local child <close> = m:spawn(words)
+  m:wait_for(mark)
+  for i = 1, signals do
+    if i > 1 then task.sleep(0.3) end
+    child:kill "INT"
+  end
+  return marks.ended(child)
+end
+
+local function fails(step, id, ...) return { "--yes-cut-over", "--fail", step, "--error", id, ... } end
+
+-- What ends with this status: fn(m) -> ended.
+local CASES = {
+  { 0, "a good run", function(m) return m:run "--yes-cut-over" end },
+  { 0, "a part that was asked for", function(m) return m:run("--until", "one") end },
+  { 0, "a rollback that succeeds", function(m)
+    m:run("--until", "two")
+    return m:pgorch("rollback", "r1")
+  end },
+  { 1, "a failure, put back", function(m) return m:run(table.unpack(fails("two", "PGO-IO"))) end },
+  { 2, "a flag that there is not", function(m) return m:run "--untill" end },
+  { 2, "a run that there is not", function(m) return m:pgorch("resume", "r1") end },
+  { 3, "a warning", function(m) return m:run("--yes-cut-over", "--loud") end },
+  { 4, "a preflight that fails", function(m) return m:run(table.unpack(fails("two", "PGO-PREFLIGHT"))) end },
+  { 5, "a verification that fails", function(m) return m:run(table.unpack(fails("parts.x", "PGO-VERIFY"))) end },
+  { 5, "writes that were seen", function(m) return m:run(table.unpack(fails("parts.x", "PGO-WRITTEN"))) end },
+  { 6, "trouble of the network", function(m) return m:run(table.unpack(fails("two", "PGO-NET"))) end },
+  { 7, "an app in the hands of another run", function(m)
+    m:run("--app", "shop", "--until", "two")
+    return m:pgorch("run", marks.RECIPE, "--log", m.log, "--app", "shop")
+  end },
+  { 7, "a run that a process works on", function(m)
+    local _ <close> = m:spawn { "--hang", "two" }
+    m:wait_for "hang two"
+    return m:pgorch("resume", "r1")
+  end },
+  { 8, "Ctrl-C", function(m) return signalled(m, { "--hang", "two" }, "hang two", 1) end },
+  { 8, "a gate that was not approved", function(m) return m:run(table.unpack(fails("parts.x", "PGO-GATE"))) end },
+  { 9, "a failure after the cut-over", function(m) return m:run(table.unpack(fails("after", "PGO-IO"))) end },
+  { 11, "an undo that fails, over 1", function(m)
+    return m:run(table.unpack(fails("parts.x", "PGO-IO", "--stuck", "one")))
+  end },
+  { 11, "an undo that fails, over 4", function(m)
+    return m:run(table.unpack(fails("parts.x", "PGO-PREFLIGHT", "--stuck", "one")))
+  end },
+  { 11, "an undo that fails, over 5", function(m)
+    return m:run(table.unpack(fails("parts.x", "PGO-VERIFY", "--stuck", "one")))
+  end },
+  { 130, "Ctrl-C twice", function(m)
+    return signalled(m, fails("borrowed", "PGO-IO", "--linger", "two"), "linger two", 2)
+  end },
+}
+
+describe("the exit status", function()
+  for _, case in ipairs(CASES) do
+    it(("is %d after %s"):format(case[1], case[2]), function()
+      local m <close> = marks.new()
+      local ended = case[3](m)
+      if ended.code ~= case[1] then error(("it is %s\n%s\n%s"):format(ended.code, ended.stderr, ended.stdout), 0) end
+      -- Whoever reads the end of it knows what to type, unless there is nothing left to do.
+      if case[1] > 0 and case[1] ~= 3 then expect(ended.stderr .. ended.stdout).has "pgorch " end
+    end)
+  end
+
+  it("has a case here for each that runs can end with", function()
+    local seen = { [10] = true }
+    for _, case in ipairs(CASES) do seen[case[1]] = true end
+    for status in pairs(meaning.OF) do expect(status .. " " .. tostring(seen[status])).is(status .. " true") end
+  end)
+end)
+
+-- What a failure leads to, before the window, in it, and after the cut-over, as --on-failure says.
+describe("--on-failure", function()
+  local PHASES = { two = "before the cut-over", after = "after it" }
+  local WANTED = {
+    { "two", "PGO-NET", nil, 6 }, { "two", "PGO-NET", "keep", 6 }, { "two", "PGO-NET", "rollback", 1 },
+    { "two", "PGO-IO", nil, 1 }, { "two", "PGO-IO", "keep", 8 }, { "two", "PGO-IO", "rollback", 1 },
+    { "two", "PGO-VERIFY", "keep", 8 }, { "two", "PGO-VERIFY", "rollback", 5 },
+    { "after", "PGO-NET", nil, 9 }, { "after", "PGO-NET", "rollback", 9 }, { "after", "PGO-IO", "keep", 9 },
+    { "after", "PGO-IO", "rollback", 9 },
+  }
+  for _, case in ipairs(WANTED) do
+    local step, id, wish, status = case[1], case[2], case[3], case[4]
+    it(("%s, %s %s: %d"):format(wish or "not given", id, PHASES[step], status), function()
+      local m <close> = marks.new()
+      local words = fails(step, id, wish and "--on-failure", wish)
+      local ended = m:run(table.unpack(words))
+      expect(ended.code).is(status)
+      local put_back = status == 1 or status == 5
+      expect(m:count "undo one one").is(put_back and 1 or 0)
+      expect(m:status().state).is(put_back and "put_back" or status == 9 and "failed" or "stopped")
+    end)
+  end
+end)
