@@ -13,7 +13,7 @@ enum { OLDEST_SERVER = 130000 };
 
 /* The server's own limits, and reads that cannot write: a batch says `read write`. */
 static const char session_settings[] =
-    "set statement_timeout = 15000; set lock_timeout = 15000;"
+    "set statement_timeout = 20000; set lock_timeout = 15000;"
     "set idle_in_transaction_session_timeout = 10000; set default_transaction_read_only = on;"
     "set default_transaction_isolation = 'read committed'; set synchronous_commit = on;"
     "set client_min_messages = warning; set search_path = pgorch";

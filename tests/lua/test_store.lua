@@ -1,19 +1,16 @@
 -- The record of runs: what was written is there after it was opened again, and nothing secret is in it.
 -- What must hold of either home is asked of both.
 
-local clock  = require "pgorch.clock"
-local crypto = require "pgorch.crypto"
-local fail   = require "pgorch.error"
-local fs     = require "pgorch.fs"
-local host   = require "pgorch.native.host"
-local json   = require "pgorch.json"
-local pg     = require "pgorch.pg"
+local crypto   = require "pgorch.crypto"
+local fs       = require "pgorch.fs"
+local host     = require "pgorch.native.host"
+local json     = require "pgorch.json"
 local postgres = require "support.postgres"
-local process = require "pgorch.process"
+local process  = require "pgorch.process"
 local resource = require "pgorch.resource"
-local secret = require "pgorch.secret"
-local store  = require "pgorch.store"
-local task   = require "pgorch.task"
+local secret   = require "pgorch.secret"
+local store    = require "pgorch.store"
+local task     = require "pgorch.task"
 
 local server, folder, st, url        -- one server for the file
 
@@ -26,7 +23,9 @@ end
 
 local function kinds(run)
   local list = {}
-  for i, event in ipairs(st:events(run.id)) do list[i] = event.kind .. (event.data.step and " " .. event.data.step or "") end
+  for i, event in ipairs(st:events(run.id)) do
+    list[i] = event.data.step and ("%s %s"):format(event.kind, event.data.step) or event.kind
+  end
   return table.concat(list, ", ")
 end
 
@@ -319,8 +318,8 @@ local function cases(home)
     url = home.fresh()
     fs.remove_tree(folder .. "/x")
     home.old(resource.read "pgorch/sql/store/1.sql" .. "; insert into meta values ('version', 1);"
-      .. [[ insert into run values ('old', 'r', 'r.lua', 'abc', '{"values":{}}', '{}', 'stopped', 1, null, 6, null, null,
-            null, null, 1, 1); insert into event values ('old', 1, 1, 'stopped', '{}')]])
+      .. [[ insert into run values ('old', 'r', 'r.lua', 'abc', '{"values":{}}', '{}', 'stopped', 1, null, 6,
+            null, null, null, null, 1, 1); insert into event values ('old', 1, 1, 'stopped', '{}')]])
     local opened = task.map({ 1, 2, 3, 4 }, { limit = 4 }, function() return store.open(url) end)
     st = opened[1]
     for i = 2, 4 do opened[i]:close() end
@@ -371,4 +370,49 @@ describe("a record in a server: ", function()
   describe("", function() cases(HOMES.postgres) end)
 end)
 
-describe("a record in a file", function() cases(HOMES.sqlite) end)
+describe("a record in a file", function()
+  cases(HOMES.sqlite)
+
+  it("is closed with the host when a script still holds it", function()
+    local code = ("A = require 'pgorch.native.store'.open(%q); B = require 'pgorch.native.store'.open(%q)")
+      :format(folder .. "/a.db", folder .. "/b.db")
+    local ended = process.run { host.executable(), "eval", code }
+    expect(ended.stderr).is ""
+  end)
+
+  it("has nothing secret on the disk", function()
+    local _ = secret.new "correct horse battery"
+    st:event(new_run().id, "note", { text = "the key is correct horse battery indeed" })
+    st:close()
+    expect(fs.read(folder .. "/x/state.db")).lacks("horse battery")
+    st = store.open(url)
+  end)
+
+  it("belongs to a process of this machine: one that is not seen is gone", function()
+    local run = new_run()
+    st:claim(run, "me", alive)
+    expect(st:claim(st:run(run.id), "other", unseen)).is(true)
+    expect(st:run(run.id).leased).is(false)
+  end)
+
+  it("names a file that is none", function()
+    fs.write(folder .. "/garbage", crypto.random(5000))
+    local err = expect(function() store.open(folder .. "/garbage") end).raises("PGO-STORE")
+    expect(err.message).has("no SQLite database")
+  end)
+end)
+
+describe("store", function()
+  it("gives ids of ten letters that nobody confuses", function()
+    for _ = 1, 50 do expect(store.new_id()).matches("^[0-9a-hjkmnp-tv-z]+$") end
+    expect(#store.new_id()).is(10)
+  end)
+
+  it("says what it takes for a record", function()
+    for _, given in ipairs { "mysql:x", "", "http://u:hunter2hunter2@h/x" } do
+      local err = expect(function() store.open(given) end).raises("PGO-STORE")
+      expect(err.cure).has "postgres://"
+      expect(err.message).lacks "hunter2"
+    end
+  end)
+end)

@@ -20,11 +20,13 @@ home.LEASE_SECONDS = 60
 ---@field now string                   SQL: microseconds since 1970 by the clock that leases go by
 ---@field lease string                 SQL: until when a lease that is taken now is good
 ---@field has_tables string            SQL: n > 0 when there is a record
+---@field version string               SQL: its version; by the schema's name, so that a missing right is told as one
 ---@field leases boolean               whether the owner of a run may be a process that cannot be seen from here
 
 local sqlite = {
   kind = "sqlite", leases = false, now = "-1", lease = "null",
   has_tables = "select count(*) as n from sqlite_master where name = 'meta'",
+  version = "select value from meta where name = 'version'",
 }
 
 local SERVER_CLOCK = "cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"
@@ -32,6 +34,7 @@ local postgres = {
   kind = "postgres", leases = true, now = SERVER_CLOCK,
   lease = ("%s + %d"):format(SERVER_CLOCK, home.LEASE_SECONDS * 1000000),
   has_tables = "select count(*) as n from pg_catalog.pg_tables where schemaname = 'pgorch' and tablename = 'meta'",
+  version = "select value from pgorch.meta where name = 'version'",
 }
 
 ---The folder of this user's state: $XDG_STATE_HOME/pgorch.

@@ -10,7 +10,7 @@ local schema = { VERSION = 3 }
 -- 0: there is none.
 local function version_of(db, home)
   if db:query(home.has_tables)[1].n == 0 then return 0 end
-  local row = db:query("select value from meta where name = 'version'")[1]
+  local row = db:query(home.version)[1]
   local version = row and row.value or 0
   if version > schema.VERSION then
     fail.raise("PGO-STORE-VERSION", ("the record of runs %s has version %d, this pgorch knows %d"):format(home.name,
