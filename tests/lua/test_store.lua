@@ -160,7 +160,8 @@ local function cases(home)
     local a, b = new_run(), new_run()
     st:share("freeze", a.id, { [a.id] = { before = { web = 2 } } })
     local at = st:holders("freeze")[1].at
-    st:share("freeze", a.id, { [a.id] = { before = { web = 2 }, for_good = true }, [b.id] = { left_by = { [a.id] = true } } })
+    st:share("freeze", a.id, { [a.id] = { before = { web = 2 }, for_good = true },
+                               [b.id] = { left_by = { [a.id] = true } } })
     local rows = st:holders "freeze"
     expect(rows[1]).same { run = a.id, at = at, data = { before = { web = 2 }, for_good = true } }
     expect(rows[2].data.left_by).same { [a.id] = true }

@@ -48,7 +48,7 @@ local function hold(names, run, more)
   for name, before in pairs { [APP] = APP_BEFORE, [SOURCE] = { has_setting = false } } do
     local data = { before = before }
     for field, value in pairs(more or {}) do data[field] = value end
-    names:share(name, { [run or "r1"] = data })
+    names:share(name, run or "r1", { [run or "r1"] = data })
   end
 end
 
