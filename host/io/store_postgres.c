@@ -130,10 +130,12 @@ static int serve(pgo_store_home *home, pgo_store_op *op) {
     uint64_t deadline = uv_hrtime() + (uint64_t)PATIENCE_SECONDS * 1000000000;
     for (unsigned tries = 0;; tries++) {
         enum pgo_link_end end = op->kind == PGO_STORE_BATCH ? try_batch(&at) : try_query(&at);
-        if (end == PGO_LINK_DONE) {
-            return 0;
+        if (end == PGO_LINK_DONE || end == PGO_LINK_REFUSED) {
+            at.link->given_up = false;
+            return end == PGO_LINK_DONE ? 0 : op->op.err.code;
         }
-        if (end == PGO_LINK_REFUSED || tries >= MOST_TRIES || uv_hrtime() > deadline) {
+        if (at.link->given_up || tries >= MOST_TRIES || uv_hrtime() > deadline) {
+            at.link->given_up = true;
             return op->op.err.code;
         }
         if (end == PGO_LINK_LOST || tries > 0) {

@@ -15,7 +15,8 @@ typedef struct pgo_link {
     PGconn *conn;                                                          /* NULL: not connected */
     char *keywords[PGO_LINK_SETTINGS + 1], *values[PGO_LINK_SETTINGS + 1]; /* owned, wiped */
     size_t count;
-    char *where; /* "host:port/database as user" for messages */
+    char *where;   /* "host:port/database as user" for messages */
+    bool given_up; /* the last request waited in vain: those that follow try once */
 } pgo_link;
 
 /* What is known of something that failed. */

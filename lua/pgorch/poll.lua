@@ -18,6 +18,7 @@ local INTERVAL = {
   allow_list = 5,     -- a provider's allow list takes seconds to minutes to spread
   release = 5,        -- a release phase
   turn = 1,           -- another run is just changing what both share
+  lease = 10,         -- a sign of life of a run whose record is in a server
   watch = 15,         -- sessions on the source after the cut-over
 }
 

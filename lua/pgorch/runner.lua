@@ -274,7 +274,7 @@ function runner.at_rest(o, run, fn)
   claim(current, o, accepted)
   cleanup.refuse_unfinished(current)
   current:lock()
-  local results = table.pack(pcall(fn, current))
+  local results = table.pack(pcall(current.while_mine, current, fn))
   current:unlock()
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)

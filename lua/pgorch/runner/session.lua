@@ -7,6 +7,7 @@ local fs      = require "pgorch.fs"
 local homes   = require "pgorch.store.home"
 local host    = require "pgorch.native.host"
 local json    = require "pgorch.json"
+local poll    = require "pgorch.poll"
 local recipes = require "pgorch.recipe.shape"
 local task    = require "pgorch.task"
 
@@ -111,6 +112,15 @@ function session.new(o)
   return self
 end
 
+---The store as the process that works on a run uses it, for work without a recipe; nil when another one has the run.
+---@param st pgorch.Store
+---@param run pgorch.Run
+---@return pgorch.Store|nil
+function session.take(st, run)
+  local taken, fence = st:claim(run, session.owner(), seen_alive)
+  return taken == true and st:as_writer(run.id, fence) or nil
+end
+
 ---Makes this process the one that works on the run. From now on the store refuses its writes when another took over.
 function Session:claim()
   local owner = session.owner()
@@ -123,8 +133,8 @@ function Session:claim()
   self.store = self.store:as_writer(self.run.id, fence)
 end
 
--- Between two signs of life; a lease lasts several of them.
-local BEAT_SECONDS = 10
+-- So long before the end of a lease that could not be made good the process stops.
+local SPARE_SECONDS = 10
 
 ---Keeps the run this process's own while it works, where a lease says whose it is. Raises when it is no longer: another
 ---process has it, or the record was out of reach for so long that another may have. `self.lost` is the reason.
@@ -132,16 +142,30 @@ function Session:keep_lease()
   if not self.store.home.leases then return end
   local good = task.now()
   while true do
-    task.sleep(BEAT_SECONDS)
+    task.sleep(poll.seconds "lease")
     local ok, err = pcall(self.store.renew, self.store, self.run.id)
     if ok then
       good = task.now()
-    elseif fail.is(err, "PGO-FENCED") or task.now() - good > homes.LEASE_SECONDS - BEAT_SECONDS then
+    elseif fail.is(err, "PGO-FENCED") or task.now() - good > homes.LEASE_SECONDS - SPARE_SECONDS then
       self.lost = err
       error(err, 0)
     end
     task.check()
   end
+end
+
+---Runs fn(self) as long as the run is this process's own.
+---@param fn fun(current: pgorch.Session): any
+---@return any
+function Session:while_mine(fn)
+  if not self.store.home.leases then return fn(self) end
+  local results
+  task.group(function(group)
+    group:spawn(self.keep_lease, self)
+    results = table.pack(fn(self))
+    group:cancel "done"
+  end)
+  return table.unpack(results, 1, results.n)
 end
 
 ---Whether a process works on a run now, and which.

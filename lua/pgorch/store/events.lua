@@ -12,7 +12,6 @@ local json  = require "pgorch.json"
 
 local Events = {}
 
--- A statement that tells it; `only_if`, a condition on $1 (run), $2 (now) and $5, decides whether it does.
 local INSERT = "insert into event (run, seq, at, kind, data) "
   .. "select $1, (select coalesce(max(seq), 0) + 1 from event where run = $1), $2, $3, $4"
 
@@ -20,13 +19,13 @@ local INSERT = "insert into event (run, seq, at, kind, data) "
 ---@param run string
 ---@param kind string
 ---@param data? table
----@param o? {at?: integer, only_if?: string, value?: any}   condition over $1 (run), $2 (at), $5 (value)
+---@param o? {at?: integer, only_if?: string, values?: any[]}   a condition over $1 (run), $2 (at), $5... (values)
 ---@return table
 function Events.told(run, kind, data, o)
   local at = o and o.at or math.floor(clock.time() * 1e6)
-  local sql, text = INSERT, json.encode(data or {})
-  if not (o and o.only_if) then return { sql, run, at, kind, text } end
-  return { sql .. " where " .. o.only_if, run, at, kind, text, o.value }
+  local text = json.encode(data or {})
+  if not (o and o.only_if) then return { INSERT, run, at, kind, text } end
+  return { INSERT .. " where " .. o.only_if, run, at, kind, text, table.unpack(o.values) }
 end
 
 local Methods = {}

@@ -24,7 +24,7 @@ local function take(self, name, run, exclusive)
   local rows = self:write(run, {
     { TAKE, name, run, exclusive, at },
     events.told(run, exclusive == 1 and "lock_taken" or "held", { name = name },
-      { at = at, only_if = PUT_NOW, value = name }),
+      { at = at, only_if = PUT_NOW, values = { name } }),
     { HOLDERS, name, run },
   })
   return rows[1] and rows[1].run == run, rows
@@ -53,7 +53,7 @@ function Locks:take_over(name, run, from, owner)
     { "delete from lock where name = $1 and run = $2 and exists (select 1 from run where id = $2 "
       .. "and coalesce(owner, '') = $3)", name, from, owner or "" },
     { TAKE, name, run, 1, at },
-    events.told(run, "lock_taken", { name = name, from = from }, { at = at, only_if = PUT_NOW, value = name }),
+    events.told(run, "lock_taken", { name = name, from = from }, { at = at, only_if = PUT_NOW, values = { name } }),
     { HOLDERS, name, run },
   })
   return rows[1] ~= nil and rows[1].run == run
@@ -64,8 +64,8 @@ end
 ---@param run string
 function Locks:unlock(name, run)
   self:write(run, {
-    events.told(run, "lock_given", { name = name }, { only_if = IS_HELD:format(1), value = name }),
-    events.told(run, "released", { name = name }, { only_if = IS_HELD:format(0), value = name }),
+    events.told(run, "lock_given", { name = name }, { only_if = IS_HELD:format(1), values = { name } }),
+    events.told(run, "released", { name = name }, { only_if = IS_HELD:format(0), values = { name } }),
     { "delete from lock where name = $1 and run = $2", name, run },
   })
 end
@@ -99,7 +99,7 @@ function Locks:share(name, run, shares)
   for holder, data in pairs(shares) do
     statements[#statements + 1] = { SHARE, name, holder, at, json.encode(data) }
   end
-  statements[#statements + 1] = events.told(run, "held", { name = name }, { at = at, only_if = PUT_NOW, value = name })
+  statements[#statements + 1] = events.told(run, "held", { name = name }, { at = at, only_if = PUT_NOW, values = { name } })
   self:write(run, statements)
 end
 

@@ -2,13 +2,10 @@
 -- fence, and writes through a view of the store that carries it: once another process has taken over, every write of
 -- the first one is refused, wherever it runs. In a home with leases each write makes the lease good again.
 
-local clock  = require "pgorch.clock"
 local events = require "pgorch.store.events"
 local fail   = require "pgorch.error"
 
 local Owners = {}
-
-local function now() return math.floor(clock.time() * 1e6) end
 
 local function guard(self, run)
   local fence = self.fence
@@ -45,10 +42,10 @@ function Owners:as_writer(run, fence)
   return setmetatable({ fence = { run = run, number = fence } }, { __index = self })
 end
 
-local TAKE = "update run set owner = $2, fence = fence + 1, lease_until = %s, updated_at = $3 where id = $1 "
-  .. "and fence = $5 and (owner is null or owner = $2 or owner = $4 or coalesce(lease_until, 0) <= %s)"
+local TAKE = "update run set owner = $2, fence = fence + 1, lease_until = %s where id = $1 and fence = $4 "
+  .. "and (owner is null or owner = $2 or owner = $3 or coalesce(lease_until, 0) <= %s)"
 
-local TOOK_NOW = "exists (select 1 from run where id = $1 and updated_at = $2 and owner = $5)"
+local TOOK_IT = "exists (select 1 from run where id = $1 and owner = $5 and fence = $6)"
 
 -- Where a process of another machine cannot be seen its lease decides. A file has no leases: its processes are here.
 local function seen_dead(self, present, alive)
@@ -67,11 +64,10 @@ function Owners:claim(run, owner, alive)
   local present = self:run(run.id).owner
   local lives = present ~= nil and present ~= owner and alive(present)
   if lives then return present end
-  local at = now()
   local rows = self.db:batch {
-    { TAKE:format(self.home.lease, self.home.now), run.id, owner, at, seen_dead(self, present, lives), run.fence },
+    { TAKE:format(self.home.lease, self.home.now), run.id, owner, seen_dead(self, present, lives), run.fence },
     events.told(run.id, "taken_over", { owner = owner, fence = run.fence + 1 },
-      { at = at, only_if = TOOK_NOW, value = owner }),
+      { only_if = TOOK_IT, values = { owner, run.fence + 1 } }),
     { "select owner, fence from run where id = $1", run.id },
   }
   local row = rows[1]
