@@ -17,8 +17,12 @@ local command = {
   takes_flags = true,
   summary = "forget runs that are over",
   usage = "pgorch prune --older-than 90d [--dry-run]     runs that moved or were put back, with their events and files",
-  flags = invocation.flags_for_help({ OLDER, DRY }, {}),
+  flags = { OLDER, DRY },
 }
+
+for _, each in ipairs(invocation.FLAGS) do
+  if each.name:match "^state" then table.insert(command.flags, each) end
+end
 
 local function was_cleaned(st, run)
   for _, event in ipairs(st:events(run.id)) do

@@ -1,0 +1,74 @@
+-- pgorch prune: what is over and long unchanged is forgotten, with its files; what stands, waits or is young stays.
+
+local fs      = require "pgorch.fs"
+local host    = require "pgorch.native.host"
+local process = require "pgorch.process"
+local session = require "pgorch.runner.session"
+local store   = require "pgorch.store"
+
+local DAY = 86400 * 1000000
+
+local folder, st
+
+local function pgorch(...)
+  local options = { host.executable(), "prune", ... }
+  options.check, options.env = false, { PGORCH_STATE = "sqlite:" .. folder .. "/state.db" }
+  return process.run(options)
+end
+
+local function add(id, state, days, owner)
+  st:create_run { id = id, recipe = "vultr", recipe_path = "vultr", recipe_hash = "h", versions = {},
+                  params = { values = { app = "shop" } } }
+  st:event(id, "note")
+  st.db:batch { { "update run set state = $2, owner = $3, updated_at = $4 where id = $1", id, state, owner,
+    store.now() - days * DAY, n = 5 } }
+  fs.mkdir(st:run_dir(id), { parents = true })
+  fs.write(st:run_dir(id) .. "/settings.csv", "x")
+end
+
+local function there()
+  local ids = {}
+  for i, run in ipairs(st:runs()) do ids[i] = run.id end
+  table.sort(ids)
+  return table.concat(ids, " ")
+end
+
+describe("pgorch prune", function()
+  before(function()
+    folder = fs.mkdtemp "pgorch-prune-"
+    st = store.open("sqlite:" .. folder .. "/state.db")
+    add("moved", "done", 100)
+    add("back", "put_back", 100)
+    add("young", "done", 80)
+    add("stopped", "stopped", 100)
+    add("failed", "failed", 100)
+    add("busy", "done", 100, session.owner())
+  end)
+  after(function()
+    st:close()
+    fs.remove_tree(folder)
+  end)
+
+  it("forgets what is over, with its files, and says what", function()
+    local ended = pgorch("--older-than", "90d")
+    expect(ended.code).is(0)
+    expect(ended.stdout).matches "moved  done  vultr  shop  unchanged for 100 d"
+    expect(ended.stdout).has "back  put back"
+    expect(ended.stdout).has "`pgorch cleanup back`"
+    expect(ended.stdout).has "2 runs forgotten; 4 runs kept"
+    expect(there()).is "busy failed stopped young"
+    expect(table.concat(fs.list(folder .. "/runs"), " ")).is "busy failed stopped young"
+    expect(#st.db:query "select 1 as x from event where run in ('moved', 'back')").is(0)
+  end)
+
+  it("changes nothing with --dry-run, nor without an age, nor when nothing is old enough", function()
+    local before = there()
+    expect(pgorch("--older-than", "90d", "--dry-run").stdout).has "2 runs would be forgotten; 4 runs kept"
+    expect(pgorch("--older-than", "1000d").stdout).has "0 runs forgotten; 6 runs kept"
+    expect(pgorch().code).is(2)
+    expect(pgorch("moved", "--older-than", "1d").code).is(2)
+    expect(pgorch("--older-than", "soon").code).is(2)
+    expect(there()).is(before)
+    expect(#fs.list(folder .. "/runs")).is(6)
+  end)
+end)
