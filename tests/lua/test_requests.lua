@@ -20,7 +20,7 @@ describe("pgorch cancel", function()
     m:wait_for "hang two"
     local r = m:pgorch("cancel", "r1")
     expect(r.code).is(0)
-    expect(r.stderr).has(("process %d is asked to stop"):format(worker.pid))
+    expect(r.stderr).matches(("process %d on %%S+ is asked to stop"):format(worker.pid))
     expect(r.stdout).has "run r1  stopped"
     expect(r.stdout).has "still so: step two; step one"
     expect(r.stdout).has "go on: pgorch resume r1   give up: pgorch rollback r1"
