@@ -7,6 +7,7 @@ local cleanup = require "pgorch.runner.cleanup"
 local clock   = require "pgorch.clock"
 local deadline = require "pgorch.runner.deadline"
 local drift   = require "pgorch.plan.drift"
+local elsewhere = require "pgorch.runner.elsewhere"
 local ending  = require "pgorch.runner.ending"
 local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
@@ -209,39 +210,6 @@ local function reopen(current, way_in)
   end
 end
 
--- Asks the process that works on the run, and shows what it puts back. Returns the run as it has left it.
-local function ask_to_put_back(o, run)
-  do
-    local looking <close> = open_session(o, run)
-    refuse_lost_writes(looking)
-  end
-  requests.ask(o.store, run, "rollback")
-  o.display:emit("message", { text = ("%s works on run %s: asked to stop and to put everything back")
-    :format(requests.worker(run), run.id) })
-  local shown = {}
-  return requests.follow(o.store, run, function(now, silent)
-    if silent then o.display:emit("message", { text = requests.unanswered(run) }) end
-    for _, row in ipairs(o.store:steps(now.id)) do
-      local state = row.state:match "^undo"  and row.state
-      if state and state ~= "undoing" and shown[row.id] ~= state then
-        shown[row.id] = state
-        o.display:emit("message", { text = ("  %s: %s"):format(row.title, state == "undone" and "put back"
-          or "NOT put back") })
-      end
-    end
-  end)
-end
-
--- What the process that was asked has left, as its own `ended` would say it. nil: it has not put back, so we do.
-local function outcome(o, run)
-  if run.state ~= "put_back" and run.state ~= "undo_failed" then return nil end
-  local seen <close> = open_session(o, run)
-  local status = run.state == "put_back" and 0 or 11
-  o.display:emit("ended", { session = seen, status = status, failures = undo.failures(seen), standing = {},
-                            put_back = true })
-  return status
-end
-
 ---Puts everything back that the run did. A process that works on it is asked to; where none does, or it is gone before
 ---it has, this one does.
 ---@param o pgorch.RunnerOptions
@@ -250,8 +218,11 @@ end
 function runner.rollback(o, run)
   local accepted = changes.refuse(run, o)
   if requests.is_worked_on(run) then
-    run = ask_to_put_back(o, run)
-    local status = outcome(o, run)
+    local status
+    run, status = elsewhere.put_back(o, run, function()
+      local current <close> = open_session(o, run)
+      refuse_lost_writes(current)
+    end)
     if status then return status end
   end
   local current <close> = open_session(o, run)

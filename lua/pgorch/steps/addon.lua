@@ -121,7 +121,7 @@ local function cleanup(ctx, result, _, confirmed)
 end
 
 local function check(ctx, result)
-  local addon = ctx.target.app:addon(result.name)
+  local addon = ctx.target.app:addon_surely(result.name)
   if addon and not ctx.target:is_ours() then lock_named(ctx, addon) end
   return addon ~= nil and addon.state == "provisioned"
 end

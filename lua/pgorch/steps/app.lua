@@ -10,8 +10,9 @@ local function find_or_create(ctx)
   local app, name = ctx.target.app, ctx.params.app
   local found = app:info()
   if found then
-    -- Asked for by an attempt that was killed before it could say so: then it is ours.
-    return { name = name, id = found.id, created = ctx.recall ~= nil }
+    -- Asked for by an attempt that was killed before it could say so: then it is ours. One that recalls a whole result
+    -- only looks again.
+    return { name = name, id = found.id, created = ctx.recall ~= nil and ctx.recall.created ~= false }
   end
   ctx:remember { name = name }
   local made = app:create { region = ctx.params.region, team = ctx.params.team, space = ctx.params.space }
