@@ -63,4 +63,14 @@ function plan.make(o)
   return made
 end
 
+---Calls fn(...); an error is told to machines as well, which read only standard output.
+---@param o {host: table, display: table}
+---@return any  what fn returned
+function plan.telling(o, fn, ...)
+  local ok, result = xpcall(fn, fail.handler, ...)
+  if ok then return result end
+  if o.host.json then o.display:emit("failed", { error = result }) end
+  error(result, 0)
+end
+
 return plan

@@ -15,7 +15,9 @@ local recipe = { params = params }
 ---@field undo (fun(ctx: table, result: any, item?: table))|false
 ---@field undo_when "failure"|"always"
 ---@field check fun(ctx: table, result: any): boolean
----@field plan fun(ctx: table): string|string[]
+---@field plan fun(ctx: table, item?: table): string|pgorch.PlanLine|(string|pgorch.PlanLine)[]   what it would do:
+---  "+ app shop"; + makes, ~ changes, - removes, ! destroys, no sign: it is so already. A reading step that has one is
+---  not run by `pgorch plan`
 ---@field only_if fun(ctx: table): boolean
 ---@field each fun(ctx: table): {key: string}[]
 ---@field limit integer               items of `each` at the same time

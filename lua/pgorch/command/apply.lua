@@ -102,7 +102,7 @@ function command.run(argv)
   local store <close> = invocation.open_store(o.host)
   refuse_second(store, kept.run)
   warn_of_age(o, path, kept)
-  if not compared(o, path, kept) then return 4 end
+  if not planning.telling(o, compared, o, path, kept) then return 4 end
   o.store, o.planned, o.host["run-id"] = store, kept.steps, kept.run
   return runner.start(o)
 end

@@ -46,6 +46,11 @@ end
 
 local function run_id(host) return host["run-id"] or host.out and store.new_id() or nil end
 
+local function make(o, url)
+  return planning.make { recipe = o.recipe, params = o.params, run = run_id(o.host), state = url,
+    open_allow_list = o.host["open-allow-list"], say = function(text) o.display:emit("message", { text = text }) end }
+end
+
 ---@param arguments string[]
 ---@return integer status
 function command.run(arguments)
@@ -57,8 +62,7 @@ function command.run(arguments)
   local url = invocation.store_url(o.host)
   if o.host.out then file.refuse(o.host.out, o.host.force) end
   refuse_existing(url, o.host["run-id"])
-  local plan = planning.make { recipe = o.recipe, params = o.params, run = run_id(o.host), state = url,
-    open_allow_list = o.host["open-allow-list"], say = function(text) o.display:emit("message", { text = text }) end }
+  local plan = planning.telling(o, make, o, url)
   if not plan.survey then
     checks.write(plan.seen, { host = o.host, display = o.display, write = term.out })
     return 4

@@ -40,7 +40,7 @@ end
 local function shown(plan, group, verbose)
   local list = {}
   for _, entry in ipairs(plan.survey.steps) do
-    local wanted = entry.group == group and (entry.effect == "write" or entry.effect == "destroy" or verbose)
+    local wanted = entry.group == group and (entry.effect ~= "read" or verbose)
     for _, line in ipairs(wanted and entry.lines or {}) do list[#list + 1] = { line = line, step = entry } end
   end
   for _, each in ipairs(group == "after" and survey.changes(plan.survey) or {}) do

@@ -174,7 +174,7 @@ end
 local function add_gate(self, item, state)
   self.steps[#self.steps + 1] = { id = item.id, title = item.title, effect = "gate", group = state.group,
     in_window = state.window and not state.closed or false,
-    lines = { { sign = "", text = ("asks: %s"):format(item.title) } } }
+    lines = { { sign = "", text = ("asks: %s"):format(item.title) } }, seconds = 0 }
 end
 
 local function walk(self, of, list, state)

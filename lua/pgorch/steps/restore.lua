@@ -131,7 +131,7 @@ local function contents(ctx)
   if ctx.target:is_ours() then return "empty, ours" end
   local conn <close> = ctx.target:connect()
   local tables = conn:value(source.sql "tables_to_lose")
-  return tables == 0 and "empty" or ("its %s are lost"):format(preflight.number(tables, "table"))
+  return tables == 0 and "empty" or preflight.number(tables, "table") .. " in it lost"
 end
 
 local function plan(ctx) return ("! restore into %s (%s)"):format(planned.name(ctx), contents(ctx)) end

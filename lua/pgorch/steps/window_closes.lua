@@ -4,6 +4,7 @@
 local recipe = require "pgorch.recipe"
 local freeze = require "pgorch.freeze"
 local hook   = require "pgorch.hook"
+local planned = require "pgorch.plan.dynos"
 
 local function run(ctx)
   local old, said = ctx.result.window_opens, ctx.recall or { began = true }
@@ -44,10 +45,9 @@ local function before(ctx)
 end
 
 local function plan_app(old)
-  local words, changes = { "maintenance " .. (old.maintenance and "stays on" or "off") }, not old.maintenance
-  for _, each in ipairs(old.formation) do
-    if each.quantity > 0 then words[#words + 1], changes = ("%s %d"):format(each.type, each.quantity), true end
-  end
+  local words = planned.words(old.formation, "%s %d")
+  local changes = not old.maintenance or #words > 0
+  table.insert(words, 1, "maintenance " .. (old.maintenance and "stays on" or "off"))
   return (changes and "~ " or "") .. table.concat(words, ", ")
 end
 

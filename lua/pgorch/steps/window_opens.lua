@@ -5,6 +5,7 @@ local recipe = require "pgorch.recipe"
 local clock  = require "pgorch.clock"
 local freeze = require "pgorch.freeze"
 local hook   = require "pgorch.hook"
+local planned = require "pgorch.plan.dynos"
 local task   = require "pgorch.task"
 
 -- What was there before the first run that closed it, if others have: their freeze is not taken for it.
@@ -68,11 +69,9 @@ local function holds_app(ctx, old) return old.formation ~= nil and app_is_down(c
 
 -- An app that is yet to be made has no dynos, and is put into maintenance like any other.
 local function plan_app(ctx)
-  local app, dynos = ctx.target.app, {}
+  local app = ctx.target.app
   local info = app:info()
-  for _, each in ipairs(info and app:formation() or {}) do
-    if each.quantity > 0 then dynos[#dynos + 1] = (", %s %d -> 0"):format(each.type, each.quantity) end
-  end
+  local dynos = planned.words(info and app:formation() or {}, ", %s %d -> 0")
   local is_on = info and info.maintenance
   return ("%smaintenance %s%s"):format(is_on and #dynos == 0 and "" or "~ ", is_on and "is on" or "on",
     table.concat(dynos))
