@@ -137,6 +137,17 @@ describe("pgorch plan and apply", function()
     expect_drift(done, "step cellar", "planned: ~ cellar: 4 -> 2 lamps", "now:     ~ cellar: 99 -> 2 lamps")
     expect(rooms()).same { hall = 1, kitchen = 0, loft = 3, cellar = 99 }
     expect(json.decode(pgorch("status", "r1", "--json").stdout).state).is "put_back"
+    rooms { hall = 7, cellar = 4 }
+    expect_drift(pgorch("resume", "r1"), "step hall", "now:     ~ hall: 7 -> 2 lamps")
+    expect(rooms().hall).is(7)
+  end)
+
+  it("does not keep a rollback from what it needs", function()
+    keep()
+    expect(apply().code).is(0)
+    rooms { loft = 9 }                              -- lit again for the time of the rollback, as before it was
+    expect(pgorch("rollback", "r1", "--lose-writes").code).is(0)
+    expect(rooms()).same { hall = 1, kitchen = 0, loft = 9, cellar = 4 }
   end)
 
   it("is held to when it is resumed, too, unless changes are accepted", function()
