@@ -42,7 +42,7 @@ local function events(text)
   return list
 end
 
-local BEFORE = { hall = 1, kitchen = 0, loft = 3, cellar = 4 }
+local BEFORE = { hall = 1, kitchen = 0, loft = 3, cellar = 4, attic = 2 }
 
 -- Changes what was kept, as one who damages it would.
 local function rewrite(change)
@@ -69,7 +69,7 @@ describe("pgorch plan and apply", function()
   it("shows what would change and does nothing, with 10; with 0 where all is so already", function()
     local done = plan()
     expect(done.code).is(10)
-    expect(done.stdout).matches "^  window %(at least 3 min%) +~ hall: 1 %-> 2 lamps %(at [%d.]+%)   %+ a ring for 4"
+    expect(done.stdout).matches "^  window %(at least 3 min%) +~ hall: 1 %-> 2 lamps %(at [%d.]+%)   %+ a ring for 5"
     expect(done.stdout).has "which had (known after hall) lamps"
     expect(done.stdout).has "point of no return"
     expect(done.stdout).has "~ Tell everybody"
@@ -80,7 +80,7 @@ describe("pgorch plan and apply", function()
     expect(plan("-q").stdout).is "7 changes, $2/month. Basis: what the steps estimate\n"
     expect(rooms()).same(BEFORE)
     expect(fs.list(folder)).same { "world" }                       -- no record of runs, no folder of one
-    rooms { hall = 2, kitchen = 2, loft = 2, cellar = 2 }
+    rooms { hall = 2, kitchen = 2, loft = 2, cellar = 2, attic = 2 }
     expect(plan("--json").code).is(10)                             -- the bell and the telling
   end)
 
@@ -114,7 +114,7 @@ describe("pgorch plan and apply", function()
     keep()
     local done = apply()
     expect(done.code).is(0)
-    expect(rooms()).same { hall = 2, kitchen = 2, loft = 3, cellar = 2 }
+    expect(rooms()).same { hall = 2, kitchen = 2, loft = 3, cellar = 2, attic = 2 }
     expect(json.decode(pgorch("status", "r1", "--json").stdout).state).is "done"
     local again = apply()
     expect(again.code).is(2)
@@ -124,22 +124,30 @@ describe("pgorch plan and apply", function()
 
   it("touches nothing where the world has drifted, and says what was planned and what is now", function()
     keep()
-    rooms { hall = 5, kitchen = 2, loft = 3, cellar = 4 }
+    rooms { hall = 5, kitchen = 2, loft = 3, cellar = 4, attic = 2 }
     expect_drift(apply(), "hall\n", "planned: ~ hall: 1 -> 2 lamps (at", "now:     ~ hall: 5 -> 2 lamps (at",
       "planned: ~ kitchen: 0 -> 2", "now:     kitchen has 2 lamps")
-    expect(rooms()).same { hall = 5, kitchen = 2, loft = 3, cellar = 4 }
+    expect(rooms()).same { hall = 5, kitchen = 2, loft = 3, cellar = 4, attic = 2 }
     expect(pgorch("status", "r1").code).is(2)                      -- there is no such run
   end)
 
   it("puts back what it did when the world drifts in the middle", function()
-    keep("--meddle", "hall")
+    keep("--meddle", "hall:cellar")
     local done = apply()
     expect_drift(done, "step cellar", "planned: ~ cellar: 4 -> 2 lamps", "now:     ~ cellar: 99 -> 2 lamps")
-    expect(rooms()).same { hall = 1, kitchen = 0, loft = 3, cellar = 99 }
+    expect(rooms()).same { hall = 1, kitchen = 0, loft = 3, cellar = 99, attic = 2 }
     expect(json.decode(pgorch("status", "r1", "--json").stdout).state).is "put_back"
     rooms { hall = 7, cellar = 4 }
     expect_drift(pgorch("resume", "r1"), "step hall", "now:     ~ hall: 7 -> 2 lamps")
     expect(rooms().hall).is(7)
+  end)
+
+  it("only tells of what drifts past the point of no return: what is left has to be done", function()
+    keep("--meddle", "cellar:attic")
+    local done = apply()
+    expect(done.code).is(3)
+    expect(done.stderr).matches "attic: planned was: attic has 2 lamps; done is: ~ attic: 99 %-> 2 lamps %("
+    expect(rooms().attic).is(2)
   end)
 
   it("does not keep a rollback from what it needs", function()
@@ -147,7 +155,7 @@ describe("pgorch plan and apply", function()
     expect(apply().code).is(0)
     rooms { loft = 9 }                              -- lit again for the time of the rollback, as before it was
     expect(pgorch("rollback", "r1", "--lose-writes").code).is(0)
-    expect(rooms()).same { hall = 1, kitchen = 0, loft = 9, cellar = 4 }
+    expect(rooms()).same { hall = 1, kitchen = 0, loft = 9, cellar = 4, attic = 2 }
   end)
 
   it("is held to when it is resumed, too, unless changes are accepted", function()
@@ -155,9 +163,9 @@ describe("pgorch plan and apply", function()
     expect(apply().signal).is "KILL"
     rooms { cellar = 5 }
     expect_drift(pgorch("resume", "r1"), "now:     ~ cellar: 5 -> 2 lamps")
-    expect(rooms()).same { hall = 1, kitchen = 0, loft = 3, cellar = 5 }
+    expect(rooms()).same { hall = 1, kitchen = 0, loft = 3, cellar = 5, attic = 2 }
     expect(pgorch("resume", "r1", "--accept-changes").code).is(0)
-    expect(rooms()).same { hall = 2, kitchen = 2, loft = 3, cellar = 2 }
+    expect(rooms()).same { hall = 2, kitchen = 2, loft = 3, cellar = 2, attic = 2 }
   end)
 
   it("refuses other parameters and another recipe", function()

@@ -5,6 +5,7 @@
 local context = require "pgorch.runner.context"
 local fail    = require "pgorch.error"
 local lines   = require "pgorch.plan.lines"
+local task    = require "pgorch.task"
 
 local M = {}
 
@@ -92,28 +93,38 @@ local function lines_now(ctx, step)
   return list
 end
 
+local function asked(session, step)
+  local ok, now = xpcall(lines_now, fail.handler, context.new(session, step, step.id, {}), step)
+  if ok then return now end
+  now.step = now.step or step.id
+  error(now, 0)
+end
+
 -- A step that began before knows what it did and goes on from there: asked again it would describe what is half done.
 local function is_fresh(session, id)
   local row = session.rows[id]
   return row == nil or row.state == "undone" and session.run.state == "running"
 end
 
----Just before a step of a planned run writes: raises PGO-DRIFT if it would do something else.
+---Just before a step of a planned run writes: raises PGO-DRIFT if it would do something else. Past the point of no
+---return nothing can be put back, and what is left is what ends the window: there it is only told.
 ---@param session table
 ---@param step table
 ---@param id string      of the record; the items of an `each` step were compared with the step itself
+---@return string|nil warning
 function M.check(session, step, id)
   if step.effect == "read" or id ~= step.id or not is_fresh(session, id) then return end
-  local ctx = context.new(session, step, id, {})
-  local ok, now = xpcall(lines_now, fail.handler, ctx, step)
+  local past, ok, now = session:cut_over(), pcall(asked, session, step)
   if not ok then
-    now.step = now.step or id
-    error(now, 0)
+    if not past or task.cancelled(now) then error(now, 0) end
+    return ("not compared with what was planned: %s"):format(tostring(now))
   end
   local planned = session.planned[id] or {}
   if lines.same(planned, now) then return end
-  fail.raise("PGO-DRIFT", ("%s would do something else than was planned"):format(id), { step = id,
-    detail = ("planned: %s\nnow:     %s"):format(lines.show_all(planned), lines.show_all(now)) })
+  local was, is = lines.show_all(planned), lines.show_all(now)
+  if past then return ("planned was: %s; done is: %s"):format(was, is) end
+  fail.raise("PGO-DRIFT", ("%s would do something else than was planned"):format(id),
+    { step = id, detail = ("planned: %s\nnow:     %s"):format(was, is) })
 end
 
 return M

@@ -74,10 +74,11 @@ end
 
 -- Runs `body` as the step `id`. Returns its result.
 local function recorded(session, step, id, item, body)
-  if session.planned then drift.check(session, step, id) end
+  local differs = session.planned and drift.check(session, step, id)
   local row = begin(session, step, id, item)
   session.display:emit("step_started", { id = id, title = step.title, effect = step.effect })
   local ctx = context.new(session, step, id, row)
+  if differs then ctx:warn(differs) end
   local ok, result = xpcall(function()
     local value = body(ctx)
     finish(session, id, row, value, ctx)

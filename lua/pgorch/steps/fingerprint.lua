@@ -32,4 +32,4 @@ local function check(ctx, result)
 end
 
 return recipe.step { id = "fingerprint", title = "Take a snapshot of the source", effect = "read", run = run,
-                     check = check, plan = function() return {} end }
+                     check = check, plan = function() return "the snapshot that dump and sums are read in" end }

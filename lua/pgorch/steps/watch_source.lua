@@ -83,4 +83,5 @@ local function run(ctx)
 end
 
 return recipe.step { id = "watch_source", title = "Watch the source for stray clients", effect = "read", run = run,
-                     plan = function() return {} end }
+                     estimate = function(ctx) return 1 + (ctx.params.watch or 0) end,
+                     plan = function() return "looks for clients that still use the source" end }
