@@ -106,6 +106,8 @@ end
 
 -- What is asked while a dump or a restore runs. (14 and newer say how far COPY is.)
 local function expect_watched(conn, major)
+  expect(conn:value(source.sql "tables_to_lose")).is(conn:value [[select count(*) from pg_tables
+    where schemaname not in ('pg_catalog', 'information_schema')]])
   local sizes = progress.read(conn)
   expect(sizes.total).above(100000)
   expect(conn:row(source.sql "dump_session", ("{%d}"):format(conn.pid))).is_nil()
