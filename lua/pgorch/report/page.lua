@@ -128,7 +128,8 @@ local function section(id, title, content)
 end
 
 local ORDER = {
-  { "timeline", "Timeline", chart.draw }, { "verification", "Verification", sections.verification },
+  { "timeline", "Timeline", function(report) return { chart.draw(report), sections.notes(report) } end },
+  { "verification", "Verification", sections.verification },
   { "sizes", "Sizes and rates", sections.sizes }, { "preflight", "Checked before", sections.preflight },
   { "settings", "Settings", sections.settings }, { "clients", "Clients of the source", sections.clients },
   { "put-back", "Put back and kept", sections.put_back },

@@ -241,6 +241,16 @@ local function shown(value, kind)
   return tostring(value)
 end
 
+-- What the steps had to tell, in their order.
+function sections.notes(report)
+  local rows = {}
+  for _, step in ipairs(report.steps) do
+    for _, text in ipairs(step.notes or {}) do rows[#rows + 1] = { h.bdi { step.title }, h.bdi { text } } end
+  end
+  return #rows > 0 and folded(moment.number(#rows, "note") .. " of the steps",
+    data_table({ "Step", "Note" }, rows, nil, "Notes of the steps"))
+end
+
 function sections.parameters(report)
   local rows, run = {}, report.run
   for _, each in ipairs(report.parameters) do

@@ -98,8 +98,8 @@ function timeline.attempts(seen)
   local current = list[1]
   for _, event in ipairs(seen.events) do
     if not event.data.step then
-      if event.kind == "running" and not waiting and (event.data.attempt or 0) > current.number then
-        current = { number = event.data.attempt, from = event.at }
+      if event.kind == "running" and not waiting then
+        current = { number = current.number + 1, from = event.at }
         list[#list + 1] = current
       elseif rests(event, waiting) and event.kind ~= "undoing" and event.kind ~= "running" then
         current.to, current.ended = event.at, event.kind
