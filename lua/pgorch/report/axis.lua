@@ -89,24 +89,32 @@ local function distance(seconds, most)
   return STEPS[#STEPS] * math.ceil(seconds / STEPS[#STEPS] / most)
 end
 
----Marks of round times, and the beginning of each part that follows a gap.
----@return {at: string, x: number, day: boolean}[]
-function Axis:marks()
-  local total = 0
+-- Where a part begins first of all, then round times; the widths are those of their labels, in percent.
+local NEAR, END = 9, 90
+
+local function candidates(self)
+  local total, starts, round = 0, {}, {}
   for _, part in ipairs(self.parts) do total = total + (part.gap and 0 or part.to - part.from) end
-  local every, list, last_x, last_day = distance(total / 1e6, 6) * 1000000, {}, -100, nil
-  local function add(at)
-    local iso, x = moment.iso(at), self:x(at)
-    if x - last_x < 9 or x > 90 then return end
-    list[#list + 1] = { at = iso, x = x, day = iso:sub(1, 10) ~= last_day }
-    last_x, last_day = x, iso:sub(1, 10)
-  end
+  local every = distance(total / 1e6, 6) * 1000000
   for _, part in ipairs(self.parts) do
     if not part.gap then
-      add(part.from)
-      for at = (part.from // every + 1) * every, part.to, every do add(at) end
+      starts[#starts + 1] = part.from
+      for at = (part.from // every + 1) * every, part.to, every do round[#round + 1] = at end
     end
   end
+  return table.move(round, 1, #round, #starts + 1, starts)
+end
+
+---Marks that leave room for their labels: the beginning of each part, and round times.
+---@return {at: string, x: number}[]
+function Axis:marks()
+  local list = {}
+  for _, at in ipairs(candidates(self)) do
+    local x, free = self:x(at), true
+    for _, other in ipairs(list) do free = free and math.abs(other.x - x) >= NEAR end
+    if free and x <= END then list[#list + 1] = { at = moment.iso(at), x = x } end
+  end
+  table.sort(list, function(p, q) return p.x < q.x end)
   return list
 end
 

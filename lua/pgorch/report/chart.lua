@@ -69,17 +69,19 @@ local WORD = { done = "done", failed = "failed", interrupted = "interrupted", ru
                undoing = "being put back", ["not reached"] = "not reached" }
 chart.WORD = WORD
 
-local function stretch_words(each)
+local function stretch_words(report, each)
   local word = each.what == "undo" and (WORD[each.state] or each.state) or each.what == "gate" and "waited"
     or WORD[each.state] or each.state
-  return ("%s to %s UTC: %s%s"):format(moment.time(each.from), each.to and moment.time(each.to) or "now", word,
+  local began = report.run.created_at
+  return ("%s to %s UTC: %s%s"):format(moment.since(each.from, began), each.to and moment.since(each.to, began)
+    or "now", word,
     each.attempt and each.attempt > 1 and (", attempt %d"):format(each.attempt) or "")
 end
 
 -- What the drawing of a row shows, for whoever does not see it.
-local function words(step)
+local function words(report, step)
   local list = {}
-  for i, each in ipairs(step.stretches) do list[i] = stretch_words(each) end
+  for i, each in ipairs(step.stretches) do list[i] = stretch_words(report, each) end
   return #list > 0 and table.concat(list, "; ") or WORD[step.state] or step.state
 end
 
@@ -99,13 +101,13 @@ end
 local function label(step) return { h.bdi { step.title }, step.item and { " ", h.code { h.bdi { step.item } } } } end
 
 local function row(report, step, scale, now)
-  local drawing = scale and h.svg { role = "img", aria_label = words(step), focusable = "false",
+  local drawing = scale and h.svg { role = "img", aria_label = words(report, step), focusable = "false",
     bands(report, scale, now), gaps(scale), bars(step, scale, now), line(report, scale) }
   return h.tr { role = "row", class = ("step %s"):format((step.state:gsub(" ", "-"))),
     h.th { role = "rowheader", scope = "row", label(step) },
     h.td { role = "cell", class = "plot", drawing },
     h.td { role = "cell", class = "when", step.started_at and h.time { datetime = step.started_at,
-      moment.time(step.started_at) } },
+      moment.since(step.started_at, report.run.created_at) } },
     h.td { role = "cell", class = "took", took(step) },
     h.td { role = "cell", class = "data", data(step) } }
 end
@@ -119,12 +121,12 @@ local function heading_row(report, title, scale, now)
 end
 
 -- Above the rows: the times, and what the band and the line are.
-local function axis_row(scale)
+local function axis_row(report, scale)
   local marks = {}
   for i, each in ipairs(scale and scale:marks() or {}) do
     local x = percent(each.x)
     marks[i] = { h.line { class = "tick", x1 = x, x2 = x, y1 = "16", y2 = "100%" },
-                 h.text { x = x, y = "12", moment.time(each.at) } }
+                 h.text { x = x, y = "12", moment.since(each.at, report.run.created_at) } }
   end
   return h.tr { role = "row", class = "axis",
     h.th { role = "columnheader", scope = "col", "Step" },
@@ -194,7 +196,7 @@ function chart.draw(report)
   if #list == 0 then return h.p { "No step has begun." } end
   return h.figure { class = "timeline", h.figcaption { "All times are UTC. ", legend(report, scale) },
     h.table { role = "table", aria_label = "Steps of the run, when they were at work and how long they took",
-      h.thead { role = "rowgroup", axis_row(scale) }, h.tbody { role = "rowgroup", list } },
+      h.thead { role = "rowgroup", axis_row(report, scale) }, h.tbody { role = "rowgroup", list } },
     items > 0 and item_table(report) }
 end
 

@@ -21,12 +21,22 @@ end
 ---@return string  "10:20:01"
 function moment.time(iso) return iso:sub(12, 19) end
 
+local MONTHS = { "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+  "November", "December" }
+
 ---@param iso string
 ---@return string  "26 November 2026"
 function moment.day(iso)
-  local months = { "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December" }
-  return ("%d %s %s"):format(tonumber(iso:sub(9, 10)), months[tonumber(iso:sub(6, 7))], iso:sub(1, 4))
+  return ("%d %s %s"):format(tonumber(iso:sub(9, 10)), MONTHS[tonumber(iso:sub(6, 7))], iso:sub(1, 4))
+end
+
+---The time, with its day where that is not the day of `from`.
+---@param iso string
+---@param from string
+---@return string  "10:20:01", "4 Mar 10:20:01"
+function moment.since(iso, from)
+  if iso:sub(1, 10) == from:sub(1, 10) then return moment.time(iso) end
+  return ("%d %s %s"):format(tonumber(iso:sub(9, 10)), MONTHS[tonumber(iso:sub(6, 7))]:sub(1, 3), moment.time(iso))
 end
 
 ---@param from integer|nil

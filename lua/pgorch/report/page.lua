@@ -60,7 +60,9 @@ end
 local function window(report)
   local it = report.window
   if #it.times == 0 then return figure("Window", "not opened") end
-  local span = ("%s to %s UTC"):format(moment.time(it.opened_at), it.closed_at and moment.time(it.closed_at) or "now")
+  local began = report.run.created_at
+  local span = ("%s to %s UTC"):format(moment.since(it.opened_at, began), it.closed_at
+    and moment.since(it.closed_at, began) or "now")
   return figure(it.open and "Window, STILL OPEN" or "Window", values.show_duration(it.seconds),
     #it.times > 1 and ("%d times; the last from %s"):format(#it.times, span) or span)
 end
@@ -80,7 +82,7 @@ end
 
 local function figures(report)
   return h.dl { class = "figures",
-    figure("Moved", moved(report), versions(report)), window(report), compared(report),
+    figure("From, to", moved(report), versions(report)), window(report), compared(report),
     figure("Database", report.source.bytes and values.show_size(report.source.bytes),
       report.dump.bytes and "dump of " .. values.show_size(report.dump.bytes)),
     figure("New database", report.target.plan, price(report)),

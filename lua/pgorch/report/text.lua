@@ -6,10 +6,10 @@ local values = require "pgorch.recipe.values"
 local text = {}
 
 local function window(report)
-  local it = report.window
+  local it, began = report.window, report.run.created_at
   if #it.times == 0 then return "not opened" end
-  return ("%s  from %s to %s%s"):format(values.show_duration(it.seconds), moment.time(it.opened_at),
-    it.closed_at and moment.time(it.closed_at) or "now", it.open and "  STILL OPEN" or "")
+  return ("%s  from %s to %s%s"):format(values.show_duration(it.seconds), moment.since(it.opened_at, began),
+    it.closed_at and moment.since(it.closed_at, began) or "now", it.open and "  STILL OPEN" or "")
 end
 
 local function compared(report)
@@ -54,7 +54,7 @@ function text.write(report)
   add("size", report.source.bytes and values.show_size(report.source.bytes) .. (report.dump.bytes
     and ", dump of " .. values.show_size(report.dump.bytes) or ""))
   add("window", window(report))
-  add("cut over", report.cut_over_at and moment.time(report.cut_over_at))
+  add("cut over", report.cut_over_at and moment.since(report.cut_over_at, run.created_at))
   add("compared", compared(report))
   add("slowest", slowest(report))
   add("put back", joined(report.put_back))
