@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing from Debian's packages:  vendor/debian.sh SET...
-# (sets: build, sandbox, test, servers, npm). Needs root, or sudo. Does nothing, and asks for nothing, when all is
+# (sets: build, sandbox, test, browser, servers, npm). Needs root, or sudo. Does nothing, and asks for nothing, when all is
 # there.
 #
 # The PostgreSQL server is not installed but unpacked: installing the package would start a cluster on this
@@ -16,6 +16,7 @@ server_libraries="libicu72 libldap-2.5-0 libpam0g libsystemd0 libxml2 libgssapi-
     libselinux1 libxslt1.1 tzdata"
 test="lua-check clang-format clang-tidy awscli s3cmd rclone curl procps python3 git sqlite3"
 npm="npm"
+browser="chromium fonts-dejavu-core"
 # What the programs of the unpacked object stores load: libraries and Python modules, no daemon among them. Of
 # Swift the modules are all that is needed (tests/support/swift.lua).
 servers="openssl librgw2 libaio1 libsnappy1v5 libleveldb1d libpmem1 librdmacm1 libfuse2 libgoogle-perftools4 liboath0
@@ -127,8 +128,9 @@ for set in "$@"; do
     test) wanted="$wanted $test" ;;
     servers) wanted="$wanted $servers" ;;
     npm) wanted="$wanted $npm" ;;
+    browser) wanted="$wanted $browser" ;;
     *)
-        echo "usage: vendor/debian.sh build|sandbox|test|servers|npm ..." >&2
+        echo "usage: vendor/debian.sh build|sandbox|test|browser|servers|npm ..." >&2
         exit 2
         ;;
     esac
