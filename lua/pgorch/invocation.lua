@@ -259,7 +259,7 @@ function invocation.existing(argv, flags)
   local ok, o, run = pcall(function()
     local run = st:run(id)
     if run.kind == "rehearsal" then
-      fail.raise("PGO-REHEARSAL", ("%s was a rehearsal: it has moved nothing, and left nothing"):format(run.id))
+      fail.raise("PGO-REHEARSAL", ("%s was a rehearsal: it has moved nothing"):format(run.id))
     end
     local recipe = load_again(run)
     local state = arguments.parse(argv, flags_for(recipe))

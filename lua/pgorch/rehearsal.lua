@@ -27,8 +27,10 @@ local function announce(o, current)
   if display.mode == "json" then return display:emit("run_started", { session = current }) end
   say(display, "%s of recipe %s%s", display:paint("bold", "rehearsal " .. current.run.id), o.recipe.name,
     o.params.app and "   app " .. o.params.app or "")
-  say(display, "reads the whole source twice: once for the dump, once for the sums, with %s at a time; changes nothing "
-    .. "there or at Heroku", o.params.verify_jobs and o.params.verify_jobs .. " connections" or "up to 4 connections")
+  say(display, "reads the whole source twice: once for the dump, once for the sums, with %s at a time (--verify-jobs)",
+    o.params.verify_jobs and o.params.verify_jobs .. " connections" or "up to 4 connections")
+  say(display, "changes nothing there or at Heroku%s", o.host["open-allow-list"]
+    and ", but for an entry on the source's allow list, which is taken out again" or "")
   if o.params.on_freeze or o.params.on_thaw then say(display, "--on-freeze and --on-thaw are not run") end
 end
 
@@ -108,7 +110,7 @@ end
 
 local function work(o, group)
   local local_place <close> = place.new { group = group, folder = o.host.folder, postgres = o.host.postgres }
-  local recipe, left_out = derived.derive(o.recipe, { place = local_place, params = o.params,
+  local recipe, left_out = derived.derive(o.recipe, { place = local_place, params = o.params, record = o.store,
                                                       open_allow_list = o.host["open-allow-list"] })
   o.left_out = left_out
   local current <close> = open_session(o, recipe)

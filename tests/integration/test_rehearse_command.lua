@@ -197,9 +197,10 @@ describe("pgorch rehearse", function()
 
   it("goes well while the source is written to, and fails where the copy differs", vultr_run.with_world({},
     function(world)
-      local done
+      local done, xid = nil, next_xid(world)
       expect(while_it_is_written(world, function() done = rehearse(world, { "--json" }) end)).above(100)
       vultr_run.expect_exit(done, 0)
+      expect(next_xid(world) == xid).is(false)          -- what a rehearsal must not do is seen
       expect(done.stdout).matches "%d+ of the source's tables and sequences were written during the rehearsal"
       expect(done.stdout).has "sequences moved on while they were dumped"
       expect(last(done).window.announce).above(60)
@@ -257,6 +258,11 @@ describe("pgorch rehearse", function()
       expect(#changes(world)).is(2)                  -- it came, and went
       local stopped = signalled(world, "INT", "dump_to_store", { "--open-allow-list" })
       expect(stopped.code).is(8)
+      expect(allow_list(world)).same(CLOSED)
+      -- Killed, it cannot take its entry out; the next one does.
+      expect(signalled(world, "KILL", "fingerprint", { "--open-allow-list" }).signal).is "KILL"
+      expect(#allow_list(world)).is(2)
+      vultr_run.expect_exit(rehearse(world, { "--open-allow-list" }), 0)
       expect(allow_list(world)).same(CLOSED)
       expect_nothing_left(world)
     end), { limit = 150 })

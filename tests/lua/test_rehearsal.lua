@@ -6,11 +6,13 @@ local guard     = require "pgorch.rehearsal.guard"
 local loader    = require "pgorch.recipe.load"
 local measured  = require "pgorch.rehearsal.measured"
 local place     = require "pgorch.rehearsal.place"
+local basis     = require "pgorch.rehearsal.basis"
 local derived   = require "pgorch.rehearsal.recipe"
 local reaper    = require "pgorch.sandbox.reaper"
 local sequences = require "pgorch.rehearsal.sequences"
 local shape     = require "pgorch.recipe.shape"
 local source    = require "pgorch.source"
+local store     = require "pgorch.store"
 local task      = require "pgorch.task"
 
 local function expect_refused(fn, ...)
@@ -146,6 +148,38 @@ describe("a sequence of a source that goes on working", function()
     expect(sequences.is_between("21|true", "10|true", "20|true")).is(false)
     expect(sequences.is_between("10|false", "10|true", "10|true")).is(false)     -- it has not moved
     expect(sequences.is_between("10|true", nil, "20|true")).is(false)
+  end)
+end)
+
+describe("the record of a rehearsal", function()
+  local folder, st
+  before(function()
+    folder = fs.mkdtemp "pgorch-rehearsal-"
+    st = store.open("sqlite:" .. folder .. "/state.db")
+  end)
+  after(function()
+    st:close()
+    fs.remove_tree(folder)
+  end)
+
+  local function run_of(kind, id, source_id)
+    st:create_run { id = id, recipe = "r", recipe_path = "r.lua", recipe_hash = "abc", kind = kind,
+      params = { values = { app = "shop" } }, versions = {}, owner = "elsewhere:1:1" }
+    st:begin_step(id, "cut_over", { title = "Cut over", attempt = 1 })
+    st:finish_step(id, "cut_over", { result = { addon = "pgorch-shop-" .. id } })
+    st:event(id, "rehearsed", { source = source_id, window = { announce = 60 } })
+    st:update_run(id, { state = "done" })
+  end
+
+  it("is the basis of a plan, and its cut-over is nobody's", function()
+    run_of("run", "aaa", "vultr:1:db")
+    run_of("rehearsal", "bbb", "vultr:1:db")
+    local others = st:in_other_runs("cut_over", "ccc")
+    expect(#others).is(1)
+    expect(others[1].run).is "aaa"
+    expect(basis.find(st, "vultr:1:db").run).is "bbb"
+    expect(basis.find(st, "vultr:1:db").window.announce).is(60)
+    expect(basis.find(st, "vultr:2:db")).is(nil)
   end)
 end)
 

@@ -79,10 +79,10 @@ end
 ---What stands in for what, in words.
 ---@return string
 function Place:describe()
-  local here = ("PostgreSQL %s"):format(self.server.version)
-  if not self.wanted then return here .. "; which major Heroku gives by default is not known here" end
-  if self.wanted == self.server.major then return here .. ", as the target would have it" end
-  return ("%s in the place of PostgreSQL %d, which is not installed here"):format(here, self.wanted)
+  local here, room = ("PostgreSQL %s"):format(self.server.version), self.room and "; " .. self.room or ""
+  if not self.wanted then return here .. " (which major Heroku gives by default is not known here)" .. room end
+  if self.wanted == self.server.major then return here .. ", as the target would have it" .. room end
+  return ("%s in the place of PostgreSQL %d, which is not installed here%s"):format(here, self.wanted, room)
 end
 
 -- --- room ---
@@ -105,6 +105,7 @@ end
 local function refuse_without_room(self, size)
   local need, dump = place.need(size)
   local have = fs.free_space(self.folder)
+  self.room = ("up to %s in %s, where %s are free"):format(values.show_size(need), self.folder, values.show_size(have))
   if have >= need then return need end
   fail.raise("PGO-REHEARSAL-SPACE", ("a rehearsal needs about %s in %s, and %s are free"):format(
     values.show_size(need), self.folder, values.show_size(have)), {

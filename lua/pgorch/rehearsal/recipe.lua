@@ -41,8 +41,8 @@ end
 
 -- The entry that --open-allow-list asks for is real, and so is its end.
 local function other(step, name, how)
-  if name == "allow_list" and how.open_allow_list then return step end
-  local made = changed(step, steps[name](step, how.params))
+  if name == "allow_list" and how.open_allow_list then return changed(step, steps.open_allow_list(step, how)) end
+  local made = changed(step, steps[name](step, how))
   return made.effect == "read" and made or changed(made, { title = made.title .. " (of the local app)" })
 end
 
@@ -91,7 +91,7 @@ local function insert_world(list, how)
       end
     end
   end
-  table.insert(list, at + 1, recipe.step(steps.local_world(how.place, how.params)))
+  table.insert(list, at + 1, recipe.step(steps.local_world(how)))
 end
 
 local function uses_of(base, how)
@@ -128,7 +128,7 @@ function M.params(given)
 end
 
 ---@param base pgorch.Recipe
----@param how {place: pgorch.rehearsal.Place, params: table, open_allow_list?: boolean}
+---@param how {place: pgorch.rehearsal.Place, params: table, record: pgorch.Store, open_allow_list?: boolean}
 ---@return pgorch.Recipe
 ---@return {id: string, title: string, why: string}[] left_out
 function M.derive(base, how)

@@ -6,6 +6,7 @@ local allow_list = require "pgorch.allow_list"
 local detector   = require "pgorch.detector"
 local fail       = require "pgorch.error"
 local freeze     = require "pgorch.freeze"
+local orphans    = require "pgorch.rehearsal.orphans"
 local plans      = require "pgorch.heroku.plans"
 local sequences  = require "pgorch.rehearsal.sequences"
 local shelf      = require "pgorch.sandbox.heroku.plans"
@@ -26,9 +27,9 @@ local function real(ctx, params)
 end
 
 ---@param step pgorch.Step
----@param params table
-function M.credentials(step, params)
-  return { run = function(ctx) return step.run(real(ctx, params)) end }
+---@param how {params: table, place: table, record: table}   as recipe.derive has them
+function M.credentials(step, how)
+  return { run = function(ctx) return step.run(real(ctx, how.params)) end }
 end
 
 -- One that the stand-in sells, of the size that is needed: its limits are checked like those of the real one.
@@ -39,9 +40,9 @@ local function plan_here(ctx, chosen)
   return plans.plan_for(ctx.result.size.bytes * 1.3, { tables = #ctx.result.size.tables })
 end
 
-function M.choose_plan(step, params)
+function M.choose_plan(step, how)
   return { run = function(ctx)
-    local result = step.run(real(ctx, params))
+    local result = step.run(real(ctx, how.params))
     local here = plan_here(ctx, result.plan)
     if here ~= plans.slug(result.plan) then ctx:note(("locally %s stands in for %s"):format(here, result.plan)) end
     result.real_plan, result.plan, result.cents = result.plan, here, nil
@@ -59,6 +60,15 @@ function M.allow_list()
   end }
 end
 
+-- With it the entry is real, and taken out at the end, good or bad: the step is the recipe's own.
+function M.open_allow_list(step, how)
+  return { run = function(ctx)
+    local result = step.run(ctx)
+    orphans.take_over(ctx, how.record, result.cidr)
+    return result
+  end }
+end
+
 -- --- the local world ---
 
 local function facts_of(ctx)
@@ -69,13 +79,11 @@ local function facts_of(ctx)
 end
 
 ---The step that starts it.
----@param place pgorch.rehearsal.Place
----@param params table
-function M.local_world(place, params)
+function M.local_world(how)
   return { id = "local_world", title = "Start the local Heroku, storage and PostgreSQL", effect = "read",
            run = function(ctx)
-             local made = place:start(ctx, params, facts_of(ctx))
-             ctx:note(place:describe())
+             local made = how.place:start(ctx, how.params, facts_of(ctx))
+             ctx:note(how.place:describe())
              return made
            end }
 end

@@ -116,6 +116,9 @@ function detail.exit(status) return ("exit %d: %s"):format(status, meaning.OF[st
 local function below_rehearsal(seen, add)
   local window, status = basis.window(seen.events), seen.run.exit_status
   add(window and rehearsed.window_line(window))
+  if seen.state == "interrupted" and #seen.locks > 0 then
+    add "its entry is taken out by the next `pgorch rehearse ... --open-allow-list` of this source"
+  end
   add(status and ("exit %d: %s"):format(status, rehearsed.meaning(status)))
 end
 
