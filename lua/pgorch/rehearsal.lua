@@ -27,11 +27,13 @@ local function announce(o, current)
   if display.mode == "json" then return display:emit("run_started", { session = current }) end
   say(display, "%s of recipe %s%s", display:paint("bold", "rehearsal " .. current.run.id), o.recipe.name,
     o.params.app and "   app " .. o.params.app or "")
+  if display.quiet then return end
   say(display, "reads the whole source twice: once for the dump, once for the sums, with %s at a time (--verify-jobs)",
     o.params.verify_jobs and o.params.verify_jobs .. " connections" or "up to 4 connections")
   say(display, "changes nothing there or at Heroku%s", o.host["open-allow-list"]
     and ", but for an entry on the source's allow list, which is taken out again" or "")
   if o.params.on_freeze or o.params.on_thaw then say(display, "--on-freeze and --on-thaw are not run") end
+  if o.params.accept then say(display, "--accept is run against the local copy") end
 end
 
 -- --- how it ends ---

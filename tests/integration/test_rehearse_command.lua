@@ -1,9 +1,11 @@
 -- `pgorch rehearse` as a user runs it. The world of the test is "the real one"; the rehearsal makes its own beside it.
 -- What must hold: the real one is only read, the figures are recorded, a difference is found, nothing is left behind.
 
+local binaries  = require "pgorch.sandbox.postgres.binaries"
 local fs        = require "pgorch.fs"
 local host      = require "pgorch.native.host"
 local json      = require "pgorch.json"
+local majors    = require "support.majors"
 local process   = require "pgorch.process"
 local sandbox   = require "pgorch.sandbox"
 local source    = require "pgorch.source"
@@ -147,14 +149,16 @@ local function allow_list(world) return world.vultr.state.databases[1].object.tr
 describe("pgorch rehearse", function()
   it("reads the real world, measures, and records the window to announce", vultr_run.with_world({}, function(world)
     quiet(world)
-    local before, xid = state_of_source(world), next_xid(world)
-    local done = rehearse(world)
+    local before, xid, said = state_of_source(world), next_xid(world), world.dir .. "/accepted"
+    local done = rehearse(world, { "--on-freeze", "echo froze >>" .. said, "--on-thaw", "echo thawed >>" .. said,
+      "--accept", 'psql "$DATABASE_URL" -qtAc "select count(*) from public.schema_migrations" >>' .. said })
     vultr_run.expect_exit(done, 0)
     -- Not one transaction has written to the source, and no request but reading ones was sent.
     expect(next_xid(world)).is(xid)
     expect(changes(world)).same {}
     expect(state_of_source(world)).same(before)
     vultr_run.expect_app_as_before(world)
+    expect(fs.read(said)).is "90\n"                       -- the local copy's; no hook has run
     expect(done.all).has "reads the whole source twice"
     expect(done.all).has "schema objects EQUAL"
     expect(done.all).has "nothing was written during the rehearsal"
@@ -266,6 +270,19 @@ describe("pgorch rehearse", function()
       expect(allow_list(world)).same(CLOSED)
       expect_nothing_left(world)
     end), { limit = 150 })
+
+  it("says which server is missing for a source that is newer than those of this machine", function()
+    local why = majors.missing(18)
+    if why then skip(why) end
+    sandbox.run({ source = { scale = 0.02, postgres = majors.bin(18) }, target = { postgres = binaries.find().bin } },
+      function(world)
+        local done = rehearse(world)
+        vultr_run.expect_exit(done, 4)
+        expect(done.all).matches "PGO%-PG%-VERSION  the source is PostgreSQL 18, and the newest server on this machine "
+        expect(done.all).has "apt-get install postgresql-18"
+        expect_nothing_left(world)
+      end)
+  end, { limit = 60 })
 
   it("rehearses each recipe that is built in", vultr_run.with_world({}, function(world)
     local own = { linode = { "--instance", "demo" }, digitalocean = { "--instance", "demo", "--bucket", "ours-of-it" },

@@ -5,11 +5,12 @@ local fs        = require "pgorch.fs"
 local guard     = require "pgorch.rehearsal.guard"
 local loader    = require "pgorch.recipe.load"
 local measured  = require "pgorch.rehearsal.measured"
-local place     = require "pgorch.rehearsal.place"
 local basis     = require "pgorch.rehearsal.basis"
 local derived   = require "pgorch.rehearsal.recipe"
 local reaper    = require "pgorch.sandbox.reaper"
+local room      = require "pgorch.rehearsal.room"
 local sequences = require "pgorch.rehearsal.sequences"
+local server    = require "pgorch.rehearsal.server"
 local shape     = require "pgorch.recipe.shape"
 local source    = require "pgorch.source"
 local store     = require "pgorch.store"
@@ -185,9 +186,21 @@ end)
 
 describe("the room that a rehearsal takes", function()
   it("is a copy, its dump twice, and the server's own", function()
-    local need, dump = place.need { bytes = 3e9, large_object_bytes = 0, tables = { { bytes = 1e9 }, { bytes = 1e9 } } }
+    local need, dump = room.need { bytes = 3e9, large_object_bytes = 0, tables = { { bytes = 1e9 }, { bytes = 1e9 } } }
     expect(dump).is(1000000000)
     expect(need).is(3000000000 + 2000000000 + 512000000)
+  end)
+end)
+
+describe("the server that stands in for the target", function()
+  it("must have the extensions of the source that Heroku has", function()
+    local offered = { citext = {}, plpgsql = {} }
+    server.refuse_lacking({ "citext", "plpgsql", "of_nobody" }, offered, 16)
+    local ok, err = pcall(server.refuse_lacking, { "citext", "postgis", "vector" }, offered, 16)
+    expect(ok).is(false)
+    expect(err.id).is "PGO-EXTENSION"
+    expect(err.message).matches "^the PostgreSQL 16 of this machine lacks what the source uses: postgis, vector$"
+    expect(err.cure).has "pgvector"
   end)
 end)
 

@@ -5,16 +5,16 @@
 local binaries    = require "pgorch.sandbox.postgres.binaries"
 local config_vars = require "pgorch.config_vars"
 local crypto      = require "pgorch.crypto"
-local env         = require "pgorch.env"
 local fail        = require "pgorch.error"
 local fs          = require "pgorch.fs"
 local http        = require "pgorch.http"
 local loopback    = require "pgorch.sandbox.loopback"
+local room        = require "pgorch.rehearsal.room"
 local s3          = require "pgorch.s3"
 local sandbox     = require "pgorch.sandbox"
 local secret      = require "pgorch.secret"
+local server      = require "pgorch.rehearsal.server"
 local target      = require "pgorch.target"
-local values      = require "pgorch.recipe.values"
 
 local place = {}
 
@@ -41,80 +41,9 @@ function place.new(o)
     fail.raise("PGO-PARAM", ("--folder: a path of at most %d bytes is needed, PostgreSQL's sockets lie in it")
       :format(LONGEST))
   end
-  local server = binaries.find(o.postgres, "--postgres")
-  return setmetatable({ group = o.group, folder = folder, postgres = o.postgres, server = server }, Place)
+  return setmetatable({ group = o.group, folder = folder, postgres = o.postgres,
+                        server = binaries.find(o.postgres, "--postgres") }, Place)
 end
-
--- --- the server ---
-
----The major version that the real database would have, as far as that can be known.
----@param ctx pgorch.Context
----@param params table   as they were given
----@return integer|nil
-local function wanted_major(ctx, params)
-  if params.version then return math.tointeger(tonumber(params.version)) end
-  if ctx.real_target:is_ours() then return nil end
-  local version = ctx.real_target:database():info().rows["pg version"]
-  return version and math.tointeger(tonumber(version:match "%d+"))
-end
-
-local function is_chosen(self)
-  local configured = env.get "PGORCH_POSTGRES"
-  return self.postgres ~= nil or configured ~= nil and configured ~= ""
-end
-
-local function choose_server(self, ctx, params, source_major)
-  local wanted = wanted_major(ctx, params)
-  local bin = wanted and not is_chosen(self) and binaries.of_major(wanted)
-  if bin then self.server = binaries.find(bin) end
-  if self.server.major < source_major then
-    fail.raise("PGO-PG-VERSION", ("the source is PostgreSQL %d, and the newest server on this machine %d: it cannot "
-      .. "take the target's place"):format(source_major, self.server.major), {
-      cure = ("Install a server: apt-get install postgresql-%d (from PostgreSQL's own packages, where the distribution "
-        .. "has none), or name its bin folder with --postgres."):format(math.max(source_major, wanted or 0)) })
-  end
-  self.wanted = wanted
-end
-
----What stands in for what, in words.
----@return string
-function Place:describe()
-  local here, room = ("PostgreSQL %s"):format(self.server.version), self.room and "; " .. self.room or ""
-  if not self.wanted then return here .. " (which major Heroku gives by default is not known here)" .. room end
-  if self.wanted == self.server.major then return here .. ", as the target would have it" .. room end
-  return ("%s in the place of PostgreSQL %d, which is not installed here%s"):format(here, self.wanted, room)
-end
-
--- --- room ---
-
--- A small cluster with its log of writes.
-local CLUSTER = 512 * 1000 * 1000
-
----How much of the disk it may take: a copy of the database, and the dump twice, in the storage and where it is
----restored from. A dump is compressed; with half the size of the tables most are counted too large.
----@param size {bytes: integer, tables: table[], large_object_bytes: integer|nil}
----@return integer bytes
----@return integer dump
-function place.need(size)
-  local data = size.large_object_bytes or 0
-  for _, each in ipairs(size.tables) do data = data + each.bytes end
-  local dump = math.ceil(math.min(data, size.bytes) / 2)
-  return size.bytes + 2 * dump + CLUSTER, dump
-end
-
-local function refuse_without_room(self, size)
-  local need, dump = place.need(size)
-  local have = fs.free_space(self.folder)
-  self.room = ("up to %s in %s, where %s are free"):format(values.show_size(need), self.folder, values.show_size(have))
-  if have >= need then return need end
-  fail.raise("PGO-REHEARSAL-SPACE", ("a rehearsal needs about %s in %s, and %s are free"):format(
-    values.show_size(need), self.folder, values.show_size(have)), {
-    detail = ("a copy of the database: %s; its dump twice, about %s each; the server's own files: %s"):format(
-      values.show_size(size.bytes), values.show_size(dump), values.show_size(CLUSTER)),
-    cure = "Name a folder on a larger disk with --folder, or make room." })
-end
-
--- --- the app ---
 
 -- A value that says nothing. It is taken for a secret, so it must be no word that is told.
 local function nothing() return "rehearsed-" .. crypto.hex(crypto.random(8)) end
@@ -136,8 +65,6 @@ local function app_of(ctx)
   return { { name = app.name, dynos = dynos, config = config } }
 end
 
--- --- the world ---
-
 -- Its servers and stand-ins outlive the step that asks for them: they are started by a task of the rehearsal's own.
 local function start_world(self, options)
   local why
@@ -148,16 +75,21 @@ local function start_world(self, options)
   if why then error(why, 0) end
 end
 
----Starts it.
+---Starts it, or says what this machine lacks.
 ---@param ctx pgorch.Context
 ---@param params table        as they were given
----@param facts {major: integer, size: table|nil}   of the source
+---@param facts {major: integer, size: table|nil, extensions: string[]}   of the source
+---@return {major: integer, wanted: integer|nil}
 function Place:start(ctx, params, facts)
-  choose_server(self, ctx, params, facts.major)
-  local need = facts.size and refuse_without_room(self, facts.size)
+  local chosen, wanted = server.choose(ctx, { params = params, named = self.postgres, found = self.server,
+                                              source_major = facts.major })
+  self.server = chosen
+  ctx:note(server.describe(chosen, wanted))
+  if facts.size then ctx:note(room.refuse_without(self.folder, facts.size)) end
   start_world(self, { source = false, reap = true, folder = self.folder, postgres = self.server.bin,
     heroku = { apps = app_of(ctx), provision_polls = 0, missing_polls = 0, wait_polls = 0 } })
-  return { major = self.server.major, wanted = self.wanted, bytes_needed = need or nil }
+  server.refuse_lacking(facts.extensions, self.world.target:offered(), chosen.major)
+  return { major = chosen.major, wanted = wanted }
 end
 
 local function world_of(self)

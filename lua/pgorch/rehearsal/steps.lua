@@ -72,19 +72,17 @@ end
 -- --- the local world ---
 
 local function facts_of(ctx)
-  local size = ctx.result.size
-  if size then return { major = size.major, size = size } end
   local conn <close> = ctx.source:connect()
-  return { major = conn:row(source.sql "database").major }
+  local names = {}
+  for i, each in ipairs(conn:query(source.sql "extensions")) do names[i] = each.name end
+  return { major = conn.server_version // 10000, size = ctx.result.size, extensions = names }
 end
 
 ---The step that starts it.
 function M.local_world(how)
   return { id = "local_world", title = "Start the local Heroku, storage and PostgreSQL", effect = "read",
            run = function(ctx)
-             local made = how.place:start(ctx, how.params, facts_of(ctx))
-             ctx:note(how.place:describe())
-             return made
+             return how.place:start(ctx, how.params, facts_of(ctx))
            end }
 end
 
