@@ -96,6 +96,14 @@ local function raise_status(method, path, reply, body)
   })
 end
 
+-- A page where JSON is due is a proxy's on the way: Heroku has not answered, whatever the status says.
+local function refuse_page(method, path, reply)
+  if not (reply.body or ""):find "^%s*<" then return end
+  fail.raise("PGO-HEROKU", "Heroku: a web page came in the place of an answer", {
+    status = reply.status, detail = ("%s %s: %d"):format(method, path, reply.status), retryable = true,
+    cure = "Something between this machine and Heroku answers for it, such as a proxy: mend that, then resume." })
+end
+
 -- Heroku announces what will end soon in a header; once is enough.
 local function surface(self, headers)
   local said = headers and (headers["x-heroku-warning"] or headers["warning-message"])
@@ -125,6 +133,7 @@ function Client:request(method, path, body, o)
   local value = not o.raw and decode(reply) or nil
   if reply.status == 404 and o.missing then return nil, 404, reply.headers end
   if reply.status < 200 or reply.status > 299 then raise_status(method, path, reply, value or decode(reply)) end
+  refuse_page(method, path, reply)
   return o.raw and reply.body or value, reply.status, reply.headers
 end
 

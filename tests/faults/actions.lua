@@ -19,8 +19,11 @@ local function copying(cluster)
   end
 end
 
+-- A crash empties unlogged tables: what the source holds of them then is not what was moved (`crashed`).
+
 -- pg_dump is held where it is by the proxy, so that it is at work when its server goes.
-local function restart_source(world)
+local function restart_source(world, trial)
+  trial.crashed = true
   local doing, proxy = copying(world.source.cluster), world.proxies.source
   if not doing then return nil end
   proxy:freeze()
@@ -36,13 +39,33 @@ local function restart_target(world)
   return "restarted during " .. doing
 end
 
+-- Waits for a session that a restart will end: of a client that came by the network.
+local function in_use(cluster)
+  local conn <close> = cluster:connect()
+  local deadline = task.now() + LIMIT
+  while task.now() < deadline do
+    local sessions = conn:value "select count(*) from pg_stat_activity where client_addr is not null"
+    if sessions > 0 then return ("%d sessions were lost"):format(sessions) end
+    task.sleep(0.002)
+  end
+end
+
 local function restarted(cluster, pause)
+  local lost = in_use(cluster)
   cluster:restart(pause)
-  return pause and ("away for %g s"):format(pause) or "restarted"
+  return lost and pause and ("%s, away for %g s"):format(lost, pause) or lost
+end
+
+local function restart_source_in_use(pause)
+  return function(world, trial)
+    trial.crashed = true
+    return restarted(world.source.cluster, pause)
+  end
 end
 
 -- As a failover to a standby that lacked the last commits: the source is open again, and a client has it first.
-local function fail_over_and_write(world)
+local function fail_over_and_write(world, trial)
+  trial.crashed = true
   local cluster = world.source.cluster
   cluster:restart()
   local conn <close> = cluster:connect(world.source.dbname)
@@ -74,9 +97,9 @@ return {
   ["remove the add-on"] = remove_addon,
   ["restart the source"] = { run = restart_source },
   ["restart the target"] = { run = restart_target },
-  ["restart the source at once"] = { run = function(world) return restarted(world.source.cluster) end },
+  ["restart the source at once"] = { run = restart_source_in_use() },
   ["restart the target at once"] = { run = function(world) return restarted(world.target.cluster) end },
-  ["fail over"] = { run = function(world) return restarted(world.source.cluster, 3) end },
+  ["fail over"] = { run = restart_source_in_use(3) },
   ["fail over and write"] = { run = fail_over_and_write },
   ["expire the URL"] = { run = expire(1) },
   ["expire every URL"] = { run = expire "always", lift = function(world)

@@ -2,9 +2,10 @@
 -- product.lua spreads the kinds of HTTP faults over every place that a move asks.
 --
 -- A case: {name=, inject= (a name of injections.lua) and what that reads, recipe= (vultr), ends= (exit statuses that
--- are right), id= (an error id that must be said), cure= (what the user does then, of actions.lua), data= ("large":
--- more than one part), more= (words of the command line), may_repeat= (so many more good restores are right), ci= (in
--- the short run), long= (only in the long one)}
+-- are right), id= (an error id that must be said), cure= (what the user does then, of actions.lua), later= (exit
+-- statuses of the resumed run that are right too, after which all is as before), data= ("large": more than one part),
+-- more= (words of the command line), may_repeat= (so many more good restores are right), ci= (in the short run),
+-- long= (takes minutes, of which it waits the most)}
 
 local HTML = "<html><head><title>Proxy</title></head><body><h1>Something went wrong</h1></body></html>"
 local PAGE = { body = HTML, headers = { ["content-type"] = "text/html" } }
@@ -101,7 +102,7 @@ M.cases = {
   { name = "the target restarts in mid-restore", inject = "at step", step = "restore", act = "restart the target",
     ends = { 0, 1, 3, 6 } },
   { name = "the target restarts in mid-verification", inject = "at step", step = "verify",
-    act = "restart the target at once", ends = STOPS },
+    act = "restart the target at once", ends = STOPS, later = { 5 } },   -- its unlogged table is empty then
 
   -- This machine. There is no --spool, so no file of a dump that could fill a disk.
   { name = "the disk is full before the window", inject = "full disk", step = "preflight", ends = { 4, 6 } },

@@ -16,7 +16,7 @@ local verdict    = require "verdict"
 
 local driver = {}
 
-local IN_ONE_WORLD = 12                -- moves, then a new one: Heroku's budget of requests is an account's
+local IN_ONE_WORLD = 8                 -- moves, then a new one: Heroku's budget of requests is an account's
 
 -- More than a part: what does not compress, beside the sample.
 local NOISE = [[
@@ -69,7 +69,7 @@ local function is_in(list, code)
 end
 
 -- What a user is told when a move stops: an error with its id, and what to type next. Never a bug of pgorch's.
-local function judge_words(ended, self, case, say)
+function driver.judge_words(ended, self, case, say)
   for _, bad in ipairs { "PGO-BUG", "PGO-LUA", "stack traceback" } do
     if ended.said:find(bad, 1, true) then say("it says %s", bad) end
   end
@@ -97,7 +97,12 @@ local function go_on(self, case, ended, say)
   if case.cure then actions[case.cure](self) end
   local back = case.then_ == "rollback" and ended.code == 6
   local after = back and self:rollback() or self:resume()
-  judge_words(after, self, {}, say)
+  driver.judge_words(after, self, {}, say)
+  if case.later and is_in(case.later, after.code) then
+    judged(self, "as before", say)
+    self.put_back = self.put_back + 1
+    after = self:resume()
+  end
   if not is_in(cases.DONE, after.code) then
     say("exit status %d of the %s", after.code, back and "rollback" or "resumed run")
   end
@@ -119,7 +124,7 @@ local function attempt(case, world, profile)
   injection.lift()
   if not seen then say("the fault was not met: %s", why) end
   if not is_in(case.ends, ended.code) then say("exit status %d", ended.code) end
-  judge_words(ended, self, case, say)
+  driver.judge_words(ended, self, case, say)
   local after = go_on(self, case, ended, say)
   return { seen = seen or "-", code = ended.code, id = ended.code ~= 0 and ended.said:match "PGO%-[%u%d-]+" or nil,
     after = after, complaints = complaints, output = self.output }
@@ -143,7 +148,7 @@ end
 local MEANING = { [0] = "done", [1] = "put back", [3] = "done", [4] = "refused", [5] = "put back", [6] = "kept",
   [7] = "locked", [8] = "kept", [9] = "moved, kept", [11] = "NOT all put back" }
 
-local function print_row(row)
+local function print_row(row, says)
   local outcome = row.skip and "SKIPPED: " .. row.skip
     or ("%s (%s%s)"):format(MEANING[row.code] or "?", row.code or "-", row.id and " " .. row.id or "")
   term.out(("# %s | %s | %s | %s | %s | %.1f s\n"):format(row.recipe, row.name, row.seen or "-", outcome,
@@ -151,6 +156,7 @@ local function print_row(row)
   for _, complaint in ipairs(row.complaints) do
     term.out(("#   WRONG: %s\n"):format((complaint:gsub("\n", "\n#     "))))
   end
+  if says then term.out(((row.output or ""):gsub("[^\n]+", "#     %0"))) end
 end
 
 -- Cases that can share a world: of one recipe, with the same data.
@@ -187,12 +193,12 @@ end
 ---Runs all the cases, and prints a row for each.
 ---@param list table[]
 ---@param profiles table
----@param o {lanes: integer}
+---@param o {lanes: integer, say?: boolean}
 ---@return table[] rows
 function driver.run(list, profiles, o)
   local rows = {}
   task.map(shares(list), { limit = o.lanes }, function(share)
-    run_share(share, profiles[share.recipe], rows, o.quiet and function() end or print_row)
+    run_share(share, profiles[share.recipe], rows, function(row) print_row(row, o.say) end)
   end)
   return rows
 end

@@ -49,7 +49,7 @@ local function shown(entry)
   if entry.cut_after then return ("%d, cut after %d B"):format(entry.status, entry.cut_after) end
   if entry.client_left then return "client left" end
   if entry.fault and entry.fault.delay then return ("%s after %.0f s"):format(entry.status, entry.seconds) end
-  return entry.code and ("%d %s"):format(entry.status, entry.code) or tostring(entry.status)
+  return entry.code and entry.status >= 400 and ("%d %s"):format(entry.status, entry.code) or tostring(entry.status)
 end
 
 ---The answers that a fault changed, in words: "503 x2, reset x1". Empty when none was.

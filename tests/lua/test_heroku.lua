@@ -132,6 +132,18 @@ describe("heroku.client", function()
     end)
   end)
 
+  it("takes no web page for an answer, whatever its status", function()
+    local page = { 200, "<!DOCTYPE html><title>Sign in</title>" }
+    with_api({ ["GET /apps/a/config-vars"] = page, ["PATCH /apps/a"] = page, ["GET /apps/a"] = page }, function(client)
+      local app = client:app "a"
+      for _, ask in ipairs { function() app:config() end, function() app:maintenance(true) end } do
+        local err = expect(ask):raises "PGO-HEROKU"
+        expect(err.message).has "a web page came in the place of an answer"
+        expect(err.retryable).is(true)
+      end
+    end)
+  end)
+
   it("keeps config values secret, and can still send them on", function()
     local sent
     with_api({

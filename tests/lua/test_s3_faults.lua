@@ -105,6 +105,20 @@ describe("the S3 client, when the storage", function()
     expect(bucket:head_object("key").etag).is(result.etag)
   end)
 
+  it("is asked through a proxy that answers in its place: asks again, until it is the storage that answers", function()
+    upload()
+    local page = { answer = 200, body = "<!DOCTYPE html><title>Sign in</title>" }
+    fault("s3.delete_object", page)
+    bucket:delete "key"
+    expect(faults_left()).is ""
+    expect(bucket:head_object "key").is(nil)
+    page.times = "always"
+    fault("s3.list_objects", page)
+    local err = expect(function() bucket:list() end):raises "PGO-S3"
+    expect(err.message).has "a web page came in the place of an answer"
+    expect(err.retryable).is(true)
+  end)
+
   it("has completed and its answer is lost, or is an error: looks, and is content", function()
     for _, what in ipairs { { after = true }, { after = true, answer = 500 },
       { after = true, answer = 200, code = "InternalError" }, { after = true, answer = 404, code = "NoSuchUpload" } } do

@@ -21,6 +21,7 @@ local function with_api(state, fn)
   local puts = {}
   local server <close> = http.serve({}, function(request)
     local text = request.body and request.body:read_all() or ""
+    if state.page then return { status = 200, headers = { ["Content-Type"] = "text/html" }, body = state.page } end
     local status, value = 404, { error = "Not found.", status = 404 }
     local list = state.databases or { instance() }
     if request.path == "/databases" then
@@ -52,6 +53,14 @@ local function with_api(state, fn)
 end
 
 describe("vultr", function()
+  it("takes no web page for an answer, whatever its status", function()
+    with_api({ page = "<html><h1>Sign in</h1></html>" }, function(api)
+      local err = expect(function() api:database "shop-db" end):raises "PGO-PROVIDER"
+      expect(err.message).has "a web page came in the place of an answer"
+      expect(err.retryable).is(true)
+    end)
+  end)
+
   it("makes a source out of an instance, with its types", function()
     with_api({}, function(api)
       local source = api:database "shop-db"

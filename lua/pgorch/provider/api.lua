@@ -63,6 +63,14 @@ local function refuse(self, method, path, reply)
   })
 end
 
+-- Text where JSON is due is a page of a proxy on the way: the provider has not answered, whatever the status says.
+local function refuse_page(self, method, path, reply)
+  fail.raise("PGO-PROVIDER", self.title .. ": a web page came in the place of an answer", {
+    status = reply.status, detail = ("%s %s: %d"):format(method, path, reply.status), retryable = true,
+    cure = ("Something between this machine and %s answers for it, such as a proxy: mend that, then resume.")
+      :format(self.title) })
+end
+
 ---One request, and what it answers. With `missing`, a 404 is nil.
 ---@param method string
 ---@param path string   below the base, or a URL of its origin
@@ -75,6 +83,7 @@ function Api:request(method, path, body, o)
                                                         secrets = o.secrets })
   if reply.status == 404 and o.missing then return nil end
   if reply.status < 200 or reply.status > 299 then refuse(self, method, path, reply) end
+  if type(reply.body) == "string" then refuse_page(self, method, path, reply) end
   return reply.body or {}
 end
 

@@ -80,6 +80,23 @@ function errors.from_reply(what, reply)
   })
 end
 
+---A web page in the place of an answer: a proxy's on the way, whatever its status says. The storage was not asked.
+---@param body any
+---@return boolean
+function errors.is_page(body)
+  local begin = type(body) == "string" and body:match "^%s*<!?(%a+)"
+  return begin ~= nil and (begin:lower() == "html" or begin:lower() == "doctype")
+end
+
+---@param what string  "PUT s3://bucket/key"
+---@param reply table
+---@return pgorch.Error
+function errors.page(what, reply)
+  return fail.new("PGO-S3", what .. ": a web page came in the place of an answer", { status = reply.status,
+    code = "Page", retryable = true, resend = true,
+    cure = "Something between this machine and the storage answers for it, such as a proxy: mend that, then resume." })
+end
+
 ---@param err any
 ---@param code string
 ---@return boolean

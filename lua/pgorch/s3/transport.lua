@@ -158,6 +158,7 @@ function Transport:attempt(request)
   local difference = self:observe(reply)
   if request.anonymous then return reply end
   if reply.status >= 300 then return nil, errors.from_reply(label(request), reply), difference, reply end
+  if errors.is_page(reply.body) then return nil, errors.page(label(request), reply), difference, reply end
   if request.expect then
     reply.xml = errors.parse(reply.body)
     local name = reply.xml and reply.xml.name
