@@ -1,8 +1,8 @@
--- `tests/faults/run faults [--all | --long] [--case TEXT] [--recipe NAME] [--seed N] [--lanes N] [--list] [--say]`:
--- moves meet faults. A short run takes the cases marked `ci` and a few of the product place x fault; --all takes all
--- but those that wait for minutes, --long these too. --say shows all that pgorch said. The options come in
--- PGORCH_FAULTS, a tab between them. Prints a table, and fails with the cases in which something was lost, doubled or
--- not said.
+-- `tests/faults/run faults [--long] [--case TEXT] [--recipe NAME] [--seed N]`: moves meet faults. A short run takes the
+-- cases marked `ci` and a few of the product place x fault, --long takes all. Prints a table, and fails with the cases
+-- in which something was lost, doubled or not said. The options come in FAULTS_LONG, FAULTS_CASE, FAULTS_RECIPE,
+-- FAULTS_SEED; FAULTS_QUICK=1 leaves those out that wait for minutes, FAULTS_LANES=N runs so many moves side by side,
+-- FAULTS_LIST=1 only lists, FAULTS_SAY=1 shows all that pgorch said.
 
 local cases   = require "cases"
 local driver  = require "driver"
@@ -15,32 +15,24 @@ local RECIPES = { "vultr", "linode", "digitalocean", "postgres" }
 local FEW = 3                          -- of the product, for each recipe, in a short run
 local SIDE_BY_SIDE = 4
 
+local function option(name) return env.get("FAULTS_" .. name) end
+
+local function number(name, otherwise)
+  return math.tointeger(tonumber(option(name) or otherwise))
+    or fail.raise("PGO-USAGE", ("FAULTS_%s is a number"):format(name))
+end
+
 local function options()
-  local o, words = { seed = 1, lanes = 2 }, {}
-  for word in (env.get "PGORCH_FAULTS" or ""):gmatch "[^\t]+" do words[#words + 1] = word end
-  local i = 1
-  while words[i] do
-    local name = words[i]:match "^%-%-(%l+)$"
-    if name == "all" or name == "long" or name == "list" or name == "say" then
-      o[name] = true
-    elseif name == "case" or name == "recipe" or name == "seed" or name == "lanes" then
-      i = i + 1
-      o[name] = words[i]
-    else
-      fail.raise("PGO-USAGE", "tests/faults/run faults does not know " .. words[i])
-    end
-    i = i + 1
-  end
-  o.seed, o.lanes = math.tointeger(tonumber(o.seed)), math.tointeger(tonumber(o.lanes))
-  return o
+  return { seed = number("SEED", 1), lanes = number("LANES", 2), case = option "CASE", recipe = option "RECIPE",
+    long = option "LONG" ~= nil, quick = option "QUICK" ~= nil, list = option "LIST" ~= nil, say = option "SAY" ~= nil }
 end
 
 -- Whether all cases are candidates, not those of the short run alone.
-local function takes_all(o) return o.all or o.long or o.case end
+local function takes_all(o) return o.long or o.case end
 
 local function is_wanted(case, o)
-  if o.case then return (("%s %s"):format(case.recipe or "vultr", case.name)):find(o.case, 1, true) ~= nil end
-  return o.long or not case.long
+  if o.case and not ("%s %s"):format(case.recipe or "vultr", case.name):find(o.case, 1, true) then return false end
+  return not case.long or o.long and not o.quick
 end
 
 local function chosen(profiles, o)
