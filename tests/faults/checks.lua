@@ -138,10 +138,12 @@ describe("the fault driver's checks", function()
         function(what, ...) complaints[#complaints + 1] = what:format(...) end)
       return table.concat(complaints, "; ")
     end
-    expect(judged "PGO-NET it is gone. go on: pgorch resume f001").is ""
-    expect(judged "it is gone. go on: pgorch resume f001").is "no error id is told"
-    expect(judged "PGO-NET it is gone. go on: pgorch resume f002").is "it does not say how to go on"
-    expect(judged "PGO-LUA attempt to index nil; pgorch resume f001").is "it says PGO-LUA"
-    expect(judged("PGO-NET; pgorch resume f001", { id = "PGO-URL" })).is "PGO-URL is not told"
+    local cure, on = "\n      cure: Look at it.\n", "go on: pgorch resume f001\n"
+    expect(judged("\nerror: PGO-NET it is gone" .. cure .. on)).is ""
+    expect(judged("\nerror: it is gone" .. cure .. on)).is "no error id is told"
+    expect(judged("\nerror: PGO-NET it is gone\n" .. on)).is "no cure is told"
+    expect(judged("\nerror: PGO-NET it is gone" .. cure .. on:gsub("1", "2"))).is "it does not say how to go on"
+    expect(judged("\nerror: PGO-LUA attempt to index nil" .. cure .. on)).is "it says PGO-LUA"
+    expect(judged("\nerror: PGO-NET" .. cure .. on, { id = "PGO-URL" })).is "PGO-URL is not told"
   end)
 end)
