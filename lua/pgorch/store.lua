@@ -205,7 +205,14 @@ local COLUMNS = { state = true, exit_status = true, error = true, gate = true, a
                   owner = true, cut_over_at = true, request = true, params = true, versions = true, recipe_hash = true,
                   recipe_path = true }
 
----Sets the fields given; `json.null` empties one. A new state is told as an event, with `data`.
+-- States in which nothing of a run stands any more, or nobody will put it back.
+local OVER = { done = true, failed = true, put_back = true }
+
+-- Shared names stand for something that steps put back; they have data.
+local GIVE_BACK = "delete from lock where run = $1 and data is null"
+
+---Sets the fields given; `json.null` empties one. A new state is told as an event, with `data`. A run that is over holds
+---no names of its own: they go in the same transaction, for nobody comes back to a run that is done to give them back.
 ---@param id string
 ---@param fields table
 ---@param data? table
@@ -221,7 +228,10 @@ function Store:update_run(id, fields, data)
   end
   statement[1] = ("update run set %s where id = $1"):format(table.concat(sets, ", "))
   statement.n = #sets + 2
-  self:write(id, { statement, fields.state and events.told(id, fields.state, data) or nil })
+  local statements = { statement }
+  if fields.state then statements[2] = events.told(id, fields.state, data) end
+  if OVER[fields.state] then statements[3] = { GIVE_BACK, id } end
+  self:write(id, statements)
 end
 
 return store

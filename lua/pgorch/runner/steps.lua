@@ -35,8 +35,9 @@ end
 local function finish(session, id, row, result, ctx)
   local summary = ctx and context.summary(ctx)
   local premises = ctx and context.premises(ctx)
+  local step = session.steps[id]
   session:durably(session.store.finish_step, session.store, session.run.id, id,
-    { result = result, premises = premises, summary = summary })
+    { result = result, premises = premises, summary = summary, cut_over = step and step.point_of_no_return })
   -- As a resumed run would see it: what JSON cannot hold must not work once and fail later.
   if result ~= nil then result = json.decode(json.encode(result)) end
   row.state, row.result, row.premises, row.summary, row.ended_at = "done", result, premises, summary, store.now()
@@ -148,10 +149,7 @@ function steps.run(session, step)
     if step.each then return each_item(session, step, ctx) end
     return step.run(ctx)
   end)
-  if step.point_of_no_return then
-    session:update { cut_over_at = store.now() }
-    session.display:emit("cut_over", { id = step.id })
-  end
+  if step.point_of_no_return then session.display:emit("cut_over", { id = step.id }) end
 end
 
 -- What was asked before a gate is asked again after it: people take their time.

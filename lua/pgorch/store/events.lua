@@ -5,6 +5,7 @@
 --   step_begun {step, attempt}  remembered {step}  step_done {step}  step_failed {step, error}  step_skipped {step}
 --   step_void {step}  undoing {step}  undone {step}  undo_failed {step, error}   of a step, which `step` tells
 --   lock_taken {name}  lock_given {name}  held {name}  released {name}           of names that runs share
+--       (a run that comes to an end, done, failed or put_back, gives back the names that it has for itself with it)
 --   requested {what}  changed {differences}      asked of the process that works; accepted with --accept-changes
 --   approved {gate}  cleaned {left, entries}  destroying {source}  destroyed {source, ...}   of commands
 

@@ -98,15 +98,17 @@ end
 local TOLD = { done = "step_done", void = "step_void", skipped = "step_skipped", undoing = "undoing",
                undone = "undone", undo_failed = "undo_failed" }
 
----@param o {result?: any, premises?: string[], summary?: table, state?: string}
+---`cut_over`: with it the run is past its point of no return, which is recorded in the same transaction.
+---@param o {result?: any, premises?: string[], summary?: table, state?: string, cut_over?: boolean}
 function Steps:finish_step(run, id, o)
-  local state = o.state or "done"
+  local state, at = o.state or "done", now()
   self:write(run, { {
     "update step set state = $3, result = $4, premises = $5, summary = $6, error = null, ended_at = $7 "
     .. "where run = $1 and id = $2",
     run, id, state, encode(o.result, id, "the result"), encode(o.premises, id, "the premises"),
-    encode(o.summary, id, "the summary"), now(), n = 8,
-  }, events.told(run, TOLD[state], { step = id }) })
+    encode(o.summary, id, "the summary"), at, n = 8,
+  }, events.told(run, TOLD[state], { step = id }),
+    o.cut_over and { "update run set cut_over_at = $2, updated_at = $2 where id = $1", run, at } or nil })
 end
 
 ---@param err table  {id, message, ...}
