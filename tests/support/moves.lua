@@ -108,8 +108,12 @@ function moves.new(lane, o)
     return move
   end
   thaw(lane)
-  instances.trust(lane.entry, CLOSED)
-  lane.entry.server:settle()
+  if lane.close then
+    lane:close()
+  else
+    instances.trust(lane.entry, CLOSED)
+    lane.entry.server:settle()
+  end
   if o.no_app then return move end
   move.world.heroku.state:add_app { name = move.app_name, dynos = DYNOS,
     config = { DATABASE_URL = lane.url, RAILS_ENV = "production" } }
@@ -152,13 +156,14 @@ end
 ---Runs pgorch to its end. `on_line(line, child)` sees each line that it writes; `watch(child)` runs beside it.
 ---@param words string[]
 ---@param o? {on_line?: fun(line: string, child: table), watch?: fun(child: table), plain?: boolean,
----  user?: string, program?: string}
+---  user?: string, program?: string, stdin?: string, env?: table}  stdin: as for process.spawn; env: more variables
 ---@return Ended
 function Move:pgorch(words, o)
   o = o or {}
   if not o.plain then words = with(words, { "--json" }) end
   local options = { o.program or host.executable(), env = self:environment(), env_clear = true, stdout = "stream",
-    stderr = "stream", check = false, user = o.user }
+    stderr = "stream", stdin = o.stdin, check = false, user = o.user }
+  for name, value in pairs(o.env or {}) do options.env[name] = value end
   table.move(words, 1, #words, 2, options)
   local out, err, ended = {}, {}, nil
   task.timeout(LIMIT, task.group, function(group)
@@ -178,12 +183,14 @@ function Move:pgorch(words, o)
     all = said .. "\n" .. told, seconds = ended.seconds }
 end
 
----`pgorch run vultr` with what every move needs.
+---`pgorch run vultr`, or the lane's own recipe, with what every move needs.
 ---@param more? string[]
 ---@param o? table  as for Move:pgorch
 function Move:run(more, o)
-  return self:pgorch(with({ "run", "vultr", "--instance", self.lane.entry.object.label, "--app", self.app_name,
-    "--plan", "essential-1", "--bucket", self.bucket, "--run-id", self.id }, more or { "--yes-cut-over" }), o)
+  local recipe = self.lane.words or { "vultr", "--instance", self.lane.entry.object.label }
+  local words = with({ "run", table.unpack(recipe) }, { "--app", self.app_name, "--plan", "essential-1", "--bucket",
+    self.bucket, "--run-id", self.id })
+  return self:pgorch(with(words, more or { "--yes-cut-over" }), o)
 end
 
 function Move:resume(more, o)

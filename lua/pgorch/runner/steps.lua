@@ -41,6 +41,7 @@ local function finish(session, id, row, result, ctx)
   -- As a resumed run would see it: what JSON cannot hold must not work once and fail later.
   if result ~= nil then result = json.decode(json.encode(result)) end
   row.state, row.result, row.premises, row.summary, row.ended_at = "done", result, premises, summary, store.now()
+  if step and step.point_of_no_return then session.run.cut_over_at = row.ended_at end
   session.results[id] = result
   session:last_words()
 end
