@@ -211,8 +211,9 @@ local OVER = { done = true, failed = true, put_back = true }
 -- Shared names stand for something that steps put back; they have data.
 local GIVE_BACK = "delete from lock where run = $1 and data is null"
 
----Sets the fields given; `json.null` empties one. A new state is told as an event, with `data`. A run that is over holds
----no names of its own: they go in the same transaction, for nobody comes back to a run that is done to give them back.
+---Sets the fields given; `json.null` empties one. A new state is told as an event, with `data`. A run that is over
+---holds no names of its own: they go in the same transaction, as nobody comes back to a run that is done to give them
+---back.
 ---@param id string
 ---@param fields table
 ---@param data? table

@@ -99,7 +99,8 @@ function Locks:share(name, run, shares)
   for holder, data in pairs(shares) do
     statements[#statements + 1] = { SHARE, name, holder, at, json.encode(data) }
   end
-  statements[#statements + 1] = events.told(run, "held", { name = name }, { at = at, only_if = PUT_NOW, values = { name } })
+  statements[#statements + 1] = events.told(run, "held", { name = name },
+    { at = at, only_if = PUT_NOW, values = { name } })
   self:write(run, statements)
 end
 
