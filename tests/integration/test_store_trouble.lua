@@ -6,6 +6,7 @@ local host    = require "pgorch.native.host"
 local moves   = require "support.moves"
 local process = require "pgorch.process"
 local program = require "support.program"
+local resource = require "pgorch.resource"
 local store   = require "pgorch.store"
 local task    = require "pgorch.task"
 local test    = require "pgorch.test"
@@ -78,6 +79,53 @@ describe("the record of runs", function()
       store.open("sqlite:" .. path):close()
       fs.write(path, fs.read(path):sub(1, 4096) .. ("\xa5"):rep(60000))
       refuses(move, { says = { "PGO-STORE", path } })
+    end)
+  end)
+
+  it("that has no place: neither a home nor a name for one", function()
+    moves.world({}, function(_, lanes)
+      local move = moves.new(lanes[1], { env = { HOME = false } })
+      move.dir = nil                                                   -- XDG_STATE_HOME
+      refuses(move, { says = { "PGO-STORE", "XDG_STATE_HOME", "HOME" } })
+    end)
+  end)
+
+  it("that is named badly, by the flags too", function()
+    moves.world({}, function(world, lanes)
+      refuses(moves.new(lanes[1], { env = { PGORCH_STATE = "redis://u:hunter2hunter2@h/0" } }),
+        { says = { "PGO-STORE", "postgres://USER:PASSWORD@HOST/DATABASE" } })
+      local move = moves.new(lanes[1])
+      fs.write(world.dir .. "/where", "sqlite:" .. world.dir .. "/elsewhere/state.db\n")
+      for _, flags in ipairs { { "--state-env", "NOWHERE" }, { "--state-file", world.dir .. "/absent" } } do
+        local ended = move:run(flags, { plain = true })
+        moves.expect_exit(ended, 1)
+        expect(ended.err).has(flags[2])
+        expect_untouched(move)
+      end
+      moves.expect_exit(move:run { "--state-file", world.dir .. "/where", "--only", "credentials" }, 0, 3)
+      expect(fs.exists(world.dir .. "/elsewhere/state.db")).is(true)
+      expect(fs.exists(move.dir .. "/pgorch/state.db")).is(false)
+    end)
+  end)
+
+  -- Its runs are those of today, in tables as version 1 made them.
+  it("of version 1 is brought up to date, and its run goes on", function()
+    moves.world({}, function(world, lanes)
+      local move = moves.new(lanes[1])
+      moves.expect_exit(move:run(nil, { on_line = moves.signal_at("verify", "INT") }), 8)
+      local path, old = move.dir .. "/pgorch/state.db", world.dir .. "/version-1.db"
+      process.run { "sqlite3", old, stdin = resource.read "pgorch/sql/store/1.sql" }
+      local copy = ([[attach '%s' as now; insert into meta values ('version', 1);
+        insert into run select id, recipe, recipe_path, recipe_hash, params, versions, state, attempt, owner, exit_status,
+          error, gate, approved, cut_over_at, created_at, updated_at from now.run;
+        insert into step select * from now.step; insert into event select * from now.event;
+        insert into lock select name, run, exclusive, at from now.lock]]):format(path)
+      process.run { "sqlite3", "-bail", old, copy }
+      for _, end_of_name in ipairs { "", "-wal", "-shm" } do fs.remove(path .. end_of_name) end
+      fs.rename(old, path)
+      moves.expect_exit(move:resume(), 0)
+      move:expect_moved()
+      expect(move:expect_once()).is(1)
     end)
   end)
 

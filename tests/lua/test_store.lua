@@ -5,6 +5,7 @@ local crypto   = require "pgorch.crypto"
 local fs       = require "pgorch.fs"
 local host     = require "pgorch.native.host"
 local json     = require "pgorch.json"
+local pg       = require "pgorch.pg"
 local postgres = require "support.postgres"
 local process  = require "pgorch.process"
 local resource = require "pgorch.resource"
@@ -37,6 +38,7 @@ local HOMES = {
   sqlite = {
     fresh = function() return "sqlite:" .. folder .. "/x/state.db" end,
     sql = function(text) process.run { "sqlite3", folder .. "/x/state.db", text } end,
+    client = function(text) return process.run { "sqlite3", folder .. "/x/state.db", text }.stdout end,
     old = function(text)                       -- a record as version 1 made it
       fs.mkdir(folder .. "/x")
       process.run { "sqlite3", folder .. "/x/state.db", stdin = text }
@@ -47,6 +49,10 @@ local HOMES = {
       local conn <close> = server:connect()
       conn:exec "drop schema if exists pgorch cascade"
       return server.uri
+    end,
+    client = function(text)
+      return process.run { server.client .. "/psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c",
+        "set search_path = pgorch", "-c", text, env = pg.env(server.uri, server.dir) }.stdout:gsub("^SET\n", "")
     end,
     sql = function(text)
       local conn <close> = server:connect()
@@ -347,6 +353,19 @@ local function cases(home)
     expect(#found:runs()).is(0)
     local other = home.fresh() .. (home == HOMES.sqlite and "2" or "")
     expect(store.find(other)).is_nil()
+  end)
+
+  it("answers the queries that docs/record.md shows, in its own client", function()
+    local run = new_run { id = "shown" }
+    st:begin_step(run.id, "size", { title = "Size", attempt = 1 })
+    st:fail_step(run.id, "size", { id = "PGO-NET", message = "m" })
+    st:hold("freeze", run.id)
+    local text, n = fs.read("docs/record.md"):match "```sql\n(.-)```", 0
+    for query in text:gsub("%-%-[^\n]*", ""):gsub("'ID'", "'shown'"):gmatch "[^;]+;" do
+      expect(home.client(query)).matches(query:find "order by started_at" and "PGO%-NET" or "%w")
+      n = n + 1
+    end
+    expect(n).is(5)
   end)
 
   it("of a newer pgorch is refused", function()
