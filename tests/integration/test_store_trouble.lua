@@ -116,7 +116,8 @@ describe("the record of runs", function()
       local path, old = move.dir .. "/pgorch/state.db", world.dir .. "/version-1.db"
       process.run { "sqlite3", old, stdin = resource.read "pgorch/sql/store/1.sql" }
       local copy = ([[attach '%s' as now; insert into meta values ('version', 1);
-        insert into run select id, recipe, recipe_path, recipe_hash, params, versions, state, attempt, owner, exit_status,
+        insert into run select id, recipe, recipe_path, recipe_hash, params, versions, state, attempt, owner,
+          exit_status,
           error, gate, approved, cut_over_at, created_at, updated_at from now.run;
         insert into step select * from now.step; insert into event select * from now.event;
         insert into lock select name, run, exclusive, at from now.lock]]):format(path)
