@@ -11,7 +11,9 @@ describe("the app", function()
       made = made + 1
       return { id = "2" }
     end }
-    local ctx = { params = { app = "shop" }, target = { app = it_is }, recall = recall, remember = function() end }
+    local ctx = { params = { app = "shop" }, target = { app = it_is }, recall = recall,
+      remember = function() end, hold = function() return 0 end,
+      in_turn = function(_, _, fn) return fn() end }
     return app.run(ctx), made
   end
 
@@ -32,10 +34,11 @@ end)
 describe("the add-on", function()
   it("is gone only when two look-ups say so", function()
     local surely = 0
-    local ctx = { target = { app = { addon_surely = function()
+    local target = { is_ours = function() return true end, app = { addon_surely = function()
       surely = surely + 1
       return { state = "provisioned" }
-    end } } }
+    end } }
+    local ctx = { target = target }
     expect(addon.check(ctx, { name = "pgorch-shop" })).is(true)
     expect(surely).is(1)
   end)
