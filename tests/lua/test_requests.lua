@@ -5,6 +5,8 @@
 local fs    = require "pgorch.fs"
 local json  = require "pgorch.json"
 local marks = require "support.marks"
+local postgres = require "support.postgres"
+local process = require "pgorch.process"
 local task  = require "pgorch.task"
 
 local it_with = function(fn)
@@ -171,5 +173,37 @@ describe("a request", function()
     expect(m:pgorch("approve", "r1").code).is(0)
     expect(marks.ended(worker).code).is(0)
     expect(table.concat(m:lines(), " ")).lacks "undo one"
+  end))
+end)
+
+-- What sees neither the processes nor the files of the worker's machine: another name of the machine is enough.
+local function has_namespaces()
+  return process.run { "unshare", "--uts", "true", check = false }.code == 0
+end
+
+describe("with a record on a server, from another machine,", function()
+  local function elsewhere(m, server)
+    m.state = server.uri
+    local other = setmetatable({ prefix = { "unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh" } },
+      { __index = m })
+    return other
+  end
+
+  it("cancel stops the process, and rollback has it put back", it_with(function(m)
+    if not has_namespaces() then return skip "unshare --uts is not allowed here" end
+    local server <close> = postgres.start()
+    local other = elsewhere(m, server)
+    local worker <close> = m:spawn { "--hang", "two" }
+    m:wait_for "hang two"
+    expect(other:pgorch("resume", "r1").code).is(7)
+    local r = other:pgorch("cancel", "r1")
+    expect(r.code).is(0)
+    expect(r.stderr).matches "process %d+ on %S+ is asked to stop"
+    expect(marks.ended(worker).code).is(8)
+    local again <close> = m:spawn { "resume", "r1" }
+    while m:count "hang two" < 2 do task.sleep(0.05) end
+    expect(other:pgorch("rollback", "r1").code).is(0)
+    expect(marks.ended(again).code).is(1)
+    expect(m:count "undo one one").is(1)
   end))
 end)

@@ -12,6 +12,8 @@ local marks = { RECIPE = host.cwd() .. "/tests/fixtures/recipes/marks.lua" }
 ---@class Marks
 ---@field folder string
 ---@field log string   the file that the steps write into
+---@field state string|nil  another record of runs
+---@field prefix string[]|nil  words before the program: where it runs
 local Marks = {}
 Marks.__index = Marks
 
@@ -26,7 +28,8 @@ Marks.__close = Marks.close
 
 function Marks:argv(...)
   local words = { host.executable(), ... }
-  words.env = { PGORCH_STATE = "sqlite:" .. self.folder .. "/state.db", MARKS_KEY = "", NO_COLOR = "1" }
+  if self.prefix then words = table.move(words, 1, #words, #self.prefix + 1, { table.unpack(self.prefix) }) end
+  words.env = { PGORCH_STATE = self.state or "sqlite:" .. self.folder .. "/state.db", MARKS_KEY = "", NO_COLOR = "1" }
   words.check, words.stdin, words.timeout = false, "", 60
   return words
 end
@@ -82,7 +85,7 @@ end
 function Marks:status(id) return json.decode(self:pgorch("status", id or "r1", "--json").stdout) end
 
 function Marks:wait_for_state(state)
-  while not fs.exists(self.folder .. "/state.db") or self:pgorch("status", "r1", "--json").code ~= 0
+  while not self.state and not fs.exists(self.folder .. "/state.db") or self:pgorch("status", "r1", "--json").code ~= 0
     or self:status().state ~= state do task.sleep(0.05) end
 end
 
