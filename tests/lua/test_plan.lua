@@ -53,6 +53,10 @@ describe("the lines of a plan", function()
                                                                   cents = 7 } }
     expect(of { "~ two\n  lines", { "! three", after = "- three" } }).same {
       { sign = "~", text = "two lines" }, { sign = "!", text = "three", after = "- three" } }
+    local u = unknown.new "addon"
+    expect(of(u)).same { { sign = "", text = "(known after addon)" } }
+    expect(of { u, { "+ of " .. u, about = u.bytes, cents = u.cents } }).same { of(u)[1],
+      { sign = "+", text = "of (known after addon)", about = "(known after addon)" } }
     expect(of {}).same {}
     expect(of(nil)).same {}
     expect(lines.show(of { "+ object a", about = "~5 MB" }[1])).is "+ object a (~5 MB)"
@@ -100,6 +104,7 @@ describe("a survey of a recipe", function()
     local self = survey_of {
       recipe.step { id = "size", effect = "read", run = function(ctx)
         ctx:note "seven"
+        ctx:warn "odd"
         return { bytes = 7 }
       end },
       recipe.step { id = "later", effect = "read", run = function() error "was run" end,
@@ -115,6 +120,7 @@ describe("a survey of a recipe", function()
     expect(words(self)).same { size = "seven", later = "read later", a = "+ a of 7, by (known after later)",
       b = "~ The b", c = "! The c", sees = "? Sees (known after b)", fails = "? Fails (known after c) (no c here)" }
     expect(self.changes).is(3)
+    expect(self.warnings).same { { id = "size", text = "odd" } }
     expect(self.open).is(0)                         -- what only reads is no change
   end)
 

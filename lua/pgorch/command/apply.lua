@@ -7,6 +7,7 @@ local clock      = require "pgorch.clock"
 local drift      = require "pgorch.plan.drift"
 local fail       = require "pgorch.error"
 local file       = require "pgorch.plan.file"
+local history    = require "pgorch.plan.history"
 local invocation = require "pgorch.invocation"
 local params     = require "pgorch.recipe.params"
 local planning   = require "pgorch.plan"
@@ -62,12 +63,9 @@ local function refuse_changes(path, kept, o)
 end
 
 local function refuse_second(store, id)
-  for _, run in ipairs(store:runs()) do
-    if run.id == id then
-      fail.raise("PGO-USAGE", ("the plan was applied already: it is run %s"):format(id),
-        { cure = ("`pgorch status %s` shows it, `pgorch resume %s` goes on with it."):format(id, id) })
-    end
-  end
+  if not history.has_run(store, id) then return end
+  fail.raise("PGO-USAGE", ("the plan was applied already: it is run %s"):format(id),
+    { cure = ("`pgorch status %s` shows it, `pgorch resume %s` goes on with it."):format(id, id) })
 end
 
 local function warn_of_age(o, path, kept)

@@ -4,6 +4,7 @@
 local fail       = require "pgorch.error"
 local file       = require "pgorch.plan.file"
 local help       = require "pgorch.help"
+local history    = require "pgorch.plan.history"
 local invocation = require "pgorch.invocation"
 local planning   = require "pgorch.plan"
 local report     = require "pgorch.plan.report"
@@ -36,12 +37,9 @@ end
 
 -- The names in a plan are those of its run: there must be none of that id yet.
 local function refuse_existing(url, id)
-  local record <close> = store.find(url)
-  for _, run in ipairs(record and id and record:runs() or {}) do
-    if run.id == id then
-      fail.raise("PGO-USAGE", ("there is a run %s already: `pgorch resume %s` goes on with it"):format(id, id))
-    end
-  end
+  local record <close> = id and store.find(url) or nil
+  if not id or not history.has_run(record, id) then return end
+  fail.raise("PGO-USAGE", ("there is a run %s already: `pgorch resume %s` goes on with it"):format(id, id))
 end
 
 local function run_id(host) return host["run-id"] or host.out and store.new_id() or nil end

@@ -1,6 +1,8 @@
 -- Another run of the same recipe on the same source: how long its steps took says more than any estimate. Reads the
 -- record of runs, if there is one, and nothing else.
 
+local fail = require "pgorch.error"
+
 local M = {}
 
 local LOOKED_AT = 50       -- runs: an older one measured another database
@@ -35,6 +37,16 @@ local function history_of(run, rows, size)
   local rate = run.kind ~= "rehearsal" and did and did.bytes and (did.seconds or 0) > 0 and did.bytes / did.seconds
   return { run = run.id, kind = run.kind or "run", at = run.created_at, bytes = size.result.bytes,
            seconds = times_of(rows), rate = rate or nil }
+end
+
+---Whether the record has a run of exactly that id.
+---@param store pgorch.Store|nil
+---@param id string
+---@return boolean
+function M.has_run(store, id)
+  local ok, run = pcall(function() return store and store:run(id) end)
+  if not ok and not fail.is(run, "PGO-RUN-UNKNOWN") then error(run, 0) end
+  return ok and run ~= nil and run.id == id
 end
 
 ---The newest run, or rehearsal, of that recipe which went to its end on that source.

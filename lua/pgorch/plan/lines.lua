@@ -2,7 +2,8 @@
 -- what goes with it. Two lines are the same when their texts are; what is only about so (a size, an age) is left out of
 -- that.
 
-local fail = require "pgorch.error"
+local fail    = require "pgorch.error"
+local unknown = require "pgorch.plan.unknown"
 
 local lines = {}
 
@@ -29,23 +30,29 @@ local function split(text)
   return sign or "", (rest or text):gsub("%s*\n%s*", " ")
 end
 
+-- What is unknown is a text like any other here.
+local function text_of(value) return unknown.step(value) and tostring(value) or value end
+
 local function line_of(step, given)
   local one = type(given) == "table" and given or { given }
-  if type(one[1]) ~= "string" then wrong(step, "a " .. type(one[1])) end
-  local sign, text = split(one[1])
-  return { sign = sign, text = text, about = one.about and tostring(one.about), cents = one.cents, after = one.after }
+  local whole = text_of(one[1])
+  if type(whole) ~= "string" then wrong(step, "a " .. type(whole)) end
+  local sign, text = split(whole)
+  return { sign = sign, text = text, about = one.about and tostring(one.about), cents = math.tointeger(one.cents),
+           after = text_of(one.after) }
 end
 
 ---@param step table
 ---@param given any   what its `plan` returned
 ---@return pgorch.planned.Line[]
 function lines.of(step, given)
+  given = text_of(given)
   if given == nil then return {} end
   if type(given) == "string" then return { line_of(step, given) } end
   if type(given) ~= "table" then wrong(step, "a " .. type(given)) end
   if given.about or given.cents or given.after then return { line_of(step, given) } end
   local list = {}
-  for i, each in ipairs(given) do list[i] = line_of(step, each) end
+  for i, each in ipairs(given) do list[i] = line_of(step, text_of(each)) end
   return list
 end
 

@@ -130,10 +130,11 @@ local function last_line(plan)
   return ("%s. %s"):format(count, basis(plan))
 end
 
-local function warnings_line(plan)
+local function add_warnings(plan, out)
+  for _, each in ipairs(plan.survey.warnings) do out[#out + 1] = ("warning: %s: %s"):format(each.id, each.text) end
   local warned = plan.seen.found:count "warn"
-  if warned == 0 then return nil end
-  return ("%s of the checks: `pgorch check` tells %s"):format(preflight.number(warned, "warning"),
+  if warned == 0 then return end
+  out[#out + 1] = ("%s of the checks: `pgorch check` tells %s"):format(preflight.number(warned, "warning"),
     warned == 1 and "it" or "them")
 end
 
@@ -148,7 +149,7 @@ local function text(plan, o)
         or packed(heads[group], list, width, paint)
     end
   end
-  if o.host.quiet then out = {} else out[#out + 1] = warnings_line(plan) end
+  if o.host.quiet then out = {} else add_warnings(plan, out) end
   out[#out + 1] = last_line(plan)
   return table.concat(out, "\n") .. "\n"
 end
@@ -173,6 +174,7 @@ local function events(plan, o)
       text = each.line.text, about = each.line.about, cents = each.line.cents,
       seconds = each.first and each.step.seconds or nil, measured = each.first and each.step.measured or nil })
   end
+  for _, each in ipairs(plan.survey.warnings) do out[#out + 1] = event("warn", { id = each.id, text = each.text }) end
   local window, at_least = window_of(plan)
   out[#out + 1] = event("planned", { changes = plan.survey.changes, known_later = plan.survey.open,
     cents = cents_of(plan) or 0, seconds = total, window_seconds = plan.survey.has_window and window or nil,

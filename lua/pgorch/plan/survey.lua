@@ -27,6 +27,7 @@ local survey = {}
 ---@field has_window boolean
 ---@field changes integer
 ---@field open integer              lines that are known only later
+---@field warnings {id: string, text: string}[]   of the steps that were run
 
 local TRANSIENT = { net = true, timeout = true }
 
@@ -205,12 +206,23 @@ function survey.changes(self)
   return table.move(last, 1, #last, #list + 1, list)
 end
 
+local function warnings_of(of, after)
+  local list = {}
+  for i = after + 1, #of.said do
+    local each = of.said[i]
+    if each.kind == "warn" then list[#list + 1] = { id = each.id, text = each.text } end
+  end
+  return list
+end
+
 ---@param of pgorch.Inspection   the recipe, looked at
 ---@param history table|nil      another run of the same source: {seconds = {id = n}}
 ---@return pgorch.Survey
 function survey.new(of, history)
   local self, state = { steps = {}, by_id = {}, changes = 0, open = 0 }, { group = "before", history = history }
+  local before = #of.said                                  -- what the checks have said, they tell
   walk(self, of, of.recipe.steps, state)
+  self.warnings = warnings_of(of, before)
   self.has_window = state.window or false
   for _, each in ipairs(survey.changes(self)) do
     if each.line.sign == "?" then self.open = self.open + 1 else self.changes = self.changes + 1 end
