@@ -92,6 +92,12 @@ describe("the report of several attempts", function()
       .same { 1, iso(180), iso(3 * 86400 + 65) }
   end)
 
+  it("has each window, where one was put back and opened again", function()
+    local window = report.of(records.reopened()).window
+    expect(window.times).same { { from = iso(100), to = iso(210) }, { from = iso(1000), to = iso(1310) } }
+    expect({ window.seconds, window.open, window.closed_at }).same { 420.0, false, iso(1310) }
+  end)
+
   it("says that the app is as it was", function()
     expect(made.run.outcome).is "The move failed at “Restore” and was put back: acme-shop is as it was before."
     expect(made.put_back[2].text).is "worker 0 -> 3, maintenance off"

@@ -135,6 +135,29 @@ function records.attempts()
     list = list, events = events_of(events), state = "put_back", now = at(later + 90000) }
 end
 
+---A window that was put back and opened again by the next attempt, which closed it.
+---@return pgorch.Recorded
+function records.reopened()
+  local list = {}
+  step(list, "window_opens", 1000, 1001, { attempt = 2, remembered = {}, result = {} })
+  step(list, "window_closes", 1300, 1310, { attempt = 2, result = { read_only = true } })
+  local events = {
+    { at = 100, kind = "step_begun", data = { step = "window_opens", attempt = 1 } },
+    { at = 101, kind = "step_done", data = { step = "window_opens" } },
+    { at = 200, kind = "undoing", data = { step = "window_opens" } },
+    { at = 210, kind = "undone", data = { step = "window_opens" } },
+    { at = 211, kind = "put_back", data = { attempt = 1, exit_status = 1 } },
+    { at = 900, kind = "running", data = { attempt = 1 } },
+    { at = 1000, kind = "step_begun", data = { step = "window_opens", attempt = 2 } },
+    { at = 1001, kind = "step_done", data = { step = "window_opens" } },
+    { at = 1300, kind = "step_begun", data = { step = "window_closes", attempt = 2 } },
+    { at = 1310, kind = "step_done", data = { step = "window_closes" } },
+    { at = 1320, kind = "done", data = { attempt = 2, exit_status = 0 } },
+  }
+  return recorded.of { run = run_of { attempt = 2, cut_over_at = at(1290) }, list = list, events = events_of(events),
+    state = "done", now = at(90000) }
+end
+
 ---Nothing has begun.
 ---@return pgorch.Recorded
 function records.empty()
