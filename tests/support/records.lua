@@ -115,11 +115,12 @@ function records.attempts()
   step(list, "restore", later + 10, later + 50, { state = "undone", attempt = 2, error = { id = "PGO-RESTORE-LOSSY",
     message = "1 lossy of 1812 lines" }, summary = { put_back = { "target reset" } } })
   local events = {
+    { at = 0, kind = "running", data = { attempt = 1 } },
     { at = 180, kind = "step_begun", data = { step = "window_opens", attempt = 1 } },
     { at = 182, kind = "step_done", data = { step = "window_opens" } },
     { at = 240, kind = "step_begun", data = { step = "restore", attempt = 1 } },
     { at = 300, kind = "stopped", data = { attempt = 1, exit_status = 8 } },
-    { at = later, kind = "running", data = { attempt = 1 } },
+    { at = later, kind = "running", data = { attempt = 2 } },
     { at = later + 10, kind = "step_begun", data = { step = "restore", attempt = 2 } },
     { at = later + 50, kind = "step_failed", data = { step = "restore", error = "PGO-RESTORE-LOSSY" } },
     { at = later + 50, kind = "undoing", data = { attempt = 2, exit_status = 1 } },
@@ -147,7 +148,7 @@ function records.reopened()
     { at = 200, kind = "undoing", data = { step = "window_opens" } },
     { at = 210, kind = "undone", data = { step = "window_opens" } },
     { at = 211, kind = "put_back", data = { attempt = 1, exit_status = 1 } },
-    { at = 900, kind = "running", data = { attempt = 1 } },
+    { at = 900, kind = "running", data = { attempt = 2 } },
     { at = 1000, kind = "step_begun", data = { step = "window_opens", attempt = 2 } },
     { at = 1001, kind = "step_done", data = { step = "window_opens" } },
     { at = 1300, kind = "step_begun", data = { step = "window_closes", attempt = 2 } },

@@ -24,12 +24,14 @@ end
 
 local function open_of(list) return list and list[#list] and not list[#list].to and list[#list] or nil end
 
--- A run that goes on after a gate says `running` too: what is at work goes on.
-local function rests(event, waiting) return RESTS[event.kind] and not (event.kind == "running" and waiting) end
+-- A run that goes on after a gate says `running` too, in the same attempt: what is at work goes on.
+local function rests(event, attempt)
+  return RESTS[event.kind] and not (event.kind == "running" and (event.data.attempt or 1) <= attempt)
+end
 
 -- From the events: id -> stretches.
 local function from_events(seen)
-  local by_id, waiting = {}, false
+  local by_id, attempt = {}, 1
   for _, event in ipairs(seen.events) do
     local id = event.data.step
     if id and BEGINS[event.kind] then
@@ -39,10 +41,10 @@ local function from_events(seen)
       list[#list + 1] = { from = event.at, what = BEGINS[event.kind], state = "running", attempt = event.data.attempt }
     elseif id and ENDS[event.kind] then
       close(open_of(by_id[id]), event.at, ENDS[event.kind])
-    elseif not id and rests(event, waiting) then
+    elseif not id and rests(event, attempt) then
+      attempt = math.max(attempt, event.data.attempt or 1)
       for _, list in pairs(by_id) do close(open_of(list), event.at, "interrupted") end
     end
-    if not id then waiting = event.kind == "waiting" end
   end
   return by_id
 end
@@ -94,17 +96,15 @@ end
 ---@param seen pgorch.Recorded
 ---@return {number: integer, from: integer, to: integer|nil, ended: string|nil}[]
 function timeline.attempts(seen)
-  local list, waiting = { { number = 1, from = seen.run.created_at } }, false
+  local list = { { number = 1, from = seen.run.created_at } }
   local current = list[1]
   for _, event in ipairs(seen.events) do
-    if not event.data.step then
-      if event.kind == "running" and not waiting then
-        current = { number = current.number + 1, from = event.at }
-        list[#list + 1] = current
-      elseif rests(event, waiting) and event.kind ~= "undoing" and event.kind ~= "running" then
-        current.to, current.ended = event.at, event.kind
-      end
-      waiting = event.kind == "waiting"
+    local rest = not event.data.step and rests(event, current.number)
+    if rest and event.kind == "running" then
+      current = { number = event.data.attempt, from = event.at }
+      list[#list + 1] = current
+    elseif rest and event.kind ~= "undoing" then
+      current.to, current.ended = event.at, event.kind
     end
   end
   if not current.to and not working(seen) then current.to, current.ended = seen.run.updated_at, "interrupted" end
