@@ -92,6 +92,15 @@ describe("the report of several attempts", function()
       .same { 1, iso(180), iso(3 * 86400 + 65) }
   end)
 
+  it("ends what was killed where it was last heard of, not where the next process took over", function()
+    local it, later = report.of(records.killed()), 2 * 86400
+    local said = {}
+    for i, each in ipairs(step(it, "restore").stretches) do said[i] = { each.state, each.from, each.to } end
+    expect(said).same { { "interrupted", iso(10), iso(40) }, { "done", iso(later + 5), iso(later + 65) } }
+    expect(it.attempts).same { { number = 1, from = iso(0), to = iso(40), ended = "interrupted" },
+      { number = 2, from = iso(later + 1), to = iso(later + 66), ended = "done" } }
+  end)
+
   it("has each window, where one was put back and opened again", function()
     local window = report.of(records.reopened()).window
     expect(window.times).same { { from = iso(100), to = iso(210) }, { from = iso(1000), to = iso(1310) } }

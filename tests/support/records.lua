@@ -159,6 +159,25 @@ function records.reopened()
     state = "done", now = at(90000) }
 end
 
+---A process that was killed in the middle of a step; another one takes over two days later.
+---@return pgorch.Recorded
+function records.killed()
+  local list, later = {}, 2 * 86400
+  step(list, "restore", later + 5, later + 65, { attempt = 2 })
+  local events = {
+    { at = 0, kind = "running", data = { attempt = 1 } },
+    { at = 10, kind = "step_begun", data = { step = "restore", attempt = 1 } },
+    { at = 40, kind = "remembered", data = { step = "restore" } },
+    { at = later, kind = "taken_over", data = { owner = "x:1:2", fence = 2 } },
+    { at = later + 1, kind = "running", data = { attempt = 2 } },
+    { at = later + 5, kind = "step_begun", data = { step = "restore", attempt = 2 } },
+    { at = later + 65, kind = "step_done", data = { step = "restore" } },
+    { at = later + 66, kind = "done", data = { attempt = 2, exit_status = 0 } },
+  }
+  return recorded.of { run = run_of { attempt = 2 }, list = list, events = events_of(events), state = "done",
+    now = at(later + 90000) }
+end
+
 ---Nothing has begun.
 ---@return pgorch.Recorded
 function records.empty()

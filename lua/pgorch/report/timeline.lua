@@ -29,9 +29,15 @@ local function rests(event, attempt)
   return RESTS[event.kind] and not (event.kind == "running" and (event.data.attempt or 1) <= attempt)
 end
 
+-- A process that was killed has told nothing of its end: that is put where it was last heard of, and not where the
+-- next one took over, which may be days later.
+local function is_taken_over(event, attempt)
+  return event.kind == "taken_over" or event.kind == "running" and (event.data.attempt or 1) > attempt
+end
+
 -- From the events: id -> stretches.
 local function from_events(seen)
-  local by_id, attempt = {}, 1
+  local by_id, attempt, heard = {}, 1, seen.run.created_at
   for _, event in ipairs(seen.events) do
     local id = event.data.step
     if id and BEGINS[event.kind] then
@@ -41,10 +47,12 @@ local function from_events(seen)
       list[#list + 1] = { from = event.at, what = BEGINS[event.kind], state = "running", attempt = event.data.attempt }
     elseif id and ENDS[event.kind] then
       close(open_of(by_id[id]), event.at, ENDS[event.kind])
-    elseif not id and rests(event, attempt) then
+    elseif not id and (event.kind == "taken_over" or rests(event, attempt)) then
+      local at = is_taken_over(event, attempt) and heard or event.at
       attempt = math.max(attempt, event.data.attempt or 1)
-      for _, list in pairs(by_id) do close(open_of(list), event.at, "interrupted") end
+      for _, list in pairs(by_id) do close(open_of(list), at, "interrupted") end
     end
+    if not is_taken_over(event, attempt) then heard = event.at end
   end
   return by_id
 end
@@ -87,7 +95,9 @@ function timeline.stretches(seen)
     by_id[row.id] = mark_gates(seen, row.id, by_id[row.id] or from_row(seen, row))
   end
   if not working(seen) then
-    for _, list in pairs(by_id) do close(open_of(list), seen.run.updated_at, "interrupted") end
+    local last = seen.events[#seen.events]
+    local heard = math.max(seen.run.updated_at, last and last.at or 0)
+    for _, list in pairs(by_id) do close(open_of(list), heard, "interrupted") end
   end
   return by_id
 end
@@ -97,17 +107,19 @@ end
 ---@return {number: integer, from: integer, to: integer|nil, ended: string|nil}[]
 function timeline.attempts(seen)
   local list = { { number = 1, from = seen.run.created_at } }
-  local current = list[1]
+  local current, heard = list[1], seen.run.created_at
   for _, event in ipairs(seen.events) do
     local rest = not event.data.step and rests(event, current.number)
     if rest and event.kind == "running" then
+      if not current.to then current.to, current.ended = heard, "interrupted" end
       current = { number = event.data.attempt, from = event.at }
       list[#list + 1] = current
     elseif rest and event.kind ~= "undoing" then
       current.to, current.ended = event.at, event.kind
     end
+    if event.kind ~= "taken_over" then heard = event.at end
   end
-  if not current.to and not working(seen) then current.to, current.ended = seen.run.updated_at, "interrupted" end
+  if not current.to and not working(seen) then current.to, current.ended = heard, "interrupted" end
   return list
 end
 
