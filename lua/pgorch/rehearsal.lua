@@ -1,14 +1,15 @@
 -- A rehearsal: the steps of a recipe with the real source, which is only read, and everything else local. Recorded as a
 -- run of its own kind, whose times `pgorch plan` may use. Nothing of it is left when it ends, but for the record.
 
+local attended = require "pgorch.runner.attended"
 local basis    = require "pgorch.rehearsal.basis"
 local derived  = require "pgorch.rehearsal.recipe"
 local ending   = require "pgorch.runner.ending"
 local host     = require "pgorch.native.host"
 local measured = require "pgorch.rehearsal.measured"
+local names    = require "pgorch.rehearsal.names"
 local place    = require "pgorch.rehearsal.place"
 local report   = require "pgorch.rehearsal.report"
-local runner   = require "pgorch.runner"
 local session  = require "pgorch.runner.session"
 local steps    = require "pgorch.runner.steps"
 local store    = require "pgorch.store"
@@ -41,9 +42,9 @@ end
 local TRANSIENT = { net = true, timeout = true, store = true }
 
 -- Exit status and state. Nothing stands that would have to be kept.
-local function outcome(err, warned)
+local function outcome(current, err, warned)
   if not err then return warned and 3 or 0, "done" end
-  if task.cancelled(err) or host.interrupted() then return 8, "stopped" end
+  if task.cancelled(err) or current.requested or host.interrupted() then return 8, "stopped" end
   if err.retryable or TRANSIENT[err.kind] then return 6, "failed" end
   return ending.status_of(err), "failed"
 end
@@ -64,7 +65,7 @@ end
 
 local function put_back(current)
   if #undo.pending(current) == 0 then return {} end
-  return runner.undisturbed(current, undo.all, current)
+  return attended.undisturbed(current, undo.all, current)
 end
 
 local function results_of(o, current, err)
@@ -80,9 +81,9 @@ local function finish(o, current, err)
   local e = results_of(o, current, err)
   local state
   e.failures, e.left_out = failures, o.left_out
-  e.status, state = outcome(err, has_warnings(current))
+  e.status, state = outcome(current, err, has_warnings(current))
   if #failures > 0 then e.status, state = 11, "failed" end
-  if not err then current:durably(basis.keep, o.store, current, e) end
+  if not err then current:durably(basis.keep, current, e) end
   current:update { state = state, exit_status = e.status, error = err and steps.error_fields(err) or nil }
   current:durably(current.unlock, current)
   if err then o.display:emit("failed", { error = err, status = e.status, pending = 0 }) end
@@ -107,6 +108,7 @@ local function open_session(o, recipe)
   local current = session.new { store = o.store, run = run, recipe = recipe, params = derived.params(o.params),
                                 host = {}, display = o.display }
   current.owner, current.last_words = run.owner, last_words
+  current.store = names.apart(current.store, run.id)
   return current
 end
 
@@ -118,7 +120,7 @@ local function work(o, group)
   local current <close> = open_session(o, recipe)
   announce(o, current)
   current:last_words()
-  local ok, err = runner.attended(current, steps.run_all, current)
+  local ok, err = attended.run(current, steps.run_all, current)
   return finish(o, current, not ok and err or nil)
 end
 

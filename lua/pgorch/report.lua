@@ -7,6 +7,7 @@ local moment       = require "pgorch.report.moment"
 local native       = require "pgorch.native.host"
 local outcome      = require "pgorch.report.outcome"
 local summary      = require "pgorch.runner.summary"
+local rehearsed = require "pgorch.rehearsal.report"
 local timeline     = require "pgorch.report.timeline"
 local undo         = require "pgorch.runner.undo"
 local verification = require "pgorch.report.verification"
@@ -36,11 +37,15 @@ local function flags(given)
   return by_name(list)
 end
 
+local function words_of(run)
+  return run.kind == "rehearsal" and rehearsed.meaning(run.exit_status) or meaning.OF[run.exit_status]
+end
+
 local function run_of(seen)
   local run = seen.run
   return {
     id = run.id, kind = run.kind or "run", state = seen.state, attempt = run.attempt, exit_status = run.exit_status,
-    meaning = run.exit_status and meaning.OF[run.exit_status] or meaning.of_state(seen.state),
+    meaning = run.exit_status and words_of(run) or meaning.of_state(seen.state),
     app = run.params.values.app, created_at = iso(run.created_at), updated_at = iso(run.updated_at), error = run.error,
     gate = seen.state == "waiting" and run.gate or nil,
     recipe = { name = run.recipe, path = run.recipe_path, sha256 = run.recipe_hash, title = seen.recipe
@@ -122,7 +127,8 @@ local function window_of(seen, by_id)
   local last, seconds = windows[#windows], 0
   for _, each in ipairs(windows) do seconds = seconds + moment.between(each.from, each.to or seen.now) end
   if not last then return { open = false, times = json.array {} } end
-  return { open = last.to == nil, opened_at = iso(last.from), closed_at = iso(last.to), seconds = seconds,
+  return { open = last.to == nil and seen.run.kind ~= "rehearsal", opened_at = iso(last.from),
+           closed_at = iso(last.to), seconds = seconds,
            times = list_of(windows, function(each) return { from = iso(each.from), to = iso(each.to) } end) }
 end
 

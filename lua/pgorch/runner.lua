@@ -23,8 +23,6 @@ local runner = {}
 
 local undisturbed = attended.undisturbed
 
-runner.attended, runner.undisturbed = attended, undisturbed
-
 local function choose(current)
   local only = current.host.only
   if only then

@@ -8,6 +8,7 @@ local measured  = require "pgorch.rehearsal.measured"
 local basis     = require "pgorch.rehearsal.basis"
 local derived   = require "pgorch.rehearsal.recipe"
 local reaper    = require "pgorch.sandbox.reaper"
+local record    = require "pgorch.rehearsal.names"
 local room      = require "pgorch.rehearsal.room"
 local sequences = require "pgorch.rehearsal.sequences"
 local server    = require "pgorch.rehearsal.server"
@@ -163,24 +164,39 @@ describe("the record of a rehearsal", function()
     fs.remove_tree(folder)
   end)
 
-  local function run_of(kind, id, source_id)
+  local function run_of(kind, id)
     st:create_run { id = id, recipe = "r", recipe_path = "r.lua", recipe_hash = "abc", kind = kind,
       params = { values = { app = "shop" } }, versions = {}, owner = "elsewhere:1:1" }
     st:begin_step(id, "cut_over", { title = "Cut over", attempt = 1 })
     st:finish_step(id, "cut_over", { result = { addon = "pgorch-shop-" .. id } })
-    st:event(id, "rehearsed", { source = source_id, window = { announce = 60 } })
+    st:event(id, "rehearsed", { window = { announce = 60 } })
     st:update_run(id, { state = "done" })
   end
 
-  it("is the basis of a plan, and its cut-over is nobody's", function()
-    run_of("run", "aaa", "vultr:1:db")
-    run_of("rehearsal", "bbb", "vultr:1:db")
+  it("has its window, and its cut-over is nobody's", function()
+    run_of("run", "aaa")
+    run_of("rehearsal", "bbb")
     local others = st:in_other_runs("cut_over", "ccc")
     expect(#others).is(1)
     expect(others[1].run).is "aaa"
-    expect(basis.find(st, "vultr:1:db").run).is "bbb"
-    expect(basis.find(st, "vultr:1:db").window.announce).is(60)
-    expect(basis.find(st, "vultr:2:db")).is(nil)
+    expect(basis.window(st:events "bbb").announce).is(60)
+    expect(basis.window {}).is(nil)
+  end)
+end)
+
+describe("the names that a rehearsal holds in the record", function()
+  it("are its own, but for the entry on the allow list", function()
+    local held = {}
+    local real = { fence = 7 }
+    function real.hold(self, name, run) held[#held + 1] = ("%s %s %d"):format(name, run, self.fence) end
+    local view = record.apart(real, "r1")
+    view:hold("app:shop", "r1")
+    view:hold("rehearsal:r1:app:shop", "r1")             -- as `locks` gives it back
+    view:hold("allow-list:vultr:7:10.0.0.1/32", "r1")
+    view:hold("turn:allow-list:vultr:7", "r1")
+    view:hold("turn:app:shop", "r1")
+    expect(held).same { "rehearsal:r1:app:shop r1 7", "rehearsal:r1:app:shop r1 7",
+      "allow-list:vultr:7:10.0.0.1/32 r1 7", "turn:allow-list:vultr:7 r1 7", "rehearsal:r1:turn:app:shop r1 7" }
   end)
 end)
 

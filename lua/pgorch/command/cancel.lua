@@ -33,6 +33,7 @@ local function show(store, run, asked, as_json)
   else
     out[#out + 1] = "what stands cannot be told: " .. tostring(seen.problem)
   end
+  if run.kind == "rehearsal" then return term.out(table.concat(out, "\n") .. "\n") end
   local half_back = run.state == "undoing" and "undoing" or state
   for _, line in ipairs(next_words.lines(run.id, half_back, past)) do out[#out + 1] = line end
   term.out(table.concat(out, "\n") .. "\n")

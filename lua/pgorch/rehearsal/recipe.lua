@@ -144,4 +144,11 @@ function M.derive(base, how)
   return made, left_out
 end
 
+---The recipe as the record of a rehearsal is read by: what its steps did was local, and stands no more.
+---@param base pgorch.Recipe
+---@return pgorch.Recipe
+function M.recorded(base)
+  return (M.derive(base, { place = {}, params = {}, record = {}, open_allow_list = true }))
+end
+
 return M

@@ -91,20 +91,16 @@ end
 -- Only the app: the real one, its dynos, and the source and its sessions are left alone.
 function M.window_opens()
   return { undo = false, run = function(ctx)
-    local old = {}
-    if freeze.means(ctx)["maintenance"] then
-      old = freeze.look(ctx, { maintenance = true })
-      freeze.stop_app(ctx, old)
-    end
+    local closed = freeze.means(ctx)["maintenance"] or false
+    if closed then freeze.join_app(ctx, function() end) end
     ctx:note "the local app alone: the source stays open, and no command of yours runs"
-    return { maintenance = old.maintenance, formation = old.formation }
+    return { app_closed = closed }
   end }
 end
 
 function M.window_closes()
   return { undo = false, run = function(ctx)
-    local old = ctx.result.window_opens or {}
-    if old.formation then freeze.start_app(ctx, old) end
+    if (ctx.result.window_opens or {}).app_closed then freeze.leave_app(ctx) end
     return { read_only = false }
   end }
 end

@@ -83,9 +83,14 @@ local SENTENCES = {
   end,
 }
 
+local HOW = { running = "goes on", stopped = "was stopped", interrupted = "was killed", failed = "failed" }
+
 local function rehearsed(report)
-  local seconds = report.window.seconds
-  if report.run.state ~= "done" then return "Rehearsal: " .. SENTENCES[report.run.state](report) end
+  local seconds, state = report.window.seconds, report.run.state
+  if state ~= "done" then
+    return ("The rehearsal %s%s; nothing was changed outside."):format(HOW[state] or state, state ~= "running"
+      and at(report, " at %s") or "")
+  end
   return ("The rehearsal went through%s; nothing was changed outside.%s"):format(seconds
     and (", with a window of %s"):format(values.show_duration(seconds)) or "", equal(report))
 end

@@ -2,6 +2,7 @@
 -- still be read. Stands in for a session where something is only told of a run. Writes nothing.
 
 local loader  = require "pgorch.recipe.load"
+local rehearsed = require "pgorch.rehearsal.recipe"
 local session = require "pgorch.runner.session"
 local shape   = require "pgorch.recipe.shape"
 local store_module = require "pgorch.store"
@@ -54,6 +55,7 @@ end
 ---@param o {run: table, list: table[], events: table[], locks?: table[], recipe?: table, state?: string, now?: integer}
 ---@return pgorch.Recorded
 function recorded.of(o)
+  if o.recipe and o.run.kind == "rehearsal" then o.recipe = rehearsed.recorded(o.recipe) end
   local self = setmetatable({ run = o.run, list = o.list, events = o.events, locks = o.locks or {}, recipe = o.recipe,
     problem = o.problem,
     state = o.state or recorded.state(o.run), now = o.now or store_module.now(), rows = {}, results = {} }, Recorded)

@@ -24,10 +24,11 @@ function list.outcome(run, state)
 end
 
 -- From the beginning of the step that opens it to the end of the one that closes it; nil when there was none.
-local function window_of(steps)
+local function window_of(steps, kind)
   local opens, closes = steps.window_opens, steps.window_closes
   if not opens or opens.state == "undone" or opens.state == "skipped" then return nil end
   local closed = closes and closes.state == "done" and closes.ended_at
+  if not closed and kind == "rehearsal" then return nil end          -- it was a local app's, and is gone
   return { open = not closed, seconds = closed and (closed - opens.started_at) / 1e6 or since(opens.started_at) }
 end
 
@@ -52,7 +53,7 @@ function list.fields(run, outline)
   return { id = run.id, kind = run.kind, recipe = run.recipe, state = state, outcome = list.outcome(run, state),
            attempt = run.attempt, app = run.params.values.app, exit_status = run.exit_status,
            gate = state == "waiting" and run.gate or nil, error = run.error, created_at = run.created_at,
-           updated_at = run.updated_at, params = run.params.values, window = window_of(outline.steps),
+           updated_at = run.updated_at, params = run.params.values, window = window_of(outline.steps, run.kind),
            verified = verified(outline.steps), source = source_of(run, outline) }
 end
 
