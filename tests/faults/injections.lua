@@ -149,10 +149,16 @@ injections.clock = function(case, trial)
   fs.write(file, ("%+d"):format(case.from))
   trial.env.LD_PRELOAD, trial.env.FAKETIME_TIMESTAMP_FILE = library, file
   trial.env.DONT_FAKE_MONOTONIC, trial.env.FAKETIME_NO_CACHE = "1", "1"
-  return at_step(case.step, trial, function()
+  local injection = at_step(case.step, trial, function()
     fs.write(file, ("%+d"):format(case.to))
-    return ("%+d s after %+d s"):format(case.to, case.from)
+    return true
   end)
+  -- It had made up for the difference of before: what it signs next is as wrong as the jump was long.
+  injection.met = function()
+    local seen = requests.skewed(trial:requests(), case.to - case.from)
+    return seen, not seen and "no request was signed with the other time" or nil
+  end
+  return injection
 end
 
 return injections

@@ -1,8 +1,9 @@
 -- What a move has asked the stand-ins and what they answered, read from the world's requests.jsonl: an outsider's
 -- record, of which pgorch knows nothing. Each request gets its place, as faults name it.
 
-local fs   = require "pgorch.fs"
-local json = require "pgorch.json"
+local clock = require "pgorch.clock"
+local fs    = require "pgorch.fs"
+local json  = require "pgorch.json"
 
 local requests = {}
 
@@ -41,6 +42,28 @@ function requests.count(entries)
   local found = {}
   for _, entry in ipairs(entries) do found[entry.place] = (found[entry.place] or 0) + 1 end
   return found
+end
+
+-- By how many seconds the clock of who signed a request of the storage differed; nil where it does not say.
+local function skew_of(entry)
+  local signed = (entry.headers or {})["x-amz-date"]
+  local year, month, day, hour, minute, second = (signed or ""):match "^(%d%d%d%d)(%d%d)(%d%d)T(%d%d)(%d%d)(%d%d)Z$"
+  if not year then return nil end
+  return clock.parse_iso(("%s-%s-%sT%s:%s:%sZ"):format(year, month, day, hour, minute, second))
+    - clock.parse_iso(entry.time)
+end
+
+---What was answered to the first request that was signed with a clock so wrong, in words; nil when there was none.
+---@param entries table[]
+---@param seconds number  ahead; negative: behind
+---@return string|nil
+function requests.skewed(entries, seconds)
+  for _, entry in ipairs(entries) do
+    local skew = skew_of(entry)
+    if skew and math.abs(skew - seconds) < 120 then
+      return ("signed %+.0f s wrong: %s %s"):format(skew, entry.status, entry.code or "")
+    end
+  end
 end
 
 -- How one answer looked to the client.
