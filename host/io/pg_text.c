@@ -1,6 +1,7 @@
 /* PostgreSQL's texts outside a connection: URIs, literals, environment names, a CA as a file.
  * Never shows any part of a URI: a password with an unescaped character can end up in any of them.
  */
+#include "io/file.h"
 #include "io/pg_private.h"
 
 #include <errno.h>
@@ -193,11 +194,11 @@ int pgo_pg_ca_write(const char *dir, const char *pem, char **path, pgo_err *err)
     }
     fd = mkostemp(name.data, O_CLOEXEC); /* 0600 */
     if (fd < 0) {
-        status = pgo_fail(err, PGO_E_IO, "cannot write the CA file %s", name.data);
+        status = pgo_fail_errno(err, "write the CA file", name.data, errno);
         goto out;
     }
     if (write_pem(fd, pem)) {
-        status = pgo_fail(err, PGO_E_IO, "cannot write the CA file %s", name.data);
+        status = pgo_fail_errno(err, "write the CA file", name.data, errno);
         unlink(name.data);
     }
     close(fd);

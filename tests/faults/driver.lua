@@ -76,7 +76,9 @@ function driver.judge_words(ended, self, case, say)
   if is_in(cases.DONE, ended.code) then return end
   if not ended.said:find "PGO%-%u" then say "no error id is told" end
   if case.id and not ended.said:find(case.id, 1, true) then say("%s is not told", case.id) end
-  if not ended.is_json and not ended.said:find "\nerror: [^\n]+\n.-%f[%w]cure: %S" then say "no cure is told" end
+  -- Of a preflight, each finding has its own.
+  local cure = ended.code == 4 and "cure: %S" or "\nerror: [^\n]+\n.-%f[%w]cure: %S"
+  if not ended.is_json and not ended.said:find(cure) then say "no cure is told" end
   local told = ended.said
   if ended.is_json then told = self:status().said end   -- events are for programs: a person asks for the status
   local is_kept = is_in({ 6, 8, 9 }, ended.code)

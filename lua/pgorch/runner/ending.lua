@@ -32,8 +32,11 @@ local function is_taken(session, err)
   return false
 end
 
+-- A full disk is made room on. Putting back would be half done there: it has to be written down, too.
+local FULL = { ENOSPC = true, EDQUOT = true }
+
 local function is_transient(err)
-  return err.retryable == true or TRANSIENT[err.kind] == true
+  return err.retryable == true or TRANSIENT[err.kind] == true or err.kind == "io" and FULL[err.detail] == true
 end
 
 -- Returns "keep" or "undo", the exit status, and the run's state.
