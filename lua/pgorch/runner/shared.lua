@@ -71,26 +71,50 @@ local function holders(session, name)
   return all[session.run.id], active, all
 end
 
--- By all who hold it, `run` is or is not one of those who left it so for good while they held it.
-local function mark(all, run, is_so)
+-- With all others it is on record that `run` has left it so for good while they held it.
+local function mark(all, run)
   for other, data in pairs(all) do
     if other ~= run then
       data.left_by = data.left_by or {}
-      data.left_by[run] = is_so or nil
+      data.left_by[run] = true
     end
   end
+end
+
+local function those_for_good(runs, all)
+  local list = {}
+  for run in pairs(runs or {}) do
+    if all[run] and all[run].for_good then list[#list + 1] = run end
+  end
+  table.sort(list)
+  return list
+end
+
+-- It comes back: a rollback of a run that was done. Those who came after it had found what it left: to them, what was
+-- before is what was before it.
+local function unmark(all, run)
+  local mine = all[run]
+  mine.for_good = nil
+  for _, data in pairs(all) do
+    if data.left_by then data.left_by[run] = nil end
+    if data.found and data.found[run] and #those_for_good(data.found, all) == 0 then data.before = mine.before end
+  end
+end
+
+local function left_for_good(all)
+  local found = {}
+  for run, data in pairs(all) do found[run] = data.for_good end
+  return found
 end
 
 local function entered(session, name, look)
   local mine, active, all = holders(session, name)
   if not mine then
-    local first = active[1] and all[active[1]]
-    mine = { before = first and first.before or look(), left_by = first and first.left_by }
-    return { [session.run.id] = mine }, active
+    mine = active[1] and all[active[1]] or { before = look(), found = left_for_good(all) }
+    return { [session.run.id] = { before = mine.before, found = mine.found, left_by = mine.left_by } }, active
   end
   if not mine.for_good then return { [session.run.id] = mine }, active end
-  mine.for_good = nil                                    -- it comes back: a rollback of a run that was done
-  mark(all, session.run.id, false)
+  unmark(all, session.run.id)
   return all, active
 end
 
@@ -111,16 +135,6 @@ function shared.join(session, name, o)
   end)
 end
 
--- Of those who left it so for good, those who have not come back.
-local function left_by(mine, all)
-  local list = {}
-  for run in pairs(mine.left_by or {}) do
-    if all[run] and all[run].for_good then list[#list + 1] = run end
-  end
-  table.sort(list)
-  return list
-end
-
 ---@class pgorch.Left
 ---@field others string[]    runs that still need it: nothing was put back
 ---@field left_by string[]   runs that have left it so for good meanwhile: nothing was put back
@@ -136,7 +150,11 @@ function shared.leave(session, name, put_back, o)
   return shared.in_turn(session, o and o.turn or name, function()
     local mine, others, all = holders(session, name)
     if not mine then return nil end
-    local left = { others = others, left_by = left_by(mine, all) }
+    if mine.for_good then                                -- killed between that and its record, and put back
+      unmark(all, session.run.id)
+      session.store:share(name, all)
+    end
+    local left = { others = others, left_by = those_for_good(mine.left_by, all) }
     if #others == 0 and #left.left_by == 0 then left.result = put_back(mine.before) end
     session.store:unlock(name, session.run.id)
     return left
@@ -152,7 +170,7 @@ function shared.leave_for_good(session, name)
     local mine, others, all = holders(session, name)
     if not mine or mine.for_good then return others end
     mine.for_good = true
-    mark(all, session.run.id, true)
+    mark(all, session.run.id)
     session.store:share(name, session.run.id, all)
     return others
   end)

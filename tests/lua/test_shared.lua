@@ -1,0 +1,235 @@
+-- What several runs hold: in every order of their steps, with kills anywhere, it is held as long as one needs it, and
+-- afterwards it is as before. Every order is tried, over names in memory and an app that has two things to be changed.
+
+local interleavings = require "support.interleavings"
+local json   = require "pgorch.json"
+local memory = require "pgorch.store.memory"
+local poll   = require "pgorch.poll"
+local shared = require "pgorch.runner.shared"
+local task   = require "pgorch.task"
+
+local NAME, TURN = "freeze:app:shop", "turn:freeze:app:shop"
+
+local function show(answer)
+  local parts = {}
+  for i = 1, answer.n do
+    local value = answer[i]
+    if type(value) == "table" then
+      local rows = {}
+      for j, row in ipairs(value) do rows[j] = (row.run or "") .. (row.data and json.encode(row.data) or "") end
+      value = value.run or value.web and json.encode(value) or table.concat(rows, " ")
+    end
+    parts[i] = tostring(value)
+  end
+  return table.concat(parts, " ")
+end
+
+-- The outside: the app, the names, what each run has recorded of itself, and which process has it.
+local function new_outside(endings)
+  local outside = { app = { web = 2, maintenance = false }, names = memory.new(), runs = {}, endings = endings }
+  for name in pairs(endings) do outside.runs[name] = { owner = 1, alive = true } end
+  return outside
+end
+
+-- The store as a process sees it: each call is a step of its own. `without`: a rule that is switched off.
+local function store_for(outside, at, without)
+  local store, names = {}, outside.names
+  for _, method in ipairs { "lock", "unlock", "holders", "share" } do
+    store[method] = function(_, ...)
+      local arguments = table.pack(...)
+      return at(method, function()
+        if without == "turn" and method == "lock" then return true end
+        return names[method](names, table.unpack(arguments, 1, arguments.n))
+      end)
+    end
+  end
+  function store.take_over(_, name, run, from, owner)
+    return at("take over", function()
+      local same = tostring(outside.runs[from].owner) == owner or without == "owner"
+      return same and names:take_over(name, run, from)
+    end)
+  end
+  return store
+end
+
+local function session_for(outside, name, at, without)
+  return { store = store_for(outside, at, without), run = { id = name },
+    durably = function(_, fn, ...) return fn(...) end,
+    is_at_work = function(_, run)
+      return at("at work?", function() return outside.runs[run].alive, tostring(outside.runs[run].owner) end)
+    end }
+end
+
+-- Two changes each, one after the other; the second look may come after somebody else's change. `at_once`: neither.
+local function means(app, at, at_once)
+  if at_once then at = function(_, fn) return fn() end end
+  local function set(field, value) at(field, function() app[field] = value end) end
+  return {
+    look = function()
+      local web = at("look at web", function() return app.web end)
+      return { web = web, maintenance = at("look at maintenance", function() return app.maintenance end) }
+    end,
+    effect = function()
+      set("maintenance", true)
+      set("web", 0)
+    end,
+    put_back = function(before)
+      set("web", before.web)
+      set("maintenance", before.maintenance)
+    end }
+end
+
+-- A run: joins, works, ends. "stay": leaves it down for good; "return": does, and is rolled back later.
+local function program(outside, without)
+  return function(name, how, at)
+    local run, session = outside.runs[name], session_for(outside, name, at, without)
+    local does = means(outside.app, at, outside.runs.c ~= nil)
+    local function record(field, value) at("record", function() run[field] = value end) end
+    local function join()
+      shared.join(session, NAME, does)
+      record("down", true)
+    end
+    if how == "go on" and run.ended then return end
+    if how ~= "put back" and not run.down and not run.stayed then join() end
+    if how ~= "put back" and outside.endings[name] ~= "leave" and not run.stayed then
+      shared.leave_for_good(session, NAME)
+      record("stayed", true)
+    end
+    if outside.endings[name] == "stay" and how ~= "put back" then return end
+    if run.stayed then join() end
+    record("ending", true)
+    shared.leave(session, NAME, does.put_back)
+    record("ended", true)
+  end
+end
+
+local function is_down(app) return app.maintenance and app.web == 0 end
+
+local function taken_for_before(outside)
+  for _, row in ipairs(outside.names:holders(NAME)) do
+    if row.data.before.web ~= 2 or row.data.before.maintenance then
+      return ("run %s stored %s as what was there before"):format(row.run, json.encode(row.data.before))
+    end
+  end
+end
+
+local function rules(outside)
+  local all_leave = true
+  for _, ending in pairs(outside.endings) do all_leave = all_leave and ending == "leave" end
+  local function wrong()
+    for name, run in pairs(outside.runs) do
+      if run.down and not run.ending and not is_down(outside.app) then return "the app is up, and down for " .. name end
+    end
+    return all_leave and taken_for_before(outside) or nil
+  end
+  local function wrong_at_end()
+    local stays, app = false, outside.app
+    for name, run in pairs(outside.runs) do
+      stays = stays or outside.endings[name] == "stay" and run.stayed and not run.ended
+    end
+    if stays then return not is_down(app) and "it was to stay down, and is up" or nil end
+    if app.web ~= 2 or app.maintenance then return "not as before: " .. json.encode(app) end
+    return #outside.names:holders(NAME) > 0 and "somebody still holds it" or nil
+  end
+  return wrong, wrong_at_end
+end
+
+local function sorted_keys(of)
+  local list = {}
+  for name in pairs(of) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
+local function state_of(outside)
+  local parts = { json.encode(outside.app) }
+  for _, name in ipairs { NAME, TURN } do
+    for _, row in ipairs(outside.names:holders(name)) do
+      parts[#parts + 1] = name .. row.run .. (row.data and json.encode(row.data) or "")
+    end
+  end
+  for _, name in ipairs(sorted_keys(outside.runs)) do
+    local run, fields = outside.runs[name], {}
+    for _, field in ipairs(sorted_keys(run)) do fields[#fields + 1] = field .. tostring(run[field]) end
+    parts[#parts + 1] = name .. table.concat(fields, " ")
+  end
+  return table.concat(parts, "\n")
+end
+
+-- One that waits its turn goes on when that is free, or when nobody is at work on the run that has it.
+local function may_go_on(outside)
+  return function(name, what)
+    if what ~= "wait turn" then return true end
+    for _, row in ipairs(outside.names:holders(TURN)) do
+      if row.run ~= name and outside.runs[row.run].alive then return false end
+    end
+    return true
+  end
+end
+
+-- What is on record is not in the program's hands any more; and who tries for his turn again does so as at first.
+local function matters(what, seen)
+  if what == "record" then return {} end
+  if what ~= "lock" and what ~= "take over" then return seen end
+  local first = #seen
+  for i = #seen, 1, -1 do
+    if seen[i]:find "^unlock" then break end
+    if seen[i]:find "^lock" then first = i end
+  end
+  local last = seen[#seen]:match "=(%w+)"
+  seen = table.move(seen, 1, first - 1, 1, {})
+  seen[first] = "lock=" .. last
+  return seen
+end
+
+local function case(endings, kills, without)
+  return function()
+    local outside = new_outside(endings)
+    local wrong, wrong_at_end = rules(outside)
+    return { names = sorted_keys(endings), kills = kills, ways = { "go on", "put back" },
+      program = program(outside, without), show = show, matters = matters, may = may_go_on(outside), wrong = wrong,
+      wrong_at_end = wrong_at_end, state = function() return state_of(outside) end,
+      killed = function(name) outside.runs[name].alive = false end,
+      began = function(name)
+        outside.runs[name].alive, outside.runs[name].owner = true, outside.runs[name].owner + 1
+      end }
+  end
+end
+
+local function search(...)
+  local sleep, seconds = task.sleep, poll.seconds
+  local _ <close> = setmetatable({}, { __close = function() task.sleep, poll.seconds = sleep, seconds end })
+  poll.seconds = function(what) return what end
+  task.sleep = function(what) coroutine.yield("wait " .. what, function() end) end
+  return interleavings.search(case(...))
+end
+
+local function expect_right(endings, kills)
+  local states, wrong = search(endings, kills)
+  if wrong then error(wrong, 0) end
+  if states < 300 then error(("only %d states were seen"):format(states), 0) end
+end
+
+local function expect_found(without, endings, kills)
+  local _, wrong = search(endings, kills, without)
+  if not wrong then error("nothing was found without the rule: " .. without, 0) end
+end
+
+local LONG = { limit = 400 }
+
+describe("what several runs hold", function()
+  for _, endings in ipairs { { a = "leave", b = "leave" }, { a = "leave", b = "stay" }, { a = "return", b = "leave" },
+                             { a = "return", b = "stay" } } do
+    it(("is held while one needs it, and right at the end, whoever is killed: %s, %s"):format(endings.a, endings.b),
+      function() expect_right(endings, 1) end, LONG)
+  end
+
+  it("is so with three of them", function()
+    expect_right({ a = "leave", b = "leave", c = "stay" }, 0)
+  end, LONG)
+
+  it("would not be without turns, nor if a turn were taken from a process that is at work again", function()
+    expect_found("turn", { a = "leave", b = "leave" }, 0)
+    expect_found("owner", { a = "leave", b = "leave" }, 1)
+  end, LONG)
+end)
