@@ -153,7 +153,11 @@ local function judge_record(move, how, say)
   if not image.run then return say "the record has no such run" end
   same("the run's state", image.run.state, ENDED[how], say)
   if how == "moved" and not image.run.cut_over_at then say "the record does not say when it was cut over" end
-  for name in pairs(image.locks) do say("the record still holds %s", name) end
+  for name, lock in pairs(image.locks) do
+    -- A source that stays closed for good is still told: whoever shares it must not open it.
+    local for_good = how == "moved" and lock.data ~= nil and json.decode(lock.data).for_good
+    if not for_good then say("the record still holds %s", name) end
+  end
   image.now = math.floor(clock.time() * 1e6)
   for _, complaint in ipairs(event_log.complaints(image)) do say("events: %s", complaint) end
 end

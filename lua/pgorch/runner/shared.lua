@@ -152,7 +152,7 @@ function shared.leave(session, name, put_back, o)
     if not mine then return nil end
     if mine.for_good then                                -- killed between that and its record, and put back
       unmark(all, session.run.id)
-      session.store:share(name, all)
+      session.store:share(name, session.run.id, all)
     end
     local left = { others = others, left_by = those_for_good(mine.left_by, all) }
     if #others == 0 and #left.left_by == 0 then left.result = put_back(mine.before) end
