@@ -129,6 +129,9 @@ describe("pgorch plan and apply", function()
       "planned: ~ kitchen: 0 -> 2", "now:     kitchen has 2 lamps")
     expect(rooms()).same { hall = 5, kitchen = 2, loft = 3, cellar = 4, attic = 2 }
     expect(pgorch("status", "r1").code).is(2)                      -- there is no such run
+    local list = events(apply("--json").stdout)
+    expect({ list[#list].event, list[#list].error.id }).same { "failed", "PGO-DRIFT" }
+    expect(list[#list].error.detail).has "planned: ~ hall"
   end)
 
   it("puts back what it did when the world drifts in the middle", function()

@@ -1,8 +1,11 @@
 -- Plans: what is unknown, what lines say and when two are the same, how a recipe is gone through.
 
+local fs         = require "pgorch.fs"
+local history    = require "pgorch.plan.history"
 local inspection = require "pgorch.runner.inspection"
 local lines      = require "pgorch.plan.lines"
 local recipe     = require "pgorch.recipe"
+local store      = require "pgorch.store"
 local survey     = require "pgorch.plan.survey"
 local times      = require "pgorch.plan.times"
 local unknown    = require "pgorch.plan.unknown"
@@ -77,6 +80,42 @@ describe("the lines of a plan", function()
     expect(same("+ a.b (x+) [%d]", "+ a.b (x+) [%d]")).is(true)
     expect(same("+ a.b", "+ axb")).is(false)
     expect(same({ "? the lot (known after x)" }, { "+ a", "+ b" })).is(true)
+  end)
+end)
+
+-- A run of the record with two finished steps.
+local function add_run(record, o)
+  record:create_run { id = o.id, recipe = o.recipe or "vultr", recipe_path = "vultr", recipe_hash = "h",
+                      params = { values = {} }, versions = {}, kind = o.kind }
+  local results = { size = { bytes = o.bytes, source = o.source or "s" }, dump_to_store = { bytes = 600, seconds = 3 } }
+  for _, id in ipairs { "size", "dump_to_store" } do
+    record:begin_step(o.id, id, { title = id, attempt = 1 })
+    record:finish_step(o.id, id, { result = results[id] })
+  end
+  record:update_run(o.id, { state = o.state or "done" })
+end
+
+describe("what other runs have measured", function()
+  it("is of the newest that went to its end with the same recipe and source", function()
+    fs.with_temporary("pgorch-history-", function(folder)
+      local record <close> = store.open("sqlite:" .. folder .. "/state.db")
+      expect(history.find(nil, "vultr", "s")).is_nil()
+      expect(history.find(record, "vultr", "s")).is_nil()
+      add_run(record, { id = "old", bytes = 10 })
+      add_run(record, { id = "good", bytes = 20 })
+      add_run(record, { id = "elsewhere", source = "t" })
+      add_run(record, { id = "other", recipe = "linode" })
+      add_run(record, { id = "failed", state = "put_back" })
+      local found = history.find(record, "vultr", "s")
+      expect({ found.run, found.kind, found.bytes, found.rate }).same { "good", "run", 20, 200.0 }
+      expect(found.seconds.size >= 0).is(true)
+      add_run(record, { id = "tried", kind = "rehearsal", bytes = 30 })
+      found = history.find(record, "vultr", "s")
+      expect({ found.run, found.kind, found.rate }).same { "tried", "rehearsal" }   -- its upload went nowhere
+      expect(history.has_run(record, "tried")).is(true)
+      expect(history.has_run(record, "tri")).is(false)
+      expect(history.has_run(record, "nothing")).is(false)
+    end)
   end)
 end)
 
