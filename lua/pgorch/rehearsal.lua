@@ -3,6 +3,7 @@
 
 local attended = require "pgorch.runner.attended"
 local basis    = require "pgorch.rehearsal.basis"
+local changes  = require "pgorch.runner.changes"
 local derived  = require "pgorch.rehearsal.recipe"
 local ending   = require "pgorch.runner.ending"
 local host     = require "pgorch.native.host"
@@ -12,7 +13,6 @@ local place    = require "pgorch.rehearsal.place"
 local report   = require "pgorch.rehearsal.report"
 local session  = require "pgorch.runner.session"
 local steps    = require "pgorch.runner.steps"
-local store    = require "pgorch.store"
 local task     = require "pgorch.task"
 local term     = require "pgorch.term"
 local undo     = require "pgorch.runner.undo"
@@ -103,7 +103,7 @@ local function open_session(o, recipe)
   local run = o.store:create_run {
     recipe = o.recipe.name, recipe_path = o.recipe_path, recipe_hash = o.recipe.hash, kind = "rehearsal",
     params = { values = o.values, secrets = o.places, host = {} },
-    versions = { pgorch = host.version, store = store.VERSION }, owner = session.owner(),
+    versions = changes.versions(o.recipe), owner = session.owner(),
   }
   local current = session.new { store = o.store, run = run, recipe = recipe, params = derived.params(o.params),
                                 host = {}, display = o.display }

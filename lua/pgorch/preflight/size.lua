@@ -40,7 +40,7 @@ local function check_advice(ctx, found, gb)
   elseif gb > 20 then
     found:warn(("%.0f GB: the restore will take hours"):format(gb),
       { fate = "Heroku means its backups for databases up to 20 GB; the source is closed all the while",
-        cure = "rehearse it with `pgorch sandbox`, and choose a long window" })
+        cure = "measure it with `pgorch rehearse`, and announce the window that it tells" })
   end
 end
 
@@ -71,7 +71,7 @@ function M.amounts(_, found, _, conn)
       many = true
       found:warn(("%d %s: the restore may be slow"):format(amounts[what], what), {
         fate = ("Heroku's backups are known to run out of time above %d"):format(MANY[what]),
-        cure = "rehearse the restore; drop what nobody needs" })
+        cure = "measure it with `pgorch rehearse`; drop what nobody needs" })
     end
   end
   if not many then found:pass "not too many schemas, objects or large objects" end

@@ -97,12 +97,14 @@ end
 local function uses_of(base, how)
   local uses, params = {}, how.params
   for name, constructor in pairs(base.uses) do
-    uses[name] = function(_, use) return guard.client(constructor(params, use)) end
+    uses[name] = function(_, use)
+      local made = constructor(params, use)
+      return how.open_allow_list and made or guard.client(made)      -- the entry is put there by a PUT
+    end
   end
   uses.source = function(_, use)
     return guard.source(base.uses.source(params, use), { allow_list = how.open_allow_list })
   end
-  if how.open_allow_list then uses.api = base.uses.api end           -- the entry is put there by a PUT
   uses.real_target = function(_, use)
     local made = base.uses.target(params, use)
     guard.client(made.client)

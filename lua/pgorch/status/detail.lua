@@ -112,12 +112,18 @@ end
 ---@return string
 function detail.exit(status) return ("exit %d: %s"):format(status, meaning.OF[status] or "?") end
 
+local function has_entry(seen)
+  for _, lock in ipairs(seen.locks) do
+    if lock.name:find "^allow%-list:" then return true end
+  end
+end
+
 -- There is nothing to go on with, and nothing to put back.
 local function below_rehearsal(seen, add)
   local window, status = basis.window(seen.events), seen.run.exit_status
   add(window and rehearsed.window_line(window))
-  if seen.state == "interrupted" and #seen.locks > 0 then
-    add "its entry is taken out by the next `pgorch rehearse ... --open-allow-list` of this source"
+  if seen.state == "interrupted" and has_entry(seen) then
+    add "its entry on the allow list is taken out by the next `pgorch rehearse ... --open-allow-list` of this source"
   end
   add(status and ("exit %d: %s"):format(status, rehearsed.meaning(status)))
 end
