@@ -1,6 +1,7 @@
 -- The report of one run as one object, the same for `--json`, for the page and for the text: what was moved from where
 -- to where, when, what was checked, compared and put back. docs/report.md explains its fields. Reads the record alone.
 
+local basis        = require "pgorch.rehearsal.basis"
 local json         = require "pgorch.json"
 local meaning      = require "pgorch.runner.meaning"
 local moment       = require "pgorch.report.moment"
@@ -37,15 +38,17 @@ local function flags(given)
   return by_name(list)
 end
 
-local function words_of(run)
-  return run.kind == "rehearsal" and rehearsed.meaning(run.exit_status) or meaning.OF[run.exit_status]
+local function meaning_of(seen)
+  local status = seen.run.exit_status
+  if not status then return meaning.of_state(seen.state) end
+  return seen.run.kind == "rehearsal" and rehearsed.meaning(status) or meaning.OF[status]
 end
 
 local function run_of(seen)
   local run = seen.run
   return {
     id = run.id, kind = run.kind or "run", state = seen.state, attempt = run.attempt, exit_status = run.exit_status,
-    meaning = run.exit_status and words_of(run) or meaning.of_state(seen.state),
+    meaning = meaning_of(seen),
     app = run.params.values.app, created_at = iso(run.created_at), updated_at = iso(run.updated_at), error = run.error,
     gate = seen.state == "waiting" and run.gate or nil,
     recipe = { name = run.recipe, path = run.recipe_path, sha256 = run.recipe_hash, title = seen.recipe
@@ -240,7 +243,8 @@ function report.of(seen)
   local it = {
     format = report.FORMAT, made_at = iso(seen.now), made_by = "pgorch " .. native.version, run = run_of(seen),
     parameters = parameters(seen), source = source_of(seen), target = target_of(seen),
-    window = window_of(seen, by_id), cut_over_at = iso(seen.run.cut_over_at), steps = steps_of(seen, by_id),
+    window = window_of(seen, by_id), rehearsed = basis.window(seen.events),
+    cut_over_at = iso(seen.run.cut_over_at), steps = steps_of(seen, by_id),
     attempts = list_of(timeline.attempts(seen), function(each)
       return { number = each.number, from = iso(each.from), to = iso(each.to), ended = each.ended }
     end),

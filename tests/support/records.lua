@@ -100,6 +100,10 @@ function records.moved(o)
     summary = { warnings = { "mailer (198.51.100.20) still connects to the source" } } })
   local events = {}
   for i = 1, o.events or 0 do events[i] = { at = i * 700 / o.events, kind = "note", data = { n = i } } end
+  if o.kind == "rehearsal" then
+    events[#events + 1] = { at = 699, kind = "rehearsed", data = { window = { measured = 310, margin = 100,
+      announce = 420 } } }
+  end
   events[#events + 1] = { at = 700, kind = "done", data = { attempt = 1, exit_status = 3 } }
   return recorded.of { run = run_of { exit_status = 3, cut_over_at = at(485), kind = o.kind or "run" }, list = list,
     events = events_of(events), state = "done", now = at(90000) }

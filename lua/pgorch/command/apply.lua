@@ -9,6 +9,7 @@ local fail       = require "pgorch.error"
 local file       = require "pgorch.plan.file"
 local history    = require "pgorch.plan.history"
 local invocation = require "pgorch.invocation"
+local notify     = require "pgorch.runner.notify"
 local params     = require "pgorch.recipe.params"
 local planning   = require "pgorch.plan"
 local runner     = require "pgorch.runner"
@@ -102,7 +103,7 @@ function command.run(argv)
   warn_of_age(o, path, kept)
   if not planning.telling(o, compared, o, path, kept) then return 4 end
   o.store, o.planned, o.host["run-id"] = store, kept.steps, kept.run
-  return runner.start(o)
+  return notify.around(o, nil, function() return runner.start(o) end)
 end
 
 return command

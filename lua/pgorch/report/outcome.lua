@@ -1,7 +1,6 @@
 -- What came of a run, in one sentence that a manager reads: what was moved or put back, and what is left to do. Pure.
 
 local moment = require "pgorch.report.moment"
-local values = require "pgorch.recipe.values"
 
 local outcome = {}
 
@@ -91,8 +90,9 @@ local function rehearsed(report)
     return ("The rehearsal %s%s; nothing was changed outside."):format(HOW[state] or state, state ~= "running"
       and at(report, " at %s") or "")
   end
-  return ("The rehearsal went through%s; nothing was changed outside.%s"):format(seconds
-    and (", with a window of %s"):format(values.show_duration(seconds)) or "", equal(report))
+  local it = report.rehearsed
+  return ("The rehearsal went through; nothing was changed outside.%s%s"):format(it
+    and (" The window to announce is about %d min."):format(math.ceil(it.announce / 60)) or "", equal(report))
 end
 
 ---@param report table

@@ -57,7 +57,13 @@ local function versions(report)
   return from and to and ("%s to %s"):format(from, to) or from or to
 end
 
+local function rehearsed_window(it)
+  return it and figure("Window to announce", ("about %d min"):format(math.ceil(it.announce / 60)),
+    ("measured %s, and %s for what is not"):format(values.show_duration(it.measured), values.show_duration(it.margin)))
+end
+
 local function window(report)
+  if report.run.kind == "rehearsal" then return rehearsed_window(report.rehearsed) end
   local it = report.window
   if #it.times == 0 then return figure("Window", "not opened") end
   local began = report.run.created_at
