@@ -28,7 +28,7 @@
 ---@field checksum_source pgorch.ConfigurableStep    {sums, objects, sequences, large}; options: content
 ---@field refresh_matviews pgorch.ConfigurableStep   {refreshed, failed}: those that the restore left empty
 ---@field reapply_settings pgorch.ConfigurableStep   options: only = "safe" | "all" | "none"
----@field verify pgorch.ConfigurableStep             {tables, rows}; options: content, queries
+---@field verify pgorch.ConfigurableStep             {tables, rows, objects, query_names}; options: content, queries
 ---@field analyze pgorch.ConfigurableStep            {tables}
 ---@field accept pgorch.ConfigurableStep             runs --accept CMD
 ---@field nothing_was_written pgorch.ConfigurableStep
@@ -36,7 +36,7 @@
 ---@field test_connections pgorch.ConfigurableStep
 ---@field window_closes pgorch.ConfigurableStep      options: source = "stays read-only" | "writable"
 ---@field delete_dump pgorch.ConfigurableStep        options: unless = "keep_dump"
----@field watch_source pgorch.ConfigurableStep
+---@field watch_source pgorch.ConfigurableStep     {clients = {{client, seen}}, strays, written}
 local steps = {}
 
 return steps

@@ -110,17 +110,19 @@ local function stopped_and_resumed(lane)
   expect(step(stopped, "verify").state).is "not reached"
   expect(table.concat(stopped.standing, " ")).has "the source is STILL read-only"
   expect(report(move, {}).out).has "STILL OPEN"
-  expect((page(move))).has "Window, STILL OPEN"
+  local text = page(move)
+  expect(text).has "Window, STILL OPEN"
+  expect(text).has("pgorch rollback " .. move.id)
 
   moves.expect_exit(move:resume(), 0)
   local it = as_json(move)
   expect_done(move, it)
   expect_window_as_the_world_saw(move, it)
   expect_no_secret(move)
-  local text, path = page(move)
+  local finished, path = page(move)
   expect(fs.stat(path).mode).is(0600)
-  expect(text).has "<!doctype html>"
-  expect(text).lacks "<script"
+  expect(finished).has "<!doctype html>"
+  expect(finished).lacks "<script"
 end
 
 local function differing_and_put_back(lane)
@@ -137,7 +139,9 @@ local function differing_and_put_back(lane)
   for i, each in ipairs(it.put_back) do put_back[i] = each.text end
   expect(table.concat(put_back, "; ")).has "target reset"
   expect(table.concat(it.kept, " ")).has(move:addons()[1].name)
-  expect((page(move))).has "Source and target differ."
+  local text = page(move)
+  expect(text).has "Source and target differ."
+  expect(text).has(("pgorch cleanup %s --confirm %s"):format(move.id, move.app_name))
   expect_no_secret(move)
 end
 
@@ -172,7 +176,7 @@ describe("pgorch report", function()
         { name = "differing and put back", fn = differing_and_put_back },
         { name = "failed its checks", fn = failed_its_checks } }, function(case, lane) case.fn(lane) end)
     end)
-  end, { limit = 200 })
+  end, { limit = 280 })
 
   it("leaves an earlier page as it was when the disk is full", function()
     local dir = fs.mkdtemp "/tmp/pgorch-report-"

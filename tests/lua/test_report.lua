@@ -68,7 +68,7 @@ describe("the report of a move", function()
 
   it("of a rehearsal says that nothing was changed", function()
     local it = report.of(records.moved { kind = "rehearsal" })
-    expect(it.run.outcome).has "The rehearsal went through; nothing was changed outside. The window to announce is about"
+    expect(it.run.outcome).has "The rehearsal went through; nothing was changed outside. The window to announce is"
     expect(it.run.outcome).has " about 7 min."
     expect(it.run.meaning).is "rehearsed, with warnings"
     expect(page.write(it)).has "measured 5 m 10 s, and 1 m 40 s for what is not"

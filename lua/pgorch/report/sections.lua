@@ -206,10 +206,23 @@ local function cleaned(report)
       h.time { datetime = after.destroyed_at, moment.day(after.destroyed_at) }, "." } }
 end
 
+-- What can be typed now.
+local function commands(report)
+  local id, app = report.run.id, report.run.app
+  if #report.standing > 0 then
+    return h.p { "To go on: ", h.code { "pgorch resume " .. id }, ". To give up: ",
+      h.code { "pgorch rollback " .. id }, "." }
+  elseif #report.kept > 0 then
+    return h.p { "What is kept is removed by ", h.code { ("pgorch cleanup %s%s"):format(id, app and " --confirm " .. app
+      or "") }, "." }
+  end
+end
+
 function sections.put_back(report)
   local list = {
     texts("Not put back", report.not_put_back, "bad"), texts("Still so", report.standing, "bad"),
-    texts("Put back as it was", report.put_back), texts("Kept on purpose", report.kept), cleaned(report),
+    texts("Put back as it was", report.put_back), texts("Kept on purpose", report.kept), commands(report),
+    cleaned(report),
   }
   local any = #report.not_put_back + #report.standing + #report.put_back + #report.kept > 0
     or report.afterwards.cleaned_at or report.afterwards.destroyed_at
