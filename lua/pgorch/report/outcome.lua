@@ -85,7 +85,7 @@ local SENTENCES = {
 local HOW = { running = "goes on", stopped = "was stopped", interrupted = "was killed", failed = "failed" }
 
 local function rehearsed(report)
-  local seconds, state = report.window.seconds, report.run.state
+  local state = report.run.state
   if state ~= "done" then
     return ("The rehearsal %s%s; nothing was changed outside."):format(HOW[state] or state, state ~= "running"
       and at(report, " at %s") or "")
