@@ -70,7 +70,7 @@ local function play(list, needs, o)
         return setmetatable({ server_version = 150000 }, { __close = function() end })
       end } }
   local names = holding.give(ctx)
-  for cidr, runs in pairs(o.held or {}) do names:share(NAME .. cidr, runs) end
+  for cidr, runs in pairs(o.held or {}) do names:share(NAME .. cidr, "r1", runs) end
   return ctx, function() return tried end, function(cidr) return holding.runs(names, NAME .. cidr) end
 end
 

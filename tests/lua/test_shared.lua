@@ -80,10 +80,10 @@ local function means(app, at, at_once)
 end
 
 -- A run: joins, works, ends. "stay": leaves it down for good; "return": does, and is rolled back later.
-local function program(outside, without)
+local function program(outside, o)
   return function(name, how, at)
-    local run, session = outside.runs[name], session_for(outside, name, at, without)
-    local does = means(outside.app, at, outside.runs.c ~= nil)
+    local run, session = outside.runs[name], session_for(outside, name, at, o.without)
+    local does = means(outside.app, at, o.at_once)
     local function record(field, value) at("record", function() run[field] = value end) end
     local function join()
       shared.join(session, NAME, does)
@@ -182,12 +182,12 @@ local function matters(what, seen)
   return seen
 end
 
-local function case(endings, kills, without)
+local function case(endings, o)
   return function()
     local outside = new_outside(endings)
     local wrong, wrong_at_end = rules(outside)
-    return { names = sorted_keys(endings), kills = kills, ways = { "go on", "put back" },
-      program = program(outside, without), show = show, matters = matters, may = may_go_on(outside), wrong = wrong,
+    return { names = sorted_keys(endings), kills = o.kills, ways = { "go on", "put back" },
+      program = program(outside, o), show = show, matters = matters, may = may_go_on(outside), wrong = wrong,
       wrong_at_end = wrong_at_end, state = function() return state_of(outside) end,
       killed = function(name) outside.runs[name].alive = false end,
       began = function(name)
@@ -204,14 +204,14 @@ local function search(...)
   return interleavings.search(case(...))
 end
 
-local function expect_right(endings, kills)
-  local states, wrong = search(endings, kills)
+local function expect_right(endings, o)
+  local states, wrong = search(endings, o)
   if wrong then error(wrong, 0) end
   if states < 300 then error(("only %d states were seen"):format(states), 0) end
 end
 
-local function expect_found(without, endings, kills)
-  local _, wrong = search(endings, kills, without)
+local function expect_found(without, kills)
+  local _, wrong = search({ a = "leave", b = "leave" }, { kills = kills, without = without })
   if not wrong then error("nothing was found without the rule: " .. without, 0) end
 end
 
@@ -221,15 +221,15 @@ describe("what several runs hold", function()
   for _, endings in ipairs { { a = "leave", b = "leave" }, { a = "leave", b = "stay" }, { a = "return", b = "leave" },
                              { a = "return", b = "stay" } } do
     it(("is held while one needs it, and right at the end, whoever is killed: %s, %s"):format(endings.a, endings.b),
-      function() expect_right(endings, 1) end, LONG)
+      function() expect_right(endings, { kills = 1, at_once = endings.a ~= endings.b }) end, LONG)
   end
 
   it("is so with three of them", function()
-    expect_right({ a = "leave", b = "leave", c = "stay" }, 0)
+    expect_right({ a = "leave", b = "leave", c = "stay" }, { kills = 0, at_once = true })
   end, LONG)
 
   it("would not be without turns, nor if a turn were taken from a process that is at work again", function()
-    expect_found("turn", { a = "leave", b = "leave" }, 0)
-    expect_found("owner", { a = "leave", b = "leave" }, 1)
+    expect_found("turn", 0)
+    expect_found("owner", 1)
   end, LONG)
 end)
