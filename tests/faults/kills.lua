@@ -70,7 +70,10 @@ local function at_instants(lane, scenario, count, many)
     series.run(lane, scenario, function(move, start)
       serial = serial + 1
       if deaths >= many then return start {} end
-      return victim.at_instant(move, start, count.seconds * chance.of(SEED, lane.recipe, scenario.name, serial))
+      local ended, death = victim.at_instant(move, start,
+        count.seconds * chance.of(SEED, lane.recipe, scenario.name, serial))
+      if not death then count.seconds = math.min(count.seconds, ended.seconds) end   -- that instant never came
+      return ended, death
     end, function(death)
       deaths = deaths + 1
       count:died(death)
