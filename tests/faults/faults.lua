@@ -67,7 +67,8 @@ end
 local function telling(output)
   local lines = {}
   for line in (output or ""):gmatch "[^\n]+" do
-    if line:find "PGO%-" or line:find "error: " or line:find "^%s*cure:" or line:find "NOT put back" or line:find "^exit " then
+    local tells = line:find "PGO%-" or line:find "error: " or line:find "^%s*cure:" or line:find "^exit "
+    if tells or line:find "NOT put back" then
       lines[#lines + 1] = line:sub(1, 1500)
     end
   end
