@@ -5,8 +5,9 @@ local moment = require "pgorch.report.moment"
 
 local axis = {}
 
--- A rest is cut when it is longer than this part of all the work; gaps never take more than GAPS of the width.
-local LONG, GAP, GAPS = 0.04, 4, 30
+-- A rest is cut when it is longer than this part of all the work, and than SHORTEST (microseconds); gaps never take
+-- more than GAPS of the width.
+local LONG, SHORTEST, GAP, GAPS = 0.04, 5000000, 4, 30
 
 ---@class pgorch.report.Axis
 ---@field parts {from: integer, to: integer, x: number, width: number, gap: boolean}[]
@@ -64,7 +65,7 @@ end
 function axis.new(work)
   if #work == 0 then return nil end
   local parts = merged(work)
-  return setmetatable({ parts = place(joined(parts, LONG * sum(parts))) }, Axis)
+  return setmetatable({ parts = place(joined(parts, math.max(SHORTEST, LONG * sum(parts)))) }, Axis)
 end
 
 ---@param at integer
@@ -111,8 +112,10 @@ function Axis:marks()
   local list = {}
   for _, at in ipairs(candidates(self)) do
     local x, free = self:x(at), true
-    for _, other in ipairs(list) do free = free and math.abs(other.x - x) >= NEAR end
-    if free and x <= END then list[#list + 1] = { at = moment.iso(at), x = x } end
+    for _, other in ipairs(list) do
+      free = free and math.abs(other.x - x) >= NEAR and other.second ~= at // 1000000
+    end
+    if free and x <= END then list[#list + 1] = { at = moment.iso(at), x = x, second = at // 1000000 } end
   end
   table.sort(list, function(p, q) return p.x < q.x end)
   return list

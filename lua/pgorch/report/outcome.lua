@@ -4,7 +4,7 @@ local moment = require "pgorch.report.moment"
 
 local outcome = {}
 
-local function subject(report) return report.run.app or report.source.name or "The database" end
+local function subject(report) return report.run.app or report.source.name or "the app" end
 
 -- The step where it ended, by its title.
 local function place(report)
@@ -99,7 +99,7 @@ end
 ---@return string
 function outcome.sentence(report)
   if report.run.kind == "rehearsal" then return rehearsed(report) end
-  return (SENTENCES[report.run.state] or stopped)(report)
+  return ((SENTENCES[report.run.state] or stopped)(report):gsub("^the app ", "The app "))
 end
 
 local TONE = { done = "good", put_back = "calm", undo_failed = "bad", failed = "bad", stopped = "wait",

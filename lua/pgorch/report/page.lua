@@ -44,8 +44,9 @@ local function target_name(report)
 end
 
 local function moved(report)
+  if not report.source.name then return nil end
   local target = target_name(report)
-  return h.span { class = "ends", h.bdi { report.source.name or "source" }, target and { h.span { class = "arrow",
+  return h.span { class = "ends", h.bdi { report.source.name }, target and { h.span { class = "arrow",
     h.span { class = "unseen", " to " }, h.span { aria_hidden = "true", "→" } }, h.bdi { target } } }
 end
 

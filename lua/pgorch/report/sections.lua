@@ -49,8 +49,15 @@ local LEVEL = { pass = "pass", note = "note", warn = "look", fail = "fail" }
 
 local function badge(level, text) return h.span { class = "badge " .. level, text or LEVEL[level] or level } end
 
+-- Why there is nothing to tell: a run that was done had no such step.
+local function absent(report, what)
+  local why = report.run.state == "done" and "the recipe has no such step" or "the run did not come so far"
+  return h.p { what, ": ", why, "." }
+end
+
 function sections.sizes(report)
   local source, dump, restore = report.source, report.dump, report.restore
+  if not source.bytes then return absent(report, "Nothing was measured") end
   local tables = source.tables and moment.number(source.tables, "table")
   return { pairs_list {
     { "Database", source.bytes and { size(source.bytes), tables and ", " .. tables } },
@@ -97,7 +104,7 @@ local function findings(check)
 end
 
 function sections.preflight(report)
-  if #report.preflight == 0 then return h.p { "Nothing was checked: the run did not come so far." } end
+  if #report.preflight == 0 then return absent(report, "Nothing was checked") end
   local list = {}
   for i, check in ipairs(report.preflight) do list[i] = findings(check) end
   return list
@@ -105,7 +112,7 @@ end
 
 function sections.settings(report)
   local settings, rows = report.settings, {}
-  if not settings.reached then return h.p { "Not compared: the run did not come so far." } end
+  if not settings.reached then return absent(report, "Not compared") end
   for i, each in ipairs(settings.rows) do
     rows[i] = { name_of(each.setting), h.code { each.source }, h.code { each.target }, each.what }
   end
@@ -158,7 +165,6 @@ local SAID = {
   equal = "Source and target are equal: schema, rows, checksums, sequences and large objects.",
   differs = "Source and target differ. Nothing was cut over to this copy.",
   ["not finished"] = "The comparison was not finished.",
-  ["not reached"] = "Nothing was compared: the run did not come so far.",
 }
 
 local function verified_totals(v)
@@ -178,6 +184,7 @@ end
 function sections.verification(report)
   local v, ignored = report.verification, {}
   for i, text in ipairs(v.ignored) do ignored[i] = h.li { h.bdi { text } } end
+  if v.state == "not reached" then return absent(report, "Nothing was compared") end
   return { h.p { class = "verdict " .. v.state:gsub(" ", "-"), SAID[v.state] }, verified_totals(v), differences(v),
     compared_tables(v), object_kinds(v),
     #ignored > 0 and folded(moment.number(#ignored, "difference that means", "differences that mean") .. " nothing",
@@ -231,7 +238,7 @@ end
 
 function sections.clients(report)
   local it, rows = report.clients, {}
-  if not it.looked then return h.p { "Nobody was looked for: the run did not come so far." } end
+  if not it.looked then return absent(report, "Nobody was looked for") end
   for i, each in ipairs(it.clients) do
     rows[i] = { name_of(each.client), each.seen and badge("pass", "seen on the target")
       or badge("warn", "not yet seen") }
