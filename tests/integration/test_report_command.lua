@@ -176,7 +176,7 @@ describe("pgorch report", function()
         { name = "differing and put back", fn = differing_and_put_back },
         { name = "failed its checks", fn = failed_its_checks } }, function(case, lane) case.fn(lane) end)
     end)
-  end, { limit = 280 })
+  end, { limit = 200 })
 
   it("leaves an earlier page as it was when the disk is full", function()
     local dir = fs.mkdtemp "/tmp/pgorch-report-"

@@ -136,11 +136,13 @@ local function each_line(from, list, fn)
   local rest = ""
   for chunk in function() return from:read() end do
     rest = rest .. chunk
-    for line in rest:gmatch "(.-)\n" do
-      list[#list + 1] = line
-      if fn then fn(line) end
+    local from, to = 1, rest:find("\n", 1, true)
+    while to do
+      list[#list + 1] = rest:sub(from, to - 1)
+      if fn then fn(list[#list]) end
+      from, to = to + 1, rest:find("\n", to + 1, true)
     end
-    rest = rest:match "([^\n]*)$"
+    rest = rest:sub(from)
   end
   if rest ~= "" then list[#list + 1] = rest end
 end
