@@ -136,13 +136,13 @@ local function each_line(from, list, fn)
   local rest = ""
   for chunk in function() return from:read() end do
     rest = rest .. chunk
-    local from, to = 1, rest:find("\n", 1, true)
+    local at, to = 1, rest:find("\n", 1, true)
     while to do
-      list[#list + 1] = rest:sub(from, to - 1)
+      list[#list + 1] = rest:sub(at, to - 1)
       if fn then fn(list[#list]) end
-      from, to = to + 1, rest:find("\n", to + 1, true)
+      at, to = to + 1, rest:find("\n", to + 1, true)
     end
-    rest = rest:sub(from)
+    rest = rest:sub(at)
   end
   if rest ~= "" then list[#list + 1] = rest end
 end
