@@ -128,8 +128,8 @@ local function put_back(current, status)
     if #undo.pending(current) > 0 then pcall(resume.reopen, current) end
     current.ending = "undo"
     local ended, failures = ending.put_back(current, status, current.run.error)
-    current.display:emit("ended", { session = current, status = ended, failures = failures, standing = {},
-                                    put_back = true })
+    current.display:emit("ended", { session = current, status = ended, failures = failures,
+                                    standing = undo.standing(current), put_back = true })
     return ended
   end)
 end

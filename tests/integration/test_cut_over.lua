@@ -131,6 +131,41 @@ local function nothing_is_lost(move)
   expect(shop:value "select count(*) from public.paid").is(1)
 end
 
+local function expect_all_stands(move, url)
+  expect(config(move).DATABASE_URL).is(url)
+  expect(move:app().maintenance).is(true)
+  expect(move.world.heroku:dynos(move.app_name).web).is(0)
+  expect(#move:stored()).is(1)                        -- the dump
+  local old <close> = pg.connect(move.lane.direct)
+  expect(old:value "show default_transaction_read_only").is "on"
+  local new <close> = pg.connect(url)
+  expect(new:value "select count(*) > 0 from shop.customers").is(true)
+end
+
+case("as long as the app cannot be taken off the new database, rollback puts nothing else back", function(move)
+  with_vars(move)
+  local before = config(move)
+  moves.expect_exit(move:run { "--yes-cut-over", "--until", "cut_over" }, 3)
+  local url = config(move).DATABASE_URL
+  expect(url).is(move:addons()[1].database.url)
+  for _, again in ipairs { "rollback", "resume", "rollback" } do
+    move.world:fault { match = "DELETE /addon-attachments/*", answer = 422 }
+    local back = move[again](move, {}, { plain = true })
+    moves.expect_exit(back, 11)
+    expect(back.all).has "NOT put back: cut_over"
+    expect(back.all).has "still so: the app uses the new database; the copy is in the target; "
+    expect(back.all).has "maintenance is STILL ON, the dynos are stopped, the source is STILL read-only"
+    expect(back.all).lacks "pg:reset"
+    expect(back.all).has("pgorch rollback " .. move.id)
+    expect_all_stands(move, url)
+  end
+  moves.expect_exit(move:rollback(), 0)
+  local last = config(move)
+  last.PGORCH_TARGET_URL = nil
+  same(before, last)
+  expect(move:app().maintenance).is(false)
+end)
+
 case("another Heroku database is kept under another name, and who else uses it is told", function(move)
   local app = move.app_name
   move:app().config.DATABASE_URL = nil

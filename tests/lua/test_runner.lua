@@ -117,6 +117,29 @@ describe("a run", function()
     expect(count(marks(), "undo one one")).is(0)
   end)
 
+  it("puts nothing else back as long as the point of no return cannot be undone, and goes on when it can", function()
+    expect(run("--fail", "after", "--error", "PGO-IO").code).is(9)
+    local function passed()
+      local record <close> = store.open("sqlite:" .. folder .. "/state.db")
+      return record:run("r1").cut_over_at
+    end
+    local at = passed()
+    expect(at).is_not(nil)
+    local r = pgorch("rollback", "r1", "--lose-writes", "--stuck", "cut", "--accept-changes")
+    expect(r.code).is(11)
+    expect(table.concat(marks(), ", ")).lacks "undo one"
+    expect(r.stdout).has "NOT put back: cut"
+    expect(r.stdout).has "by hand: rm cut"
+    expect(r.stdout).has "still so: step cut; "
+    expect(r.stdout).has "; step two; step one"
+    expect(status().state).is "undo_failed"
+    expect(passed()).is(at)
+    expect(pgorch("rollback", "r1", "--lose-writes", "--stuck", "none", "--accept-changes").code).is(0)
+    expect(marks()[#marks()]).is "undo one one"
+    expect(passed()).is(nil)
+    expect(status().state).is "put_back"
+  end)
+
   it("lists by hand what could not be put back, and puts the rest back", function()
     local r = run("--fail", "parts.x", "--error", "PGO-PREFLIGHT", "--stuck", "two")
     expect(r.code).is(11)

@@ -74,6 +74,14 @@ local function record(session, fields)
   if not ok and not fail.is(err, "PGO-FENCED") then session.record_lost, session.record_error = true, err end
 end
 
+-- The app has the new database as long as it could not be taken from it.
+local function is_past(session, failures)
+  for _, each in ipairs(failures) do
+    if each.step.point_of_no_return then return true end
+  end
+  return session:cut_over()
+end
+
 ---Puts everything back, and records it.
 ---@param session table
 ---@param status integer  when all could be put back
@@ -86,7 +94,7 @@ function ending.put_back(session, status, err)
   local failures = undo.all(session)
   local state = #failures == 0 and "put_back" or "undo_failed"
   if #failures > 0 then status = 11 end
-  local before = not session:cut_over() and json.null or nil      -- no point of no return is passed any more
+  local before = not is_past(session, failures) and json.null or nil
   record(session, { state = state, exit_status = status, cut_over_at = before })
   if #failures == 0 then unlock(session) end
   return status, failures

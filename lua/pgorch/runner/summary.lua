@@ -98,10 +98,10 @@ local function kept_lines(e, out)
 end
 
 local function standing_lines(e, out)
-  if not e.kept then return end
+  if not e.kept and #(e.failures or {}) == 0 then return end
   if #e.standing > 0 then
     out[#out + 1] = "still so: " .. table.concat(e.standing, "; ")
-  elseif not e.session:cut_over() then
+  elseif e.kept and not e.session:cut_over() then
     out[#out + 1] = "nothing stands that needs putting back"
   end
   if #(e.going_on or {}) > 0 then out[#out + 1] = "goes on: " .. table.concat(e.going_on, "; ") end

@@ -1,5 +1,6 @@
 -- Puts back what was done, last first. Each undo is recorded before and after, and Ctrl-C does not reach it.
--- One that fails does not stop the others; it is listed with the command that does it by hand.
+-- One that fails does not stop the others; it is listed with the command that does it by hand. But for the point of no
+-- return: as long as the app has the new database, the old one is not opened and the copy is not emptied.
 
 local context = require "pgorch.runner.context"
 local fail    = require "pgorch.error"
@@ -112,14 +113,17 @@ local function close_parents(session)
   end
 end
 
----Undoes everything that stands, or only the "always" ones.
+---Undoes everything that stands, or only the "always" ones. Ends at a point of no return that cannot be undone.
 ---@param session table
 ---@param always? boolean
 ---@return table[] failures  {row, step, error, by_hand}; empty when all is put back
 function undo.all(session, always)
   local failures = {}
   for _, entry in ipairs(undo.pending(session, always)) do
-    if not undo_one(session, entry) then failures[#failures + 1] = entry end
+    if not undo_one(session, entry) then
+      failures[#failures + 1] = entry
+      if entry.step.point_of_no_return then break end
+    end
   end
   if not always and #failures == 0 then close_parents(session) end
   return failures

@@ -126,6 +126,16 @@ local function undo(ctx, result)
   ctx:put_back "target reset"
 end
 
+-- Nothing that empties a database which an app uses. Where that cannot be asked, it is left to whoever types it.
+local function by_hand(ctx)
+  local app, is_free, err = ctx.params.app, pcall(ctx.target.refuse_if_in_use, ctx.target)
+  if not is_free and task.cancelled(err) then error(err, 0) end
+  if not is_free and fail.is(err, "PGO-LOCKED") then return nil end
+  return ("%sheroku pg:backups:cancel --app %s\nheroku pg:reset %s --app %s"):format(is_free and ""
+    or ("heroku config --app %s   # only if nothing there has the address of PGORCH_TARGET_URL:\n"):format(app), app,
+    ctx.target.attachment, app)
+end
+
 -- What a database that is not ours holds is lost.
 local function contents(ctx)
   if ctx.target:is_ours() then return "empty, ours" end
@@ -147,8 +157,5 @@ return recipe.step {
     return did.num and ("Heroku's restore %s is not stopped by this"):format(verdict.name(did))
       or "Heroku may have been asked for a restore, which is not stopped by this"
   end,
-  by_hand = function(ctx)
-    return ("heroku pg:backups:cancel --app %s\nheroku pg:reset %s --app %s"):format(ctx.params.app,
-      ctx.target.attachment, ctx.params.app)
-  end,
+  by_hand = by_hand,
 }
