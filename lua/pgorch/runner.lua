@@ -47,7 +47,7 @@ end
 local function open_session(o, run)
   local current = session.new { store = o.store, run = run, recipe = o.recipe, params = o.params, host = o.host,
                                 display = o.display }
-  current.standing = undo.standing
+  current.standing, current.going_on = undo.standing, undo.going_on
   if not o.host["accept-changes"] then current.planned = drift.of_run(o.store, run.id) end
   return current
 end

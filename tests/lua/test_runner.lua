@@ -391,6 +391,30 @@ describe("an interrupted run", function()
     expect(count(marks(), "undo one one")).is(1)
   end)
 
+  it("leaves at once in the middle of a step, naming what it has done by then and what goes on far away", function()
+    local path = folder .. "/door.lua"
+    fs.write(path, ([[local recipe, fs = require "pgorch.recipe", require "pgorch.fs"
+      local task = require "pgorch.task"
+      return recipe { name = "door", summary = "a door", steps = { recipe.step {
+        id = "open", effect = "write", stands = "the door is OPEN", undo = function() end,
+        goes_on = function() return "the bell rings" end,
+        run = function(ctx)
+          ctx:remember { n = 1 }
+          fs.append("%s", "opened\n")
+          task.shield(60, task.sleep, 60)
+        end } } }]]):format(log))
+    local words = argv("run", path)
+    words.stderr = "stream"
+    local child <close> = process.spawn(words)
+    wait_for "opened"
+    child:kill("INT")
+    task.sleep(0.3)
+    child:kill("INT")
+    local said = child.stderr:read_all(100000)
+    expect(child:wait().code).is(130)
+    expect(said).has "left at once. NOT put back: the door is OPEN.\n  goes on: the bell rings.\n  go on: pgorch resume"
+  end)
+
   it("is put back when the deadline nears", function()
     local r = run("--hang", "two", "--deadline", "+121s")
     expect(r.code).is(1)

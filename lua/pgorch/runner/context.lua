@@ -28,6 +28,7 @@ function methods:remember(value)
   local hidden = of[self]
   hidden.session.store:remember(hidden.session.run.id, hidden.id, value)
   hidden.row.remembered = value
+  hidden.session:last_words()
 end
 
 ---@param p {bytes?: integer, total?: integer, text?: string}

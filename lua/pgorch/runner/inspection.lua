@@ -67,6 +67,9 @@ end
 ---There is nothing to be recorded.
 function Inspection.durably(_, fn, ...) return fn(...) end
 
+---Nothing is left behind when the process ends at once.
+function Inspection.last_words() end
+
 ---A step that is not run here: from now on its result is unknown.
 ---@param id string
 function Inspection:defer(id) self.put_off[id] = true end

@@ -261,11 +261,12 @@ function Session:backwards()
   return list
 end
 
----What is printed when a second Ctrl-C ends the process at once. `standing` is given by the runner.
+---What is printed when a second Ctrl-C ends the process at once. `standing` and `going_on` are given by the runner.
 function Session:last_words()
-  local list = self.standing and self:standing() or {}
+  local list, far = self.standing and self:standing() or {}, self.going_on and self:going_on() or {}
   local id = self.run.id
   local what = #list > 0 and "NOT put back: " .. table.concat(list, "; ") or "Nothing stands that needs putting back"
+  if #far > 0 then what = what .. ".\n  goes on: " .. table.concat(far, "; ") end
   host.last_words(("left at once. %s.\n  go on: pgorch resume %s   give up: pgorch rollback %s"):format(what, id, id))
 end
 
