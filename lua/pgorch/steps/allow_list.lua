@@ -101,6 +101,20 @@ local function undo(ctx, result)
   if result.cidr then take_out(ctx, result.cidr) end
 end
 
+-- By the provider's own program. Two of them replace the list as a whole.
+local COMMANDS = {
+  vultr = "vultr-cli database get %s\nvultr-cli database update %s --trusted-ips ALL-OF-THEM-BUT-%s",
+  linode = "linode-cli databases postgresql-view %s\n"
+    .. "linode-cli databases postgresql-update %s --allow_list EACH-OF-THEM-BUT-%s",
+  digitalocean = "doctl databases firewalls list %s\ndoctl databases firewalls remove %s --uuid UUID-OF-%s",
+}
+
+local function by_hand(ctx, result)
+  local text, id = COMMANDS[ctx.source.provider], ctx.source.id
+  if not result.cidr then return nil end
+  return text and text:format(id, id, result.cidr) or "remove " .. result.cidr .. " from the allow list"
+end
+
 -- Somebody may have taken our entry out while the run was stopped.
 local function check(ctx)
   return allow_list.state(ctx, ctx.source).answer ~= "closed"
@@ -135,5 +149,5 @@ return recipe.step {
   estimate = 20, check = check, undo = undo, undo_when = "always", before_checks = true, cleanup = cleanup,
   stands = function(result) return result.cidr and result.cidr .. " is on the source's allow list" or false end,
   undo_estimate = 60,
-  by_hand = function(_, result) return result.cidr and "remove " .. result.cidr .. " from the allow list" end,
+  by_hand = by_hand,
 }

@@ -157,6 +157,21 @@ local function undo(ctx, result)
   ctx:put_back(table.concat(names, ", ") .. " as before")
 end
 
+-- Config vars and attachments by Heroku's own program, in the order of give_back.
+local function by_hand(ctx, result)
+  local app, list = ctx.target.app.name, {}
+  local function add(text, ...) list[#list + 1] = ("heroku " .. text):format(...) .. " --app " .. app end
+  for _, holder in ipairs(result.holders or {}) do
+    if not holder.copy then add("addons:detach %s", holder.attachment) end
+    add([[config:set %s="$(heroku config:get %s --app %s)"]], holder.name, holder.old, app)
+    add("config:unset %s", holder.old)
+    if holder.copy then add("addons:detach %s", holder.attachment) end
+  end
+  if #list == 0 and result.was then add("addons:attach %s --as %s --confirm %s", result.was, ctx.target.as, app) end
+  if #list == 0 then add("addons:detach %s", ctx.target.as) end
+  return table.concat(list, "\n")
+end
+
 local function replaces(holder, name)
   return ("~ %s -> %s (its value goes to %s; %s)"):format(holder.name, name, holder.old, holder.copy
     and "a copy of the new address" or "two releases, the first without it")
@@ -185,6 +200,6 @@ end
 
 return recipe.step {
   id = "cut_over", title = "Point the app to the new database", effect = "write", run = run, undo = undo, plan = plan,
-  undo_when = "failure", point_of_no_return = true, needs = NEEDS, stands = "the app uses the new database",
+  by_hand = by_hand, undo_when = "failure", point_of_no_return = true, needs = NEEDS, stands = "the app uses the new database",
   cleanup = cleanup, reached = reached, estimate = 15, undo_estimate = 60,
 }

@@ -64,6 +64,17 @@ local function undo(ctx)
   ctx:put_back "object deleted"
 end
 
+-- With the keys of the storage in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+local BY_HAND = [[aws s3 rm --recursive s3://%s/%s --endpoint-url %s
+aws s3api list-multipart-uploads --bucket %s --prefix %s --endpoint-url %s ]]
+  .. [[--query 'Uploads[].[UploadId,Key]' --output text | while read -r id key; do [ "$key" ] && ]]
+  .. [[aws s3api abort-multipart-upload --bucket %s --key "$key" --upload-id "$id" --endpoint-url %s; done]]
+
+local function by_hand(ctx)
+  local name, under, url = ctx.store.name, prefix(ctx), ctx.store:endpoint()
+  return BY_HAND:format(name, under, url, name, under, url, name, url)
+end
+
 -- Of the first attempt: another one has another number.
 local function plan(ctx)
   return { ("+ object %s1.dump in %s"):format(prefix(ctx), ctx.store.name),
@@ -82,5 +93,5 @@ return recipe.step {
     return result.bytes and "the dump is in the bucket" or "parts of the dump may be in the bucket"
   end,
   plan = plan, estimate = estimate, undo_estimate = 20,
-  by_hand = function(ctx) return ("aws s3 rm --recursive s3://%s/%s"):format(ctx.store.name, prefix(ctx)) end,
+  by_hand = by_hand,
 }

@@ -32,6 +32,18 @@ local function undo(ctx)
   if old.has_setting ~= nil then freeze.rejoin_source(ctx, old) end
 end
 
+-- What closes it again.
+local function by_hand(ctx)
+  local old, app, list = ctx.result.window_opens, ctx.params.app, {}
+  if not old then return nil end
+  if ctx.params.on_freeze then list[1] = ctx.params.on_freeze end
+  if old.formation then list[#list + 1] = "heroku maintenance:on --app " .. app end
+  for _, each in ipairs(old.formation or {}) do
+    if each.quantity > 0 then list[#list + 1] = ("heroku ps:scale %s=0 --app %s"):format(each.type, app) end
+  end
+  return #list > 0 and table.concat(list, "\n") or nil
+end
+
 -- What was found when the window opened; before that, what would be found now.
 local function before(ctx)
   if ctx:finished "window_opens" then return ctx.result.window_opens end
@@ -64,6 +76,7 @@ end
 
 return recipe.step {
   id = "window_closes", title = "Close the window", effect = "write", run = run, undo = undo, undo_when = "failure",
+  by_hand = by_hand,
   closes_window = true, options = { source = "stays read-only" },
   stands = function(result) return result.read_only and "the source is read-only" end,
   plan = plan, estimate = 5,

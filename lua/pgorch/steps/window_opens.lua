@@ -104,13 +104,16 @@ local function by_hand(ctx, old)
       commands[#commands + 1] = ("heroku ps:scale %s=%d --app %s"):format(each.type, each.quantity, app)
     end
   end
-  if old.formation then commands[#commands + 1] = ("heroku maintenance:off --app %s"):format(app) end
+  if old.formation and not old.maintenance then
+    commands[#commands + 1] = ("heroku maintenance:off --app %s"):format(app)
+  end
   if old.has_setting ~= nil then
     commands[#commands + 1] = ([[echo 'alter database :"DBNAME" %s' | ]]
       .. [[PGOPTIONS="-c default_transaction_read_only=off" psql SOURCE]]):format(old.setting
       and "set default_transaction_read_only = " .. old.setting or "reset default_transaction_read_only")
   end
-  return table.concat(commands, "\n")
+  if ctx.params.on_thaw and not old.thawed then commands[#commands + 1] = ctx.params.on_thaw end
+  return #commands > 0 and table.concat(commands, "\n") or nil
 end
 
 -- Another run that has closed the source, and has not opened it again.
