@@ -50,18 +50,24 @@ local function flags_for(recipe, flags)
   return arguments.flags(recipe and recipe.params or {}, host)
 end
 
+-- The next one, local time. It is the day that is counted on: some have 23 hours, some 25.
+local function next_time(hour, minute)
+  if hour > 23 or minute > 59 then return nil end
+  local day = os.date("*t")
+  day.hour, day.min, day.sec, day.isdst = hour, minute, 0, nil
+  local at = os.time(day)
+  if at > os.time() then return at end
+  local today = os.date("*t")
+  return os.time { year = today.year, month = today.month, day = today.day + 1, hour = hour, min = minute, sec = 0 }
+end
+
 ---"04:00" (the next one, local time), ISO 8601, "+2h" -> epoch seconds; "none" -> false.
 ---@param text string
 ---@return number|false|nil
 function invocation.deadline(text)
   if text == "none" then return false end
   local hour, minute = text:match("^(%d%d?):(%d%d)$")
-  if hour then
-    local today = os.date("*t")
-    today.hour, today.min, today.sec = tonumber(hour), tonumber(minute), 0
-    local at = os.time(today)
-    return at > os.time() and at or at + 86400
-  end
+  if hour then return next_time(tonumber(hour), tonumber(minute)) end
   local after = text:match("^%+(.+)$")
   if after then
     local seconds = values.duration(after)

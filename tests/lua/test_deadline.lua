@@ -4,6 +4,7 @@
 local clock    = require "pgorch.clock"
 local deadline = require "pgorch.runner.deadline"
 local fs       = require "pgorch.fs"
+local invocation = require "pgorch.invocation"
 local marks    = require "support.marks"
 local task     = require "pgorch.task"
 
@@ -87,6 +88,27 @@ describe("a deadline", function()
     expect(watched(current, function() set.pass(11) end)).is(false)
     expect(current.said).same { "the deadline has passed, and putting back goes on" }
   end)
+end)
+
+describe("--deadline", function()
+  it("takes a time of day as the next one, and none that no day has", function()
+    for _, text in ipairs { "04:00", "4:00", "00:00", "23:59", os.date "%H:%M" } do
+      local at = invocation.deadline(text)
+      expect(os.date("%H:%M", at)).is(("0" .. text):sub(-5))
+      expect(at > os.time() and at <= os.time() + 25 * 3600).is(true)
+    end
+    for _, text in ipairs { "25:99", "99:99", "04:61", "24:00", "04:60", "2026-11-26T25:00:00Z",
+                            "2026-11-26T04:61:00Z" } do
+      expect(text .. " " .. tostring(invocation.deadline(text))).is(text .. " nil")
+    end
+  end)
+
+  it("that no day has is refused before anything is begun", it_with(function(m)
+    local r = m:run("--deadline", "25:99")
+    expect(r.code).is(2)
+    expect(r.stderr).has "--deadline 25:99: write 04:00, ISO 8601, +2h or none"
+    expect(m:lines()).same {}
+  end))
 end)
 
 describe("a run with a deadline", function()
