@@ -126,13 +126,10 @@ local function steps_of(seen, by_id)
 end
 
 local function window_of(seen, by_id)
-  local windows = timeline.windows(seen, by_id)
-  local last, seconds = windows[#windows], 0
-  for _, each in ipairs(windows) do seconds = seconds + moment.between(each.from, each.to or seen.now) end
-  if not last then return { open = false, times = json.array {} } end
-  return { open = last.to == nil and seen.run.kind ~= "rehearsal", opened_at = iso(last.from),
-           closed_at = iso(last.to), seconds = seconds,
-           times = list_of(windows, function(each) return { from = iso(each.from), to = iso(each.to) } end) }
+  local it = timeline.window(seen, by_id)
+  if #it.times == 0 then return { open = false, times = json.array {} } end
+  return { open = it.open, opened_at = iso(it.from), closed_at = iso(it.to), seconds = it.seconds,
+           times = list_of(it.times, function(each) return { from = iso(each.from), to = iso(each.to) } end) }
 end
 
 local CHECKS = { "credentials", "preflight", "preflight_target" }

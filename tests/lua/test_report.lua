@@ -110,6 +110,12 @@ describe("the report of several attempts", function()
     expect({ window.seconds, window.open, window.closed_at }).same { 420.0, false, iso(1310) }
   end)
 
+  it("has a window closed that was closed after the clock was set back", function()
+    local window = report.of(records.set_back()).window
+    expect({ window.open, #window.times, window.opened_at, window.closed_at })
+      .same { false, 1, iso(11000), iso(510) }
+  end)
+
   it("says that the app is as it was", function()
     expect(made.run.outcome).is "The move failed at “Restore” and was put back: acme-shop is as it was before."
     expect(made.put_back[2].text).is "worker 0 -> 3, maintenance off"

@@ -1,5 +1,6 @@
 -- `pgorch status`: what it says of runs, and --watch beside a run that another process works on.
 
+local clock   = require "pgorch.clock"
 local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
 local json    = require "pgorch.json"
@@ -53,9 +54,13 @@ local function made_up(fill)
   fill(function(id, o)
     st:create_run { id = id, recipe = "vultr", recipe_path = "/gone.lua", recipe_hash = "x", kind = o.kind,
       params = { values = { app = "app-" .. id } }, versions = {} }
-    for step, result in pairs(o.steps or {}) do
-      st:begin_step(id, step, { title = step, attempt = 1 })
-      st:finish_step(id, step, { result = result })
+    for _, step in ipairs { "window_opens", "verify", "window_closes" } do
+      local result = o.steps and o.steps[step]
+      if result then
+        if o.before then o.before(step) end
+        st:begin_step(id, step, { title = step, attempt = 1 })
+        st:finish_step(id, step, { result = result })
+      end
     end
     st:update_run(id, { state = o.state, exit_status = o.status, cut_over_at = o.cut_over_at, owner = json.null })
     if o.destroyed then st:event(id, "destroyed", { source = "shop-db" }) end
@@ -85,6 +90,26 @@ describe("status", function()
     expect(line "m4").matches "^m4  stopped .* OPEN for "
     expect(line "m5").matches "^m5  rehearsal: done "
     expect(line "m5").lacks "alive"
+  end)
+
+  it("has the window as the report has it, also when the clock was set back while it was open", function()
+    local time, behind = clock.time, 0
+    local patched = pcall(function()
+      clock.time = function() return time() - behind end
+      made_up(function(add)
+        add("m1", { state = "done", status = 0, cut_over_at = store.now(), steps = MOVED, before = function(step)
+          if step == "window_closes" then behind = 3 * 3600 end
+        end })
+      end)
+    end)
+    clock.time = time
+    expect(patched).is(true)
+    local listed = json.decode(pgorch("status", "--json").stdout)[1].window
+    local reported = json.decode(pgorch("report", "m1", "--json").stdout).window
+    expect({ listed.open, reported.open, listed.seconds }).same { false, false, reported.seconds }
+    expect(listed.seconds >= 0).is(true)
+    expect(pgorch("status").stdout).lacks "-1"
+    expect(pgorch("report", "m1").stdout).lacks "STILL OPEN"
   end)
 
   it("--watch beside a run tells each step and the gate, and ends as the run does", function()

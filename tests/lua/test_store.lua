@@ -218,6 +218,18 @@ local function cases(home)
     for i, event in ipairs(events) do expect(event.seq).is(i) end
   end)
 
+  it("tells nothing as older than what came before, when the clock was set back", function()
+    local run = new_run()
+    st:event(run.id, "now")
+    local ahead = store.now() + 10800 * 1000000
+    home.sql(("insert into event values ('%s', 3, %d, 'ahead', '{}')"):format(run.id, ahead))
+    st:event(run.id, "back")
+    st:lock("app:shop", run.id)
+    local told = st:events(run.id)
+    expect(told[2].at < ahead).is(true)
+    expect({ #told, told[4].at, told[5].kind, told[5].at }).same { 5, ahead, "lock_taken", ahead }
+  end)
+
   it("tells nothing of what could not be done", function()
     local run = new_run()
     local hidden = secret.new "correct horse battery"

@@ -163,6 +163,24 @@ function records.reopened()
     state = "done", now = at(90000) }
 end
 
+---The clock was set 3 h back while the window was open, and the log goes by it.
+---@return pgorch.Recorded
+function records.set_back()
+  local list = {}
+  step(list, "window_opens", 11000, 11002, { remembered = {}, result = {} })
+  step(list, "window_closes", 500, 510, { result = { read_only = true } })
+  local events = {
+    { at = 10900, kind = "running", data = { attempt = 1 } },
+    { at = 11000, kind = "step_begun", data = { step = "window_opens", attempt = 1 } },
+    { at = 11002, kind = "step_done", data = { step = "window_opens" } },
+    { at = 500, kind = "step_begun", data = { step = "window_closes", attempt = 1 } },
+    { at = 510, kind = "step_done", data = { step = "window_closes" } },
+    { at = 511, kind = "done", data = { attempt = 1, exit_status = 0 } },
+  }
+  return recorded.of { run = run_of { created_at = at(10900), updated_at = at(511), cut_over_at = at(505) },
+    list = list, events = events_of(events), state = "done", now = at(600) }
+end
+
 ---A process that was killed in the middle of a step; another one takes over two days later.
 ---@return pgorch.Recorded
 function records.killed()

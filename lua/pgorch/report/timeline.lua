@@ -1,5 +1,8 @@
 -- When what was at work: for each step the stretches in which it ran or was put back, the attempts of the run, and when
--- the window was open. From the log of events; where that does not name a step, from the step's own row. Pure.
+-- the window was open. From the log of events, in its own order: a clock may have been set meanwhile. Where the log
+-- does not name a step, from the step's own row. Pure.
+
+local moment = require "pgorch.report.moment"
 
 local timeline = {}
 
@@ -9,6 +12,8 @@ local timeline = {}
 ---@field what "run"|"undo"|"gate"
 ---@field state string            done, failed, interrupted, running, undone, undo_failed
 ---@field attempt integer|nil
+---@field began integer|nil       seq of the event that tells its begin, and of the one that tells its end
+---@field ended integer|nil
 
 local BEGINS = { step_begun = "run", undoing = "undo" }
 local ENDS = { step_done = "done", step_failed = "failed", step_skipped = "skipped", undone = "undone",
@@ -18,8 +23,8 @@ local ENDS = { step_done = "done", step_failed = "failed", step_skipped = "skipp
 local RESTS = { stopped = true, failed = true, done = true, put_back = true, undo_failed = true, running = true,
                 undoing = true }
 
-local function close(stretch, at, state)
-  if stretch and not stretch.to then stretch.to, stretch.state = at, state end
+local function close(stretch, at, state, seq)
+  if stretch and not stretch.to then stretch.to, stretch.state, stretch.ended = at, state, seq end
 end
 
 local function open_of(list) return list and list[#list] and not list[#list].to and list[#list] or nil end
@@ -44,9 +49,10 @@ local function from_events(seen)
       local list = by_id[id] or {}
       by_id[id] = list
       close(open_of(list), event.at, "interrupted")
-      list[#list + 1] = { from = event.at, what = BEGINS[event.kind], state = "running", attempt = event.data.attempt }
+      list[#list + 1] = { from = event.at, what = BEGINS[event.kind], state = "running", attempt = event.data.attempt,
+                          began = event.seq }
     elseif id and ENDS[event.kind] then
-      close(open_of(by_id[id]), event.at, ENDS[event.kind])
+      close(open_of(by_id[id]), event.at, ENDS[event.kind], event.seq)
     elseif not id and (event.kind == "taken_over" or rests(event, attempt)) then
       local at = is_taken_over(event, attempt) and heard or event.at
       attempt = math.max(attempt, event.data.attempt or 1)
@@ -138,16 +144,31 @@ local function undone_at(seen, list, row)
   return row.state == "undone" and rest_after(seen, row.ended_at or row.started_at) or nil
 end
 
+-- By the log; by the time where a record of an earlier pgorch has rows alone.
+local function is_before(one, other)
+  if one.seq and other.seq then return one.seq < other.seq end
+  return one.at <= other.at
+end
+
 local function first_run(list, after)
   for _, each in ipairs(list) do
-    if each.what == "run" and each.from >= after then return each end
+    if each.what == "run" and (not after or is_before(after, { at = each.from, seq = each.began })) then return each end
   end
 end
 
-local function first_end(list, after, what, state)
+local function first_end(list, began, what, state)
   for _, each in ipairs(list) do
-    if each.what == what and each.state == state and each.to and each.to >= after then return each.to end
+    local ended = each.to and { at = each.to, seq = each.ended }
+    if ended and each.what == what and each.state == state and is_before({ at = began.from, seq = began.began }, ended)
+    then
+      return ended
+    end
   end
+end
+
+local function earlier(one, other)
+  if not (one and other) then return one or other end
+  return is_before(one, other) and one or other
 end
 
 ---When writes were kept out: from the moment that the window's step began, to its end or its undo.
@@ -159,17 +180,13 @@ function timeline.windows(seen, by_id)
   local closes = step_with(seen, "closes_window", "window_closes")
   local row, list = seen.rows[opens], by_id[opens] or {}
   if not row then return {} end
-  local windows, after = {}, 0
-  while true do
-    local began = first_run(list, after)
+  local windows, ended = {}, nil
+  repeat
+    local began = first_run(list, ended)
     if not began then break end
-    local closed = first_end(by_id[closes] or {}, began.from, "run", "done")
-    local undone = first_end(list, began.from, "undo", "undone")
-    local to = closed and undone and math.min(closed, undone) or closed or undone
-    windows[#windows + 1] = { from = began.from, to = to }
-    if not to then break end
-    after = to
-  end
+    ended = earlier(first_end(by_id[closes] or {}, began, "run", "done"), first_end(list, began, "undo", "undone"))
+    windows[#windows + 1] = { from = began.from, to = ended and ended.at }
+  until not ended
   local last = windows[#windows]
   if last and not last.to then
     last.to = undone_at(seen, list, row)
@@ -177,6 +194,20 @@ function timeline.windows(seen, by_id)
     if not last.to and row.state ~= "done" and row.remembered == nil then windows[#windows] = nil end
   end
   return windows
+end
+
+---The window as the report, `status` and its list show it.
+---@param seen pgorch.Recorded
+---@param by_id? table<string, pgorch.report.Stretch[]>
+---@return {open: boolean, from: integer|nil, to: integer|nil, seconds: number, times: table[]}   of the last one; the
+---seconds and the times are of all
+function timeline.window(seen, by_id)
+  local windows = timeline.windows(seen, by_id or timeline.stretches(seen))
+  local last, seconds = windows[#windows], 0
+  for _, each in ipairs(windows) do seconds = seconds + moment.between(each.from, each.to or seen.now) end
+  -- That of a rehearsal was a local app's.
+  return { open = last ~= nil and not last.to and seen.run.kind ~= "rehearsal", from = last and last.from,
+           to = last and last.to, seconds = seconds, times = windows }
 end
 
 return timeline

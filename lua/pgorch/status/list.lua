@@ -6,6 +6,7 @@ local meaning  = require "pgorch.runner.meaning"
 local moment   = require "pgorch.report.moment"
 local recorded = require "pgorch.report.recorded"
 local summary  = require "pgorch.runner.summary"
+local timeline = require "pgorch.report.timeline"
 local values   = require "pgorch.recipe.values"
 
 local list = {}
@@ -23,13 +24,11 @@ function list.outcome(run, state)
   return run.kind == "rehearsal" and "rehearsal: " .. words or words
 end
 
--- From the beginning of the step that opens it to the end of the one that closes it; nil when there was none.
-local function window_of(steps, kind)
-  local opens, closes = steps.window_opens, steps.window_closes
-  if not opens or opens.state == "undone" or opens.state == "skipped" then return nil end
-  local closed = closes and closes.state == "done" and closes.ended_at
-  if not closed and kind == "rehearsal" then return nil end          -- it was a local app's, and is gone
-  return { open = not closed, seconds = closed and (closed - opens.started_at) / 1e6 or since(opens.started_at) }
+-- As the report has it; nil when there was none, or none that was more than a local app's.
+local function window_of(run, state, outline)
+  local window = timeline.window(recorded.of { run = run, list = outline.list, events = outline.events, state = state })
+  if #window.times == 0 or not window.to and not window.open then return nil end
+  return { open = window.open, seconds = window.seconds }
 end
 
 local function source_of(run, outline)
@@ -53,7 +52,7 @@ function list.fields(run, outline)
   return { id = run.id, kind = run.kind, recipe = run.recipe, state = state, outcome = list.outcome(run, state),
            attempt = run.attempt, app = run.params.values.app, exit_status = run.exit_status,
            gate = state == "waiting" and run.gate or nil, error = run.error, created_at = run.created_at,
-           updated_at = run.updated_at, params = run.params.values, window = window_of(outline.steps, run.kind),
+           updated_at = run.updated_at, params = run.params.values, window = window_of(run, state, outline),
            verified = verified(outline.steps), source = source_of(run, outline) }
 end
 

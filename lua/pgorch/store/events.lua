@@ -14,8 +14,10 @@ local json  = require "pgorch.json"
 
 local Events = {}
 
+-- A clock that was set back makes no event older than the one before it.
 local INSERT = "insert into event (run, seq, at, kind, data) "
-  .. "select $1, (select coalesce(max(seq), 0) + 1 from event where run = $1), $2, $3, $4"
+  .. "select $1, latest.seq + 1, case when latest.at > $2 then latest.at else $2 end, $3, $4 "
+  .. "from (select coalesce(max(seq), 0) as seq, coalesce(max(at), 0) as at from event where run = $1) as latest"
 
 ---A statement of the batch that does what it tells.
 ---@param run string

@@ -52,16 +52,25 @@ function Steps:in_other_runs(id, run)
   return rows
 end
 
----The few steps that a list of all runs shows something of, and which sources were destroyed.
----@return table<string, {steps: table<string, table>, destroyed: integer|nil}>  by run
+local Outlines = {}
+function Outlines.__index(all, run)
+  all[run] = { steps = {}, list = {}, events = {} }
+  return all[run]
+end
+
+---The few steps that a list of all runs shows something of, what tells of their window, and which sources were
+---destroyed.
+---@return table<string, {steps: table<string, table>, list: table[], events: table[], destroyed: integer|nil}>  by run
 function Steps:outlines()
-  local by_run = setmetatable({}, { __index = function(all, run)
-    all[run] = { steps = {} }
-    return all[run]
-  end })
+  local by_run = setmetatable({}, Outlines)
   for _, row in ipairs(self.db:query(resource.read "pgorch/sql/store/outline.sql")) do
     row.result = row.result and json.decode(row.result)
-    by_run[row.run].steps[row.id] = row
+    local outline = by_run[row.run]
+    outline.steps[row.id], outline.list[#outline.list + 1] = row, row
+  end
+  for _, row in ipairs(self.db:query(resource.read "pgorch/sql/store/window_events.sql")) do
+    row.data = json.decode(row.data)
+    table.insert(by_run[row.run].events, row)
   end
   for _, row in ipairs(self.db:query "select run, at from event where kind = 'destroyed'") do
     by_run[row.run].destroyed = row.at
