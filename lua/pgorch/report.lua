@@ -38,6 +38,11 @@ local function flags(given)
   return by_name(list)
 end
 
+local function deadline_of(seen)
+  local at = (seen.run.params.host or {}).deadline
+  return type(at) == "number" and iso(math.floor(at) * 1000000) or nil
+end
+
 local function meaning_of(seen)
   local status = seen.run.exit_status
   if not status then return meaning.of_state(seen.state) end
@@ -54,7 +59,7 @@ local function run_of(seen)
     recipe = { name = run.recipe, path = run.recipe_path, sha256 = run.recipe_hash, title = seen.recipe
       and seen.recipe.summary, article = seen.recipe and seen.recipe.article,
       unchanged = seen.recipe and seen.recipe.hash == run.recipe_hash },
-    versions = run.versions, flags = flags(run.params.host),
+    versions = run.versions, flags = flags(run.params.host), deadline = deadline_of(seen),
   }
 end
 

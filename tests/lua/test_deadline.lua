@@ -5,7 +5,9 @@ local clock    = require "pgorch.clock"
 local deadline = require "pgorch.runner.deadline"
 local fs       = require "pgorch.fs"
 local invocation = require "pgorch.invocation"
+local json     = require "pgorch.json"
 local marks    = require "support.marks"
+local process  = require "pgorch.process"
 local task     = require "pgorch.task"
 
 local it_with = function(fn)
@@ -134,6 +136,31 @@ describe("a run with a deadline", function()
     local r = m:pgorch("run", path, "--deadline", "+58m31s")
     expect(r.code).is(1)
     expect(r.stderr).has "not moved 3510 s before the deadline"
+  end))
+
+  it("tells it at the beginning and with the window, here and in UTC, in status and in the report", it_with(function(m)
+    local path = m.folder .. "/window.lua"
+    fs.write(path, [[local recipe = require "pgorch.recipe"
+      return recipe { name = "window", summary = "a window", steps = {
+        recipe.step { id = "window_opens", effect = "write", opens_window = true, undo = function() end,
+          run = function(ctx) ctx:remember {} end },
+        recipe.step { id = "later", effect = "read", run = function() end } } }]])
+    local function east(...)
+      local words = m:argv(...)
+      words.env.TZ = "IST-5:30"
+      return process.run(words)
+    end
+    local begun = east("run", path, "--run-id", "r1", "--deadline", "2099-11-27T03:00:00Z", "--until", "window_opens")
+    expect(begun.stderr).has "deadline: 2099-11-27 08:30 (03:00 UTC); the app is moved by then, or as it was before"
+    expect(begun.stderr).matches "WINDOW OPEN %d%d:%d%d:%d%d, must close by 2099%-11%-27 08:30 %(03:00 UTC%)"
+    expect(m:pgorch("status", "r1").stdout).has "deadline 2099-11-27 03:00:00 UTC: the window must close by then"
+    local told = m:pgorch("report", "r1").stdout
+    expect(told).matches "\n  deadline +27 Nov 03:00:00\n"
+    expect(told).has "STILL OPEN, must close by 27 Nov 03:00:00"
+    expect(json.decode(m:pgorch("report", "r1", "--json").stdout).run.deadline).is "2099-11-27T03:00:00.000Z"
+    local resumed = east("resume", "r1", "--until", "window_opens", "--deadline", "none")
+    expect(resumed.stderr).matches "WINDOW OPEN %d%d:%d%d:%d%d\n"
+    expect(resumed.stderr).lacks "deadline:"
   end))
 
   it("is not cut while the app is given its new database: that is brought to its end", it_with(function(m)

@@ -8,8 +8,9 @@ local text = {}
 local function window(report)
   local it, began = report.window, report.run.created_at
   if #it.times == 0 then return "not opened" end
+  local by = report.run.deadline and ", must close by " .. moment.since(report.run.deadline, began) or ""
   return ("%s  from %s to %s%s"):format(values.show_duration(it.seconds), moment.since(it.opened_at, began),
-    it.closed_at and moment.since(it.closed_at, began) or "now", it.open and "  STILL OPEN" or "")
+    it.closed_at and moment.since(it.closed_at, began) or "now", it.open and "  STILL OPEN" .. by or "")
 end
 
 local function compared(report)
@@ -50,6 +51,7 @@ function text.write(report)
   end
   add("run", ("%s  recipe %s  %s"):format(run.id, run.recipe.name, moment.number(#report.attempts, "attempt")))
   add("began", run.created_at:sub(1, 10) .. " " .. moment.time(run.created_at) .. " UTC; all times here are UTC")
+  add("deadline", run.deadline and moment.since(run.deadline, run.created_at))
   add("moved", ends(report))
   add("size", report.source.bytes and values.show_size(report.source.bytes) .. (report.dump.bytes
     and ", dump of " .. values.show_size(report.dump.bytes) or ""))

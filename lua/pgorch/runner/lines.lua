@@ -1,5 +1,6 @@
 -- The lines of the display, as text: one function for each kind. Pure, but for the clock that it is handed.
 
+local clock  = require "pgorch.clock"
 local fail   = require "pgorch.error"
 local values = require "pgorch.recipe.values"
 
@@ -85,6 +86,29 @@ function lines.heading(session, verb, display)
   local run = session.run
   local app = session.params.app and "   app " .. session.params.app or ""
   return ("%s %s%s   recipe %s"):format(display:paint("bold", "run " .. run.id), verb, app, session.recipe.name)
+end
+
+-- A moment as a person at this machine reads it, and in UTC: "04:00 (03:00 UTC)"; with its day when that is not today.
+local function moment_of(at)
+  local here, utc = os.date("%Y-%m-%d %H:%M", at), clock.iso(at):sub(1, 16):gsub("T", " ")
+  local today = os.date "%Y-%m-%d "
+  local function short(text) return text:sub(1, #today) == today and text:sub(#today + 1) or text end
+  if here == utc then return short(here) .. " UTC" end
+  return ("%s (%s UTC)"):format(short(here), here:sub(1, 10) == utc:sub(1, 10) and utc:sub(12) or utc)
+end
+
+---@param at number   seconds since 1970
+---@return string
+function lines.deadline(at)
+  return ("deadline: %s; the app is moved by then, or as it was before"):format(moment_of(math.floor(at)))
+end
+
+---@param opened integer   microseconds since 1970
+---@param deadline number|nil
+---@return string
+function lines.window_open(opened, deadline)
+  return ("WINDOW OPEN %s%s"):format(os.date("%H:%M:%S", opened // 1000000), deadline
+    and ", must close by " .. moment_of(math.floor(deadline)) or "")
 end
 
 function lines.resumed(e, display)

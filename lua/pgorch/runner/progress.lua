@@ -18,6 +18,7 @@ local PLAIN_SECONDS = 10
 ---@class pgorch.Display
 ---@field mode "live"|"plain"|"json"
 ---@field running table[]   steps that run now, in order of their start
+---@field session pgorch.Session|nil   of the run, once it has begun
 ---@field listener {heard: fun(self: table, kind: string, event: table)}|nil   hears everything too
 local Display = {}
 Display.__index = Display
@@ -74,12 +75,34 @@ end
 
 local on = {}
 
+local function tell_window(self, row)
+  say(self, "  " .. self:paint("bold", lines.window_open(row.started_at, self.session.host.deadline)))
+end
+
+-- What is told of the run's deadline and of its window from now on.
+local function take_up(self, session)
+  self.session = session
+  if session.host.deadline then say(self, lines.deadline(session.host.deadline)) end
+end
+
 function on.run_started(self, e)
   say(self, lines.heading(e.session, "started", self))
+  take_up(self, e.session)
 end
+
+local function step_that(session, does)
+  for id, step in pairs(session.steps) do
+    if step[does] then return session.rows[id] end
+  end
+end
+
+local function is_done(row) return row ~= nil and row.state == "done" end
 
 function on.resumed(self, e)
   say(self, lines.resumed(e, self))
+  take_up(self, e.session)
+  local opens = step_that(e.session, "opens_window")
+  if is_done(opens) and not is_done(step_that(e.session, "closes_window")) then tell_window(self, opens) end
 end
 
 function on.rollback_started(self, e)
@@ -109,6 +132,8 @@ function on.step_done(self, e)
   local step = stop(self, e.id)
   if not self.quiet then say(self, lines.done(e, task.now() - step.began, self)) end
   tell(self, step)
+  local opens = self.session and self.session.steps[e.id]
+  if opens and opens.opens_window then tell_window(self, e.row) end
 end
 
 function on.step_skipped(self, e)

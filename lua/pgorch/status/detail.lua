@@ -59,7 +59,14 @@ local function window_line(report)
   local it = report.window
   if #it.times == 0 then return nil end
   return ("window %s, from %s%s"):format(values.show_duration(it.seconds), at(it.opened_at), it.closed_at
-    and " to " .. moment.time(it.closed_at) or "  STILL OPEN")
+    and " to " .. moment.time(it.closed_at) or it.open and "  STILL OPEN" or "")
+end
+
+-- While it still says something: once the app is moved, or is as it was, nothing has to be done by then.
+local function deadline_line(seen, report)
+  if not report.run.deadline or seen:cut_over() or seen.state == "done" or seen.state == "put_back" then return nil end
+  return ("deadline %s: %s"):format(at(report.run.deadline), report.window.open and "the window must close by then"
+    or "the app is moved by then, or as it was before")
 end
 
 local function verified_line(report)
@@ -135,6 +142,7 @@ end
 function detail.below(seen, report, out)
   local function add(text) out[#out + 1] = text or nil end
   add(window_line(report))
+  add(deadline_line(seen, report))
   add(verified_line(report))
   add(clients_line(report))
   add(error_line(seen.run))
