@@ -140,6 +140,17 @@ end
 ---@return pgorch.Store
 function invocation.open_store(host) return store.open(invocation.store_url(host)) end
 
+---The record, for a command that needs a run of it: one that is not there is not made, its name may be mistyped.
+---@param host table
+---@return pgorch.Store
+function invocation.find_store(host)
+  local url = invocation.store_url(host)
+  local found = store.find(url)
+  if found then return found end
+  fail.raise("PGO-RUN-UNKNOWN", ("there is no record of runs at %s"):format(store.name(url)),
+    { cure = "`pgorch status` looks there too. PGORCH_STATE, --state-env or --state-file names another place." })
+end
+
 local function absolute(path)
   if path:match("^/") then return path end
   return native.cwd() .. "/" .. path
@@ -227,7 +238,7 @@ local function find_run(argv)
   local id = argv[1] and not argv[1]:match("^%-") and table.remove(argv, 1)
   if not id then fail.raise("PGO-USAGE", "no run is named: `pgorch status` lists the runs") end
   local host = arguments.parse(argv, flags_for(nil)).host
-  return invocation.open_store(host), id
+  return invocation.find_store(host), id
 end
 
 -- Flags of the host that a command has no use for would be a misunderstanding, and are not passed over.

@@ -43,6 +43,13 @@ function store.default_url()
   return "sqlite:" .. homes.state_folder() .. "/state.db"
 end
 
+---What messages call the place of a record, whether there is one or not.
+---@param url? string
+---@return string
+function store.name(url)
+  return homes.of(url or store.default_url()).name
+end
+
 ---The folder of this machine in which runs keep their files, each in one of its own below it.
 ---@param url? string
 ---@return string

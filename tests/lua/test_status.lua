@@ -73,6 +73,22 @@ describe("status", function()
   before(function() folder = fs.mkdtemp("pgorch-status-") end)
   after(function() fs.remove_tree(folder) end)
 
+  it("says where there are no runs, and makes no record to look at", function()
+    local place = folder .. "/state.db"
+    expect(pgorch("status").stdout).is(("no runs in %s: there is no record there\n"):format(place))
+    expect(pgorch("status", "--json").stdout).is "[]\n"
+    for _, words in ipairs { { "status", "r1" }, { "report", "r1" }, { "cancel", "r1" }, { "approve", "r1" },
+                             { "resume", "r1" }, { "rollback", "r1" }, { "cleanup", "r1" }, { "destroy-source", "r1" },
+                             { "prune", "--older-than", "1d" } } do
+      local ended = pgorch(table.unpack(words))
+      expect({ words[1], ended.code }).same { words[1], 2 }
+      expect(ended.stderr).has("there is no record of runs at " .. place)
+      expect(fs.exists(place)).is(false)
+    end
+    store.open("sqlite:" .. place):close()
+    expect(pgorch("status").stdout).is(("no runs in %s\n"):format(place))
+  end)
+
   it("lists what came of each run, its window, what was compared, and how its source is", function()
     made_up(function(add)
       add("m1", { state = "done", status = 0, cut_over_at = store.now() - 2 * DAY, steps = MOVED })

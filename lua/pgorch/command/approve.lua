@@ -10,7 +10,7 @@ local command = { summary = "approve the gate at which a run waits", usage = "pg
 function command.run(arguments)
   local id, host = invocation.simple(arguments, {}, command.usage)
   if not id then fail.raise("PGO-USAGE", "no run is named: " .. command.usage) end
-  local store <close> = invocation.open_store(host)
+  local store <close> = invocation.find_store(host)
   local run = store:run(id)
   if run.state ~= "waiting" or not run.gate then
     fail.raise("PGO-USAGE", ("run %s does not wait for approval: it is %s"):format(run.id, meaning.of_state(run.state)),

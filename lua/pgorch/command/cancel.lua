@@ -52,7 +52,7 @@ end
 function command.run(arguments)
   local id, host = invocation.simple(arguments, { { name = "json", type = "boolean" } }, command.usage)
   if not id then fail.raise("PGO-USAGE", "no run is named: " .. command.usage) end
-  local store <close> = invocation.open_store(host)
+  local store <close> = invocation.find_store(host)
   local run = store:run(id)
   local asked = requests.is_worked_on(run)
   if asked then

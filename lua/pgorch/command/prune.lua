@@ -54,7 +54,7 @@ function command.run(arguments)
   if word then fail.raise("PGO-USAGE", ("prune takes no run (%s)"):format(word), { cure = command.usage }) end
   local age = host["older-than"]
   if not age then fail.raise("PGO-USAGE", "--older-than says how long a run must be over", { cure = command.usage }) end
-  local st <close> = invocation.open_store(host)
+  local st <close> = invocation.find_store(host)
   local gone = 0
   for _, run in ipairs(st:over_since(store.now() - math.floor(age * 1e6))) do
     local text = line(st, run)

@@ -34,7 +34,7 @@ function command.run(arguments)
   local id, host = invocation.simple(arguments, FLAGS, command.usage)
   if not id then fail.raise("PGO-USAGE", "no run is named: `pgorch status` lists the runs") end
   if host.html and host.json then fail.raise("PGO-USAGE", "--html and --json: choose one") end
-  local store <close> = invocation.open_store(host)
+  local store <close> = invocation.find_store(host)
   local it = report.of(recorded.read(store, store:run(id)))
   if host.html then
     write_page(host.html, it)

@@ -6,6 +6,7 @@ local json       = require "pgorch.json"
 local list       = require "pgorch.status.list"
 local recorded   = require "pgorch.report.recorded"
 local report     = require "pgorch.report"
+local records    = require "pgorch.store"
 local term       = require "pgorch.term"
 local watch      = require "pgorch.status.watch"
 
@@ -21,7 +22,7 @@ local FLAGS = { { name = "json", type = "boolean" }, { name = "watch", type = "b
 
 local function show_all(store, host)
   local all = watch.all_fields(store)
-  term.out(host.json and json.encode(json.array(all)) .. "\n" or list.text(all))
+  term.out(host.json and json.encode(json.array(all)) .. "\n" or list.text(all, store.path))
   return 0
 end
 
@@ -37,9 +38,22 @@ local function show(store, id, host)
   return 0
 end
 
+local function find(id, host)
+  if id then return invocation.find_store(host) end
+  return records.find(invocation.store_url(host))
+end
+
+-- Who has begun nothing yet has no record, and is not wrong to ask.
+local function show_none(host)
+  local place = records.name(invocation.store_url(host))
+  term.out(host.json and "[]\n" or ("no runs in %s: there is no record there\n"):format(place))
+  return 0
+end
+
 function command.run(arguments)
   local id, host = invocation.simple(arguments, FLAGS, command.usage)
-  local store <close> = invocation.open_store(host)
+  local store <close> = find(id, host)
+  if not store then return show_none(host) end
   if host.watch then
     if id then return watch.run(store, store:run(id).id, host) end
     return watch.list(store, host)

@@ -73,9 +73,10 @@ local function source_text(source)
 end
 
 ---@param all table[]  of list.fields
+---@param place string  what messages call the record
 ---@return string
-function list.text(all)
-  if #all == 0 then return "no runs\n" end
+function list.text(all, place)
+  if #all == 0 then return ("no runs in %s\n"):format(place) end
   local rows = {}
   for i, it in ipairs(all) do
     rows[i] = { it.id, it.outcome, it.recipe, it.app or "", window_text(it.window), verified_text(it.verified),

@@ -168,9 +168,9 @@ function watch.list(store, host)
     if host.json then
       for _, it in ipairs(changed) do event_line("status", it) end
     elseif self.live then
-      self:draw(list.text(all))
+      self:draw(list.text(all, store.path))
     elseif #changed > 0 then
-      self:say((list.text(changed):gsub("%s+$", "")))
+      self:say((list.text(changed, store.path):gsub("%s+$", "")))
     end
     if not working then return 0 end
     task.sleep(LOOK_SECONDS)
