@@ -123,16 +123,24 @@ function invocation.raise(problems, id)
     { detail = table.concat(problems, "\n") })
 end
 
+local function no_place(flag, why)
+  fail.raise("PGO-STORE", ("--%s: %s"):format(flag, why),
+    { kind = "usage", cure = "Let it name the record: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE. "
+      .. "Without it `pgorch status` looks in the usual place." })
+end
+
 ---Where the record is, as the flags say.
 ---@param host table
 ---@return string|nil url  nil: the usual place
 function invocation.store_url(host)
   if host["state-env"] then
     local url = env.get(host["state-env"])
-    if not url then fail.raise("PGO-STORE", ("--state-env: %s is not set"):format(host["state-env"])) end
+    if not url then no_place("state-env", host["state-env"] .. " is not set") end
     return url
   elseif host["state-file"] then
-    return (fs.read(host["state-file"], 4096):gsub("%s+$", ""))
+    local ok, text = pcall(fs.read, host["state-file"], 4096)
+    if not ok then no_place("state-file", text.message or tostring(text)) end
+    return (text:gsub("%s+$", ""))
   end
 end
 

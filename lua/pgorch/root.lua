@@ -13,8 +13,9 @@ local function report(err)
   if cure ~= "" then term.err(("    cure: %s\n"):format(cure)) end
 end
 
--- What can be tried again is trouble far away, but for the record of runs, which is on this machine.
-local statuses = { usage = 2, cancelled = 8, preflight = 4, locked = 7, verify = 5, net = 6, store = 1 }
+-- What can be tried again is trouble outside. So is that of the record: where it cannot be written, nothing was put
+-- back, and what a run has closed is closed.
+local statuses = { usage = 2, cancelled = 8, preflight = 4, locked = 7, verify = 5, net = 6, store = 6 }
 
 local function guarded(finish, fn, ...)
   local results = table.pack(xpcall(fn, fail.handler, ...))

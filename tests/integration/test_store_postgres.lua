@@ -117,7 +117,7 @@ describe("a move whose record is in a server", function()
   local function refused(lane)
     local move = new_move(lane, (server.uri:gsub("sesame", "barley")))
     local ended = move:run(nil, { plain = true })
-    moves.expect_exit(ended, 1)
+    moves.expect_exit(ended, 6)
     expect(ended.err).has "PGO-STORE"
     expect(ended.err).has "password authentication failed"
     expect(ended.all).lacks "barley"

@@ -21,7 +21,7 @@ end
 
 local function refuses(move, o)
   local ended = move:run(nil, { plain = true, user = o.user, program = o.program })
-  moves.expect_exit(ended, o.status or 1)
+  moves.expect_exit(ended, o.status or 6)
   for _, text in ipairs(o.says) do expect(ended.err).has(text) end
   expect(ended.err).lacks "stack traceback"
   expect(ended.out).is ""
@@ -86,19 +86,19 @@ describe("the record of runs", function()
     moves.world({}, function(_, lanes)
       local move = moves.new(lanes[1], { env = { HOME = false } })
       move.dir = nil                                                   -- XDG_STATE_HOME
-      refuses(move, { says = { "PGO-STORE", "XDG_STATE_HOME", "HOME" } })
+      refuses(move, { says = { "PGO-STORE", "XDG_STATE_HOME", "HOME" }, status = 2 })
     end)
   end)
 
   it("that is named badly, by the flags too", function()
     moves.world({}, function(world, lanes)
       refuses(moves.new(lanes[1], { env = { PGORCH_STATE = "redis://u:hunter2hunter2@h/0" } }),
-        { says = { "PGO-STORE", "postgres://USER:PASSWORD@HOST/DATABASE" } })
+        { says = { "PGO-STORE", "postgres://USER:PASSWORD@HOST/DATABASE" }, status = 2 })
       local move = moves.new(lanes[1])
       fs.write(world.dir .. "/where", "sqlite:" .. world.dir .. "/elsewhere/state.db\n")
       for _, flags in ipairs { { "--state-env", "NOWHERE" }, { "--state-file", world.dir .. "/absent" } } do
         local ended = move:run(flags, { plain = true })
-        moves.expect_exit(ended, 1)
+        moves.expect_exit(ended, 2)
         expect(ended.err).has(flags[2])
         expect_untouched(move)
       end

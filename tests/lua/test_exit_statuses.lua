@@ -1,5 +1,6 @@
 -- The exit statuses, a promise to scripts: each is provoked through the command line. 10 is that of `pgorch plan`.
 
+local fs      = require "pgorch.fs"
 local marks   = require "support.marks"
 local meaning = require "pgorch.runner.meaning"
 local task    = require "pgorch.task"
@@ -28,11 +29,16 @@ local CASES = {
   { 1, "a failure, put back", function(m) return m:run(table.unpack(fails("two", "PGO-IO"))) end },
   { 2, "a flag that there is not", function(m) return m:run "--untill" end },
   { 2, "a run that there is not", function(m) return m:pgorch("resume", "r1") end },
+  { 2, "a record of no known kind", function(m) return m:pgorch("status", "--state-env", "NOPE") end },
   { 3, "a warning", function(m) return m:run("--yes-cut-over", "--loud") end },
   { 4, "a preflight that fails", function(m) return m:run(table.unpack(fails("two", "PGO-PREFLIGHT"))) end },
   { 5, "a verification that fails", function(m) return m:run(table.unpack(fails("parts.x", "PGO-VERIFY"))) end },
   { 5, "writes that were seen", function(m) return m:run(table.unpack(fails("parts.x", "PGO-WRITTEN"))) end },
   { 6, "trouble of the network", function(m) return m:run(table.unpack(fails("two", "PGO-NET"))) end },
+  { 6, "a record that cannot be read", function(m)
+    fs.write(m.folder .. "/state.db", ("not a database "):rep(1000))
+    return m:pgorch("status", "r1")
+  end },
   { 7, "an app in the hands of another run", function(m)
     m:run("--app", "shop", "--until", "two")
     return m:pgorch("run", marks.RECIPE, "--log", m.log, "--app", "shop")

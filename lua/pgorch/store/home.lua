@@ -45,7 +45,7 @@ function home.state_folder()
     local user = env.get("HOME")
     if not user or user == "" then
       fail.raise("PGO-STORE", "neither PGORCH_STATE, XDG_STATE_HOME nor HOME says where the record of runs is kept",
-        { cure = "Set HOME or XDG_STATE_HOME: the files of a run are kept there." })
+        { kind = "usage", cure = "Set HOME or XDG_STATE_HOME: the files of a run are kept there." })
     end
     base = user .. "/.local/state"
   end
@@ -76,7 +76,7 @@ function home.of(url)
   local path = url:match("^sqlite:(.+)$") or (not url:match("^%a[%w+]+:") and url ~= "" and url) or nil
   if not path then
     fail.raise("PGO-STORE", "what is given as the record of runs names no place for one",
-      { cure = "Use sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE." })
+      { kind = "usage", cure = "Use sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE." })
   end
   return of_file(path)
 end
