@@ -112,6 +112,10 @@ describe("what other runs have measured", function()
       add_run(record, { id = "tried", kind = "rehearsal", bytes = 30 })
       found = history.find(record, "vultr", "s")
       expect({ found.run, found.kind, found.rate }).same { "tried", "rehearsal" }   -- its upload went nowhere
+      expect(found.announced).is_nil()                 -- it did not come to its end
+      record:event("tried", "rehearsed", { window = { measured = 5, margin = 65, announce = 120 } })
+      found = history.find(record, "vultr", "s")
+      expect({ found.announced, found.dump_bytes }).same { 120, 600 }
       expect(history.has_run(record, "tried")).is(true)
       expect(history.has_run(record, "tri")).is(false)
       expect(history.has_run(record, "nothing")).is(false)
@@ -135,6 +139,35 @@ local function words(self)
   for _, entry in ipairs(self.steps) do found[entry.id] = lines.show_all(entry.lines) end
   return found
 end
+
+-- Of a rehearsal where everything took a second and the dump had 100 MB; of a run the same is what it took.
+describe("what a rehearsal has measured", function()
+  local measured = { seconds = {}, dump_bytes = 100e6, announced = 240 }
+  local steps = {
+    write("opens", { estimate = 15, opens_window = true }),
+    recipe.step { id = "sums", effect = "read", run = function() end, estimate = 50 },
+    write("dump_to_store", { estimate = 70 }), write("restore", { estimate = 80 }),
+    write("analyze", { estimate = 90 }), write("own", { estimate = 3, rehearse = true }),
+    write("cut_over", { estimate = 25, closes_window = true }),
+  }
+  for _, step in ipairs(steps) do measured.seconds[step.id] = 1 end
+
+  local function seen_by(kind)
+    measured.kind = kind
+    local of = looked_at(steps)
+    local self, list = survey.new(of, measured), {}
+    for i, entry in ipairs(self.steps) do list[i] = (entry.measured and "" or "~") .. math.floor(entry.seconds) end
+    return table.concat(list, " "), times.window(of.recipe.steps, self.by_id, measured)
+  end
+
+  it("counts with what it could not measure: the wire, Heroku's hardware, the app", function()
+    local words, window = seen_by "rehearsal"
+    expect({ words, window }).same { "~15 1 ~5 ~2 1 1 ~25", 240 }
+    measured.announced = nil
+    expect(select(2, seen_by "rehearsal")).is(50.0)
+    expect((seen_by "run")).is "1 1 1 1 1 1 1"
+  end)
+end)
 
 local function survey_of(steps) return survey.new(looked_at(steps)) end
 

@@ -1,7 +1,8 @@
 -- Another run of the same recipe on the same source: how long its steps took says more than any estimate. Reads the
 -- record of runs, if there is one, and nothing else.
 
-local fail = require "pgorch.error"
+local basis = require "pgorch.rehearsal.basis"
+local fail  = require "pgorch.error"
 
 local M = {}
 
@@ -14,6 +15,8 @@ local LOOKED_AT = 50       -- runs: an older one measured another database
 ---@field bytes integer|nil             of the source then
 ---@field seconds table<string, number> by step
 ---@field rate number|nil               bytes a second of dump and upload
+---@field dump_bytes integer|nil
+---@field announced number|nil          seconds of the window that a rehearsal has told to announce
 
 local function row_of(rows, id)
   for _, row in ipairs(rows) do
@@ -31,12 +34,18 @@ local function times_of(rows)
   return seconds
 end
 
-local function history_of(run, rows, size)
+local function announced_by(store, run)
+  local window = run.kind == "rehearsal" and basis.window(store:events(run.id))
+  return window and window.announce or nil
+end
+
+local function history_of(store, run, rows, size)
   local dump = row_of(rows, "dump_to_store")
   local did = dump and dump.result
   local rate = run.kind ~= "rehearsal" and did and did.bytes and (did.seconds or 0) > 0 and did.bytes / did.seconds
   return { run = run.id, kind = run.kind or "run", at = run.created_at, bytes = size.result.bytes,
-           seconds = times_of(rows), rate = rate or nil }
+           seconds = times_of(rows), rate = rate or nil, dump_bytes = did and did.bytes,
+           announced = announced_by(store, run) }
 end
 
 ---Whether the record has a run of exactly that id.
@@ -59,7 +68,7 @@ function M.find(store, recipe, source)
     if run.recipe == recipe and run.state == "done" then
       local rows = store:steps(run.id)
       local size = row_of(rows, "size")
-      if size and size.result and size.result.source == source then return history_of(run, rows, size) end
+      if size and size.result and size.result.source == source then return history_of(store, run, rows, size) end
     end
   end
 end

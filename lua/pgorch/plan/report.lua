@@ -24,8 +24,7 @@ local function roughly(seconds)
 end
 
 local function window_of(plan)
-  local self = plan.survey
-  return times.sum(plan.seen.inspection.recipe.steps, self.by_id, function(entry) return entry.in_window end)
+  return times.window(plan.seen.inspection.recipe.steps, plan.survey.by_id, plan.history)
 end
 
 local function about(seconds, at_least) return (at_least and "at least " or "about ") .. roughly(seconds) end

@@ -1,6 +1,8 @@
 -- How long things will take: as another run of the same source has measured it, else as the step estimates it. The
 -- rates are assumptions for who has nothing better; they are named where they are used.
 
+local rehearsed = require "pgorch.rehearsal.measured"
+
 local M = {}
 
 -- Bytes a second: pg_dump with its compression and an upload over the internet, Heroku's restore with its indexes, a
@@ -29,12 +31,15 @@ function M.at(what, bytes) return bytes / M.RATES[what] end
 
 ---@param of pgorch.Inspection
 ---@param step table
----@param history {seconds: table<string, number>}|nil
+---@param history pgorch.plan.History|nil
 ---@return number|nil seconds   nil: nobody can tell
 ---@return boolean|nil measured
 function M.of_step(of, step, history)
-  local known = history and history.seconds[step.id]
-  if known then return known, true end
+  local known, exact = history and history.seconds[step.id], true
+  if known and history.kind == "rehearsal" then
+    known, exact = rehearsed.of_a_move(step, known, history.dump_bytes)
+  end
+  if known then return known, exact end
   if type(step.estimate) == "number" then return step.estimate end
   if not step.estimate then return step.effect == "read" and 1 or nil end
   local ok, seconds = pcall(step.estimate, of:context(step))
@@ -64,6 +69,17 @@ end
 function M.sum(steps, by_id, counts)
   local seen = { lacking = false }
   return of_list(steps, by_id, counts, seen), seen.lacking
+end
+
+---How long the window will be: no shorter than what a rehearsal has told to announce.
+---@param steps table[]      of the recipe
+---@param by_id table<string, pgorch.planned.Step>
+---@param history pgorch.plan.History|nil
+---@return number seconds
+---@return boolean at_least
+function M.window(steps, by_id, history)
+  local seconds, at_least = M.sum(steps, by_id, function(entry) return entry.in_window end)
+  return math.max(seconds, history and history.announced or 0), at_least
 end
 
 return M

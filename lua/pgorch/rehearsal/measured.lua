@@ -91,6 +91,23 @@ local function rounded(seconds)
   return math.ceil(seconds / step) * step
 end
 
+-- Common steps that write, and whose time is that of the data.
+local ON_THE_DATA = { refresh_matviews = true, reapply_settings = true, analyze = true }
+
+---How long a step of a move will take, by its time in a rehearsal. nil: that time was of something else, as there was
+---no app, no add-on and no bucket.
+---@param step pgorch.Step
+---@param seconds number            that it took here
+---@param dump_bytes integer|nil
+---@return number|nil seconds
+---@return boolean measured         nothing was assumed
+function M.of_a_move(step, seconds, dump_bytes)
+  if step.id == "restore" then return seconds * M.SLOWER_THERE, false end
+  if step.id == "dump_to_store" then return math.max(seconds, (dump_bytes or 0) / M.WIRE_BYTES), false end
+  if step.effect == "read" or step.rehearse or ON_THE_DATA[step.id] then return seconds, true end
+  return nil, false
+end
+
 ---@param seconds number|nil      that the window took here
 ---@param unmeasured pgorch.rehearsal.Unmeasured[]
 ---@return {measured: number, margin: number, announce: number}|nil
