@@ -3,6 +3,7 @@
 
 local addons = require "pgorch.sandbox.heroku.addons"
 local fs     = require "pgorch.fs"
+local judge  = require "judge"
 local task   = require "pgorch.task"
 
 local LIMIT = 10                       -- seconds for something to be at work
@@ -72,6 +73,7 @@ local function fail_over_and_write(world, trial)
   conn:exec "set default_transaction_read_only = off"
   conn:exec(("alter database %s reset default_transaction_read_only"):format(world.source.dbname))
   conn:exec "insert into public.schema_migrations values ('late ' || clock_timestamp()::text)"
+  judge.take_data(trial)
   return "open again, one row written"
 end
 

@@ -87,6 +87,15 @@ local function in_target(break_it, mend)
   end
 end
 
+-- The same in the source.
+local function in_source(break_it, mend)
+  return function(move)
+    local cluster, dbname = move.world.source.cluster, move.lane.dbname
+    connected(cluster, dbname, break_it)
+    return function() connected(cluster, dbname, mend) end
+  end
+end
+
 local function setting(cluster, dbname, sql, mend)
   return function(move)
     local where, name = cluster(move), dbname(move)
@@ -150,6 +159,9 @@ local BOTH = {
   { name = "a gap in the events", says = "events: 100001 is where 1 has to be",
     breaks = in_record "drop trigger event_stays_as_it_is; update event set seq = seq + 100000" },
   { name = "no run", says = "the record has no such run", breaks = in_record "update run set id = 'x'" },
+  { name = "a row that the source has lost", says = "in the source before",
+    breaks = in_source("create table public.kept as select * from audit.documents; delete from audit.documents",
+      "insert into audit.documents select * from public.kept; drop table public.kept") },
 }
 
 local MOVED = {

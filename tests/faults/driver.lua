@@ -6,13 +6,13 @@ local actions    = require "actions"
 local cases      = require "cases"
 local fail       = require "pgorch.error"
 local injections = require "injections"
+local judge      = require "judge"
 local product    = require "product"
 local proxied    = require "proxied"
 local resource   = require "pgorch.native.resource"
 local task       = require "pgorch.task"
 local term       = require "pgorch.term"
 local trial      = require "trial"
-local verdict    = require "verdict"
 
 local driver = {}
 
@@ -32,7 +32,7 @@ end
 -- An undisturbed move: what it asks for, and how much it sends where. It is judged as all others are.
 local function undisturbed(world)
   local self = trial.new(world)
-  verdict.begin(self)
+  judge.begin(self)
   local before = {}
   for name, proxy in pairs(world.proxies) do before[name] = proxy:counts() end
   local ended = self:run()
@@ -42,7 +42,7 @@ local function undisturbed(world)
     local counts = proxy:counts()
     traffic[name] = counts.up + counts.down - before[name].up - before[name].down
   end
-  local complaints = verdict.of(self, "moved")
+  local complaints = judge.complaints(self, "moved")
   if #complaints > 0 then fail.raise("PGO-SANDBOX", table.concat(complaints, "; ")) end
   return { places = product.places(self:requests()), traffic = traffic, seconds = ended.seconds }
 end
@@ -86,7 +86,9 @@ function driver.judge_words(ended, self, case, say)
 end
 
 local function judged(self, how, say)
-  for _, complaint in ipairs(verdict.of(self, how)) do say("%s", complaint) end
+  local allowed = { more_restores = self.put_back + (self.may_repeat or 0), more_addons = self.remade,
+    crashed = self.crashed, ahead = self.ahead }
+  for _, complaint in ipairs(judge.complaints(self, how, allowed)) do say("%s", complaint) end
   return how
 end
 
@@ -116,7 +118,7 @@ end
 local function attempt(case, world, profile)
   local self <const> = trial.new(world)
   self.traffic, self.may_repeat = profile.traffic, case.may_repeat
-  verdict.begin(self)
+  judge.begin(self)
   local complaints = {}
   local function say(what, ...) complaints[#complaints + 1] = what:format(...) end
   local injection = injections[case.inject](case, self)

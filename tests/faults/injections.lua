@@ -147,6 +147,7 @@ injections.clock = function(case, trial)
   if not library then return { skip = "libfaketime is not installed, or cannot be used with a sanitizer" } end
   local file = trial.world.dir .. "/clock-" .. trial.id
   fs.write(file, ("%+d"):format(case.from))
+  trial.ahead = math.max(case.from, case.to)
   trial.env.LD_PRELOAD, trial.env.FAKETIME_TIMESTAMP_FILE = library, file
   trial.env.DONT_FAKE_MONOTONIC, trial.env.FAKETIME_NO_CACHE = "1", "1"
   local injection = at_step(case.step, trial, function()

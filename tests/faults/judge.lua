@@ -18,7 +18,7 @@ local READ_ONLY = "default_transaction_read_only"
 ---@field app_name string
 ---@field bucket string
 ---@field dir string         XDG_STATE_HOME of its pgorch
----@field lane pgorch.tests.Lane
+---@field lane {dbname: string, allowed: fun(self): string[], keys: fun(self): table[]}
 
 -- Before -----------------------------------------------------------------------------------------------------------
 
@@ -31,6 +31,13 @@ end
 local function source_settings(move)
   local conn <close> = move.world.source.cluster:connect(move.lane.dbname)
   return contents.settings(conn, move.lane.dbname)
+end
+
+---Takes what the source holds for what it has to hold: at the beginning, and when one of its clients has written.
+---@param move pgorch.tests.Move
+function judge.take_data(move)
+  local conn <close> = move.world.source.cluster:connect(move.lane.dbname)
+  move.before.data, move.before.unlogged = contents.read(conn)
 end
 
 local function requests_file(move) return move.world.dir .. "/requests.jsonl" end
@@ -47,6 +54,7 @@ function judge.begin(move)
   move.before = { config = copy(app.config), dynos = copy(move.world.heroku:dynos(move.app_name)),
     maintenance = app.maintenance, allowed = table.concat(move.lane:allowed(), " "), settings = source_settings(move),
     requests = size_of(requests_file(move)) }
+  judge.take_data(move)
 end
 
 -- The app ----------------------------------------------------------------------------------------------------------
@@ -98,7 +106,7 @@ function judge.requests(move)
   return found
 end
 
-local function judge_requests(move, say)
+local function judge_requests(move, most, say)
   local made = 0
   for _, entry in ipairs(judge.requests(move)) do
     local posted = entry.method == "POST" and entry.path
@@ -107,7 +115,7 @@ local function judge_requests(move, say)
       say "a restore was asked for while one ran"
     end
   end
-  if made > 1 then say("%d add-ons were made", made) end
+  if made > most then say("%d add-ons were made", made) end
 end
 
 -- Oldest first.
@@ -148,7 +156,13 @@ end
 
 local ENDED = { moved = "done", ["as before"] = "put_back" }
 
-local function judge_record(move, how, say)
+-- `ahead`: so many seconds the clock of pgorch was before the world's.
+local function judge_events(image, ahead, say)
+  image.now = math.floor((clock.time() + (ahead or 0)) * 1e6)
+  for _, complaint in ipairs(event_log.complaints(image)) do say("events: %s", complaint) end
+end
+
+local function judge_record(move, how, ahead, say)
   local image = record.image(move.dir .. "/pgorch", move.id)
   if not image.run then return say "the record has no such run" end
   same("the run's state", image.run.state, ENDED[how], say)
@@ -158,31 +172,43 @@ local function judge_record(move, how, say)
     local for_good = how == "moved" and lock.data ~= nil and json.decode(lock.data).for_good
     if not for_good then say("the record still holds %s", name) end
   end
-  image.now = math.floor(clock.time() * 1e6)
-  for _, complaint in ipairs(event_log.complaints(image)) do say("events: %s", complaint) end
+  judge_events(image, ahead, say)
 end
 
 -- The data ----------------------------------------------------------------------------------------------------------
 
-local function judge_data(move, database, say)
+-- That the source holds what it held; unlogged tables, which a crash empties, only without one.
+local function judge_source(move, crashed, say)
+  local source <close> = move.world.source.cluster:connect(move.lane.dbname)
+  contents.compare(move.before.data, contents.read(source), { "the source before", "the source now" }, say,
+    crashed and move.before.unlogged or nil)
+end
+
+local function judge_data(move, database, crashed, say)
   local source <close> = move.world.source.cluster:connect(move.lane.dbname)
   local target <close> = move.world.target.cluster:connect(database.dbname)
   same("the source's " .. READ_ONLY, source:value("show " .. READ_ONLY), "on", say)
   same("the new database's " .. READ_ONLY, target:value("show " .. READ_ONLY), "off", say)
   same("the source's other settings", contents.settings(source, move.lane.dbname, READ_ONLY), move.before.settings, say)
-  contents.compare(contents.read(source), contents.read(target), say)
+  contents.compare(move.before.data, contents.read(target), { "the source", "the new database" }, say,
+    crashed and move.before.unlogged or nil)
 end
 
-local function judge_moved(move, say)
-  local addons, good = addons_of(move), judge_restores(move, say)
-  if #addons ~= 1 then say("%d add-ons, not 1", #addons) end
-  if #good ~= move.good_restores then say("%d accepted restores, not %d", #good, move.good_restores) end
-  local database
-  for _, addon in ipairs(addons) do
-    if addon.database and addon.database.url == move.world.heroku.state:config(addon.app).DATABASE_URL then
-      database = addon.database
+-- Apps may reach the new database by another way than it is known by to Heroku.
+local function promoted(move)
+  local state, seen = move.world.heroku.state, move.world.seen_by_apps or function(url) return url end
+  for _, addon in ipairs(addons_of(move)) do
+    if addon.database and seen(addon.database.url) == state:config(addon.app).DATABASE_URL then
+      return addon.database, seen(addon.database.url)
     end
   end
+end
+
+local function judge_moved(move, o, say)
+  local addons, good = addons_of(move), judge_restores(move, say)
+  if #addons ~= 1 then say("%d add-ons, not 1", #addons) end
+  if #good < 1 or #good > 1 + (o.more_restores or 0) then say("%d accepted restores, not 1", #good) end
+  local database, url = promoted(move)
   if not database then return say "DATABASE_URL is that of none of the app's add-ons" end
   local last = good[#good]
   if last and last.to_url ~= database.url then say "the accepted restore went into another database" end
@@ -190,32 +216,39 @@ local function judge_moved(move, say)
     say("the accepted restore was of %s", last.from_url:match "^[^?]*")
   end
   local expected = copy(move.before.config)
-  expected.OLD_DATABASE_URL, expected.DATABASE_URL = expected.DATABASE_URL, database.url
+  expected.OLD_DATABASE_URL, expected.DATABASE_URL = expected.DATABASE_URL, url
   judge_config(move, expected, say)
-  judge_data(move, database, say)
+  judge_data(move, database, o.crashed, say)
 end
 
-local function judge_as_before(move, say)
+local function judge_as_before(move, o, say)
   local addons = addons_of(move)                      -- what is billed is kept, once
   if #addons > 1 then say("%d add-ons", #addons) end
-  if #judge_restores(move, say) > move.good_restores then say "more than one accepted restore" end
+  if #judge_restores(move, say) > 1 + (o.more_restores or 0) then say "more than one accepted restore" end
   judge_config(move, move.before.config, say)
   same("the source's settings", source_settings(move), move.before.settings, say)
 end
 
+---@class pgorch.tests.Allowed  what may have happened besides
+---@field more_restores? integer   so many accepted restores besides one
+---@field more_addons? integer     so many add-ons made besides one
+---@field crashed? boolean         the source went down as in a crash: its unlogged tables are empty
+---@field ahead? number            seconds that pgorch's clock was before the world's
+
 ---@param move pgorch.tests.Move
 ---@param how "moved"|"as before"
----@param o? {good_restores?: integer}  how many restores may have been accepted: 1
+---@param o? pgorch.tests.Allowed
 ---@return string[] complaints  none is the good verdict
 function judge.complaints(move, how, o)
   local list = {}
   local function say(what, ...) list[#list + 1] = what:format(...) end
-  move.good_restores = o and o.good_restores or 1
+  o = o or {}
   judge_dynos(move, say)
-  judge_requests(move, say)
+  judge_requests(move, 1 + (o.more_addons or 0), say)
   judge_left_overs(move, say)
-  judge_record(move, how, say)
-  if how == "moved" then judge_moved(move, say) else judge_as_before(move, say) end
+  judge_record(move, how, o.ahead, say)
+  if how == "moved" then judge_moved(move, o, say) else judge_as_before(move, o, say) end
+  judge_source(move, o.crashed, say)
   return list
 end
 

@@ -43,11 +43,12 @@ local function before_target(world)
   local cluster, state = world.target.cluster, world.heroku.state
   local front, config = gate.open(cluster), state.config
   world.parts[#world.parts + 1] = front
+  function world.seen_by_apps(url)
+    return (url:gsub(("@([^@/]+):%d/"):format(cluster.port), ("@%%1:%d/"):format(front.port), 1))
+  end
   function state:config(app)
     local vars = config(self, app)
-    for name, value in pairs(vars) do
-      vars[name] = value:gsub(("@([^@/]+):%d/"):format(cluster.port), ("@%%1:%d/"):format(front.port), 1)
-    end
+    for name, value in pairs(vars) do vars[name] = world.seen_by_apps(value) end
     return vars
   end
   return front

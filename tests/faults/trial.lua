@@ -1,5 +1,5 @@
 -- One move in a world: a new app with a new record of runs, and `pgorch` as a child process, run, resumed or put back.
--- Says how the world is afterwards (verdict.lua judges it); knows nothing of faults.
+-- Has what judge.lua wants to know of a move; knows nothing of faults.
 
 local host    = require "pgorch.native.host"
 local process = require "pgorch.process"
@@ -9,7 +9,7 @@ local task    = require "pgorch.task"
 
 local trial = {}
 
-trial.DYNOS = { web = 2, worker = 1 }
+local DYNOS = { web = 2, worker = 1 }
 
 local LIMIT = 600                     -- seconds for one child
 
@@ -19,6 +19,7 @@ local LIMIT = 600                     -- seconds for one child
 ---@field app_name string
 ---@field bucket string
 ---@field dir string        of the record
+---@field lane table        as the judge wants it
 ---@field mark integer      where its requests begin
 ---@field output string     all that pgorch has said in it
 local Trial = {}
@@ -33,18 +34,27 @@ local function open_source(world)
   conn:exec(("alter database %s reset default_transaction_read_only"):format(world.source.dbname))
 end
 
+-- What the judge asks about the source; each recipe's world has one.
+local function lane_of(world)
+  local recipe, lane = world.recipe, { dbname = world.source.dbname }
+  function lane.allowed() return recipe.allowed(world) end
+  function lane.keys() return recipe.keys and recipe.keys(world) or {} end
+  return lane
+end
+
 ---@param world table
 ---@param env? table<string, string>  more variables
 ---@return pgorch.faults.Trial
 function trial.new(world, env)
   serial = serial + 1
-  local id = ("f%03d"):format(serial)
+  local id = ("t%03d"):format(serial)
   open_source(world)
   local made = setmetatable({ id = id, world = world, app_name = "app-" .. id, bucket = "bucket-" .. id,
     dir = ("%s/record-%s"):format(world.dir, id), env = env or {}, output = "", mark = requests.mark(world),
     put_back = 0 }, Trial)
+  made.lane = lane_of(world)
   made.source_url = world.recipe.source_url(world)
-  world.heroku.state:add_app { name = made.app_name, dynos = trial.DYNOS,
+  world.heroku.state:add_app { name = made.app_name, dynos = DYNOS,
     config = { DATABASE_URL = made.source_url, RAILS_ENV = "production" } }
   return made
 end

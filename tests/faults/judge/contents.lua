@@ -13,7 +13,8 @@ local SAME = [[set search_path = ''; set timezone = 'UTC'; set datestyle = 'ISO,
 local OURS = [[n.nspname !~ '^pg_' and n.nspname not in ('information_schema', '_heroku', 'heroku_ext')]]
 local MEMBER = [[exists (select from pg_depend d where d.objid = %s and d.deptype = 'e')]]
 
-local TABLES = ([[select format('%%I.%%I', n.nspname, c.relname) as name, c.relispopulated as filled
+local TABLES = ([[select format('%%I.%%I', n.nspname, c.relname) as name, c.relispopulated as filled,
+    c.relpersistence = 'u' as unlogged
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'm') and %s and not %s order by 1]]):format(OURS, MEMBER:format "c.oid")
 
@@ -42,16 +43,18 @@ local NAMES = ([[select kind, string_agg(name, e'\n' order by name collate "C") 
 
 ---@param conn table   of a superuser
 ---@return table<string, string>
+---@return table<string, boolean> unlogged  the names of those that a crash of the server empties
 function contents.read(conn)
-  local found = {}
+  local found, unlogged = {}, {}
   conn:exec(SAME)
   for _, each in ipairs(conn:query(TABLES)) do
+    unlogged["table " .. each.name] = each.unlogged or nil
     found["table " .. each.name] = each.filled and conn:value(ROWS:format(each.name)) or "not filled"
   end
   for _, each in ipairs(conn:query(SEQUENCES)) do found["sequence " .. each.name] = each.value end
   for _, each in ipairs(conn:query(NAMES)) do found["names of " .. each.kind] = each.names end
   found["large objects"] = conn:value(LARGE_OBJECTS)
-  return found
+  return found, unlogged
 end
 
 -- Which lines only one of two long texts has.
@@ -64,23 +67,28 @@ local function only_in(a, b)
   return table.concat(list, ", ", 1, math.min(#list, 5))
 end
 
----@param source table<string, string>
----@param target table<string, string>
+---@param a table<string, string>
+---@param b table<string, string>
+---@param names string[]  what they are of: "the source", "the new database"
 ---@param say fun(format: string, ...)
-function contents.compare(source, target, say)
-  for name, value in pairs(source) do
-    local other = target[name]
-    if other == nil then
-      say("%s: the new database has none", name)
+---@param except? table<string, boolean>  names that do not count
+function contents.compare(a, b, names, say, except)
+  except = except or {}
+  for name, value in pairs(a) do
+    local other = b[name]
+    if except[name] then
+      goto next
+    elseif other == nil then
+      say("%s: %s has none", name, names[2])
     elseif other ~= value and name:find "^names" then
-      say("%s: only the source has [%s], only the new database [%s]", name, only_in(value, other),
-        only_in(other, value))
+      say("%s: only %s has [%s], only %s [%s]", name, names[1], only_in(value, other), names[2], only_in(other, value))
     elseif other ~= value then
-      say("%s: %s in the source, %s in the new database", name, value, other)
+      say("%s: %s in %s, %s in %s", name, value, names[1], other, names[2])
     end
+    ::next::
   end
-  for name in pairs(target) do
-    if source[name] == nil then say("%s: only the new database has it", name) end
+  for name in pairs(b) do
+    if a[name] == nil and not except[name] then say("%s: only %s has it", name, names[2]) end
   end
 end
 
