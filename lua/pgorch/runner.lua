@@ -35,13 +35,21 @@ local function choose(current)
   if current.host["until"] then current:need_step(current.host["until"], "--until") end
 end
 
+-- One of the endings; the run may be lost to another process meanwhile.
+local function finish(current, fn, ...)
+  local results = table.pack(pcall(undisturbed, current, fn, ...))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  if not current.lost and not fail.is(results[2], "PGO-FENCED") then error(results[2], 0) end
+  return ending.lost(current, results[2])
+end
+
 local function work(current)
   local ok, result = attended.run(current, steps.run_all, current)
-  if not ok then return undisturbed(current, ending.failed, current, result) end
+  if not ok then return finish(current, ending.failed, current, result) end
   if result or current.only then
-    return undisturbed(current, ending.part, current, result or table.concat(current.host.only, ", "))
+    return finish(current, ending.part, current, result or table.concat(current.host.only, ", "))
   end
-  return undisturbed(current, ending.good, current)
+  return finish(current, ending.good, current)
 end
 
 local function open_session(o, run)
@@ -124,7 +132,7 @@ end
 -- `status` is what it ends with when all could be put back. What cannot be reached fails by itself, and is listed.
 local function put_back(current, status)
   current.display:emit("rollback_started", { session = current })
-  return undisturbed(current, function()
+  return finish(current, function()
     if #undo.pending(current) > 0 then pcall(resume.reopen, current) end
     current.ending = "undo"
     local ended, failures = ending.put_back(current, status, current.run.error)
@@ -178,7 +186,7 @@ function runner.resume(o, run)
   current.run.exit_status, current.run.error, current.run.gate = nil, nil, nil
   current:last_words()
   local voided, err = recheck(current)
-  if not voided then return undisturbed(current, ending.failed, current, err) end
+  if not voided then return finish(current, ending.failed, current, err) end
   return work(current)
 end
 

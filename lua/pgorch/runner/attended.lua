@@ -40,7 +40,7 @@ end
 ---@return boolean ok
 ---@return any
 function attended.run(current, fn, ...)
-  local arguments, results = table.pack(...), nil
+  local arguments, results, lost_before = table.pack(...), nil, current.lost
   local _, outside = pcall(task.group, function(group)
     group:spawn(tick, current)
     group:spawn(current.keep_lease, current)
@@ -50,7 +50,8 @@ function attended.run(current, fn, ...)
     group:cancel("done")
   end)
   if not results then return false, fail.wrap(outside) end
-  if not results[1] and current.lost then return false, current.lost end
+  -- Another process has the run, or may have: what was done here since then is not to be told as its end.
+  if current.lost and (not results[1] or not lost_before) then return false, current.lost end
   return table.unpack(results, 1, results.n)
 end
 

@@ -42,7 +42,8 @@ end
 -- Returns "keep" or "undo", the exit status, and the run's state.
 local function wished(session, err)
   local wish, past = session.host["on-failure"], session:cut_over()
-  if fail.is(err, "PGO-FENCED") then return "keep", 7, "stopped" end       -- it is another process's to end
+  local taken = fail.is(err, "PGO-FENCED")
+  if taken or session.lost then return "keep", taken and 7 or 6, "stopped" end      -- it is another process's to end
   if is_stop(session, err) and not session.past_deadline then
     if (wish == "rollback" or session.requested == "rollback") and not past then return "undo", 1 end
     return "keep", 8, "stopped"
@@ -138,6 +139,18 @@ function ending.failed(session, err)
   session.display:emit("ended", { session = session, status = status, error = err, failures = failures,
                                   standing = undo.standing(session), kept = what == "keep",
                                   going_on = what == "keep" and undo.going_on(session) or nil })
+  return status
+end
+
+---After the run was lost to another process, or may have been, while it ended: that one ends it.
+---@param session table
+---@param err table
+---@return integer status
+function ending.lost(session, err)
+  local status = fail.is(err, "PGO-FENCED") and 7 or 6
+  session.display:emit("failed", { error = err, status = status, pending = 0 })
+  session.display:emit("ended", { session = session, status = status, error = err, failures = {}, kept = true,
+                                  standing = undo.standing(session) })
   return status
 end
 

@@ -1,4 +1,5 @@
--- Puts back what was done, last first. Each undo is recorded before and after, and Ctrl-C does not reach it.
+-- Puts back what was done, last first. Each undo is recorded before and after, and Ctrl-C does not reach it. Once
+-- the run may be another process's, nothing more is put back.
 -- One that fails does not stop the others; it is listed with the command that does it by hand. But for the point of no
 -- return: as long as the app has the new database, the old one is not opened and the copy is not emptied.
 
@@ -56,11 +57,40 @@ function undo.describe(entry)
   return text or entry.row.title .. (entry.row.item and " " .. entry.row.item.key or "")
 end
 
--- The record must not keep something from being put back: a full disk is reported, and the undo happens all the same.
+local AGAIN_SECONDS = 1
+
+local function refuse_lost(session)
+  if session.lost then error(session.lost, 0) end
+end
+
+-- Where a lease says whose the run is, nothing is put back that the record does not know of: by the end of the lease
+-- another process may be putting it back.
+local function write_while_mine(session, write)
+  while true do
+    refuse_lost(session)
+    local ok, problem = pcall(write)
+    if ok then return end
+    refuse_lost(session)
+    if not problem.retryable then
+      session.lost = problem
+      error(problem, 0)
+    end
+    local slept, why = pcall(task.sleep, AGAIN_SECONDS)
+    if not slept then
+      refuse_lost(session)
+      error(why, 0)
+    end
+  end
+end
+
+-- A file must not keep something from being put back: a full disk is reported, and the undo happens all the same.
 local function note_state(session, row, state, err)
   row.state = state
-  local ok, problem = pcall(session.durably, session, session.store.set_step_state, session.store, session.run.id,
-    row.id, state, err)
+  local function write()
+    session:durably(session.store.set_step_state, session.store, session.run.id, row.id, state, err)
+  end
+  if session.store.home.leases then return write_while_mine(session, write) end
+  local ok, problem = pcall(write)
   if not ok and fail.is(problem, "PGO-FENCED") then error(problem, 0) end  -- another process puts it back
   if not ok then session.record_lost = true end
 end
@@ -72,6 +102,20 @@ local function by_hand(session, entry)
   return ok and text or nil
 end
 
+-- Nothing reaches what is being put back but the loss of the run: another process may be putting it back by then.
+local function while_mine(session, fn, ...)
+  if not session.store.home.leases then return fn(...) end
+  local arguments = table.pack(...)
+  task.group(function(group)
+    group:spawn(function()
+      while not session.lost do task.sleep(AGAIN_SECONDS) end
+      error(session.lost, 0)
+    end)
+    fn(table.unpack(arguments, 1, arguments.n))
+    group:cancel "done"
+  end)
+end
+
 local function undo_one(session, entry)
   local row, step = entry.row, entry.step
   local did = what_it_did(row)
@@ -80,8 +124,9 @@ local function undo_one(session, entry)
   note_state(session, row, "undoing")
   session.display:emit("undo_started", { id = row.id, title = row.title })
   local ctx = context.new(session, step, row.id, row)
-  local ok, err = xpcall(task.shield, fail.handler, LONGEST, task.retry, { tries = 4, base = 2 }, step.undo, ctx, did,
-    row.item)
+  local ok, err = xpcall(task.shield, fail.handler, LONGEST, while_mine, session, task.retry, { tries = 4, base = 2 },
+    step.undo, ctx, did, row.item)
+  refuse_lost(session)
   row.summary = context.summary(ctx)
   if row.summary then
     pcall(session.durably, session, session.store.set_summary, session.store, session.run.id, row.id, row.summary)
