@@ -190,13 +190,25 @@ function runner.resume(o, run)
   return work(current)
 end
 
----Goes on with a run, unless it is done: then it says so.
+-- A process that was killed at its cleanup has left them, and nothing else would give them back.
+local function give_back_names(o, run)
+  for _, lock in ipairs(o.store:locks(run.id)) do
+    if not lock.data then
+      local current <close> = open_session(o, run)
+      current:claim()
+      return current:durably(current.unlock, current)
+    end
+  end
+end
+
+---Goes on with a run, unless it is done: then it says so, and holds nothing.
 ---@param o pgorch.RunnerOptions
 ---@param run pgorch.Run
 ---@return integer status
 function runner.go_on(o, run)
   if run.state ~= "done" then return runner.resume(o, run) end
   changes.refuse(run, o)
+  give_back_names(o, run)
   o.display:emit("message", { text = ("run %s is done: there is nothing to go on with. pgorch status %s")
     :format(run.id, run.id) })
   return 0
@@ -252,7 +264,7 @@ function runner.at_rest(o, run, fn)
   cleanup.refuse_unfinished(current)
   current:lock()
   local results = table.pack(pcall(current.while_mine, current, fn))
-  current:unlock()
+  current:durably(current.unlock, current)                -- after Ctrl-C, too: nobody comes back to give it
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
 end

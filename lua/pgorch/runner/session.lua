@@ -183,12 +183,22 @@ local function target_name(self)
   return app and ("target:%s:%s"):format(app, self.params.as or "DATABASE"), app
 end
 
+-- States of a run that came to its end, and gave back its names with it. What it holds now it took for a cleanup; if
+-- that was killed, nobody comes to give it back.
+local OVER = { done = true, failed = true, put_back = true }
+
+local function take_from_one_that_is_over(self, name, holder)
+  local run = self.store:run(holder)
+  if not OVER[run.state] or session.is_at_work(run) then return false end
+  return self.store:take_over(name, self.run.id, holder, run.owner)
+end
+
 ---Takes the target's name for this run alone.
 function Session:lock()
   local name, app = target_name(self)
   if not name then return end
   local taken, holder = self.store:lock(name, self.run.id)
-  if taken then return end
+  if taken or take_from_one_that_is_over(self, name, holder.run) then return end
   fail.raise("PGO-LOCKED", ("%s of app %s is the target of run %s"):format(self.params.as or "DATABASE", app,
     holder.run), {
     detail = "held since " .. clock.iso(holder.at // 1000000),
