@@ -111,8 +111,8 @@ function runner.start(o)
   local run = o.store:create_run {
     id = o.host["run-id"], recipe = o.recipe.name, recipe_path = o.recipe_path, recipe_hash = o.recipe.hash,
     params = params_of(o), versions = changes.versions(o.recipe), owner = session.owner(),
+    told = o.planned and drift.event(o.planned),
   }
-  if o.planned then drift.record(o.store, run.id, o.planned) end
   local current <close> = open_session(o, run)
   current.owner = run.owner
   local ok, err = pcall(function()

@@ -155,7 +155,8 @@ local CREATE = "insert into run (id, recipe, recipe_path, recipe_hash, params, v
   .. "created_at, updated_at, kind, fence, lease_until) "
   .. "values ($1, $2, $3, $4, $5, $6, 'running', 1, $7, $8, $8, $9, 1, %s)"
 
----@param o table  {recipe, recipe_path, recipe_hash, params, versions, id?, owner?, kind?}
+---@param o table  {recipe, recipe_path, recipe_hash, params, versions, id?, owner?, kind?, told?}
+---told: {kind, data} of an event without which the run must not be on record
 ---@return pgorch.Run
 function Store:create_run(o)
   local id, now = o.id or store.new_id(), store.now()
@@ -166,6 +167,7 @@ function Store:create_run(o)
     { CREATE:format(o.owner and self.home.lease or "null"), id, o.recipe, o.recipe_path, o.recipe_hash,
       json.encode(o.params), json.encode(o.versions), o.owner, now, o.kind or "run", n = 10 },
     events.told(id, "running", { attempt = 1 }, { at = now }),
+    o.told and events.told(id, o.told.kind, o.told.data, { at = now }) or nil,
   }
   return self:run(id)
 end

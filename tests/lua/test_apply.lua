@@ -5,6 +5,7 @@ local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
 local json    = require "pgorch.json"
 local process = require "pgorch.process"
+local store   = require "pgorch.store"
 
 local RECIPE = TEST_FOLDER .. "/../fixtures/recipes/rooms.lua"
 
@@ -169,6 +170,17 @@ describe("pgorch plan and apply", function()
     expect(rooms()).same { hall = 1, kitchen = 0, loft = 3, cellar = 5, attic = 2 }
     expect(pgorch("resume", "r1", "--accept-changes").code).is(0)
     expect(rooms()).same { hall = 2, kitchen = 2, loft = 3, cellar = 2, attic = 2 }
+  end)
+
+  it("is on record with its plan, or not at all", function()
+    keep()
+    local st <close> = store.open("sqlite:" .. folder .. "/state.db")
+    st.db:batch { { "create trigger fails before insert on event when new.kind = 'planned' "
+      .. "begin select raise(abort, 'as asked for'); end" } }
+    expect(apply().all).has "as asked for"
+    expect(#st:runs()).is(0)
+    st.db:batch { { "drop trigger fails" } }
+    expect(apply().code).is(0)
   end)
 
   it("refuses other parameters and another recipe", function()

@@ -64,12 +64,10 @@ end
 
 -- --- while it runs ---
 
----@param store pgorch.Store
----@param run string
+---The event that holds a run to its plan: told with the run itself, so that it is not on record without it.
 ---@param steps table[]   of pgorch.plan.Kept
-function M.record(store, run, steps)
-  store:event(run, EVENT, { steps = steps })
-end
+---@return {kind: string, data: table}
+function M.event(steps) return { kind = EVENT, data = { steps = steps } } end
 
 ---What the run was planned to do, by step; nil: it was begun without a plan.
 ---@param store pgorch.Store
