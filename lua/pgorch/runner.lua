@@ -17,6 +17,7 @@ local requests = require "pgorch.runner.requests"
 local resume  = require "pgorch.runner.resume"
 local session = require "pgorch.runner.session"
 local steps   = require "pgorch.runner.steps"
+local task    = require "pgorch.task"
 local undo    = require "pgorch.runner.undo"
 
 local runner = {}
@@ -104,6 +105,15 @@ local function params_of(o)
   return { values = o.values, secrets = o.places, host = kept_flags(o.host) }
 end
 
+local DISCARD_SECONDS = 60
+
+-- It has not begun: a record of it would only stand in the way.
+local function discard(o, run, why)
+  task.shield(DISCARD_SECONDS, o.store.discard_run, o.store, run.id)
+  pcall(fs.remove_tree, o.store:run_dir(run.id))
+  error(why, 0)
+end
+
 ---Begins a run and works on it until it ends.
 ---@param o pgorch.RunnerOptions
 ---@return integer status
@@ -113,17 +123,15 @@ function runner.start(o)
     params = params_of(o), versions = changes.versions(o.recipe), owner = session.owner(),
     told = o.planned and drift.event(o.planned),
   }
-  local current <close> = open_session(o, run)
+  local opened, current = pcall(open_session, o, run)
+  if not opened then discard(o, run, current) end
+  local _ <close> = current
   current.owner = run.owner
   local ok, err = pcall(function()
     choose(current)
     current:lock()
   end)
-  if not ok then -- it has not begun: a record of it would only stand in the way
-    o.store:discard_run(run.id)
-    fs.remove_tree(run.dir)
-    error(err, 0)
-  end
+  if not ok then discard(o, run, err) end
   o.display:emit("run_started", { session = current })
   current:last_words()
   return work(current)

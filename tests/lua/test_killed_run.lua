@@ -56,4 +56,18 @@ describe("after a process that was killed", function()
     expect(pgorch("resume", "r1").code).is(0)
     expect(held "r1").is(0)
   end)
+
+  it("nothing is on record of a run that could not begin", function()
+    local path = folder .. "/recipe.lua"
+    fs.write(path, [[local recipe = require "pgorch.recipe"
+      return recipe { name = "little", summary = "s", steps = {
+        recipe.step { id = "a", effect = "read", run = function() end } } }]])
+    fs.write(folder .. "/runs", "no folder")
+    local refused = pgorch("run", path, "--run-id", "r1")
+    expect(refused.code).is_not(0)
+    expect(refused.stderr).has "PGO-IO"
+    expect(pgorch("status", "r1").code).is(2)
+    fs.remove(folder .. "/runs")
+    expect(pgorch("run", path, "--run-id", "r1").code).is(0)
+  end)
 end)
