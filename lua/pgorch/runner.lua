@@ -173,6 +173,15 @@ local function claim(current, o, accepted)
   current.display:emit("message", { text = "accepted:\n  " .. table.concat(accepted, "\n  ") })
 end
 
+-- What the rollback that was begun last was to end with.
+local function status_meant(current)
+  local status = 0
+  for _, event in ipairs(current.store:events(current.run.id)) do
+    if event.kind == "undoing" and not event.data.step then status = event.data.exit_status or 0 end
+  end
+  return status
+end
+
 ---Goes on with a run.
 ---@param o pgorch.RunnerOptions
 ---@param run pgorch.Run
@@ -184,7 +193,7 @@ function runner.resume(o, run)
   -- A rollback that was cut short is finished, and ends as it would have.
   if run.state == "undoing" or run.state == "undo_failed" then
     refuse_lost_writes(current)
-    return put_back(current, run.error and ending.status_of(run.error) or 0)
+    return put_back(current, status_meant(current))
   end
   take_over(current, run.params.host or {})
   choose(current)

@@ -70,4 +70,19 @@ describe("after a process that was killed", function()
     fs.remove(folder .. "/runs")
     expect(pgorch("run", path, "--run-id", "r1").code).is(0)
   end)
+
+  it("a rollback that is finished by a resume ends as it would have, also when it stuck before", function()
+    local marks = TEST_FOLDER .. "/../fixtures/recipes/marks.lua"
+    local function failed(id, ...)
+      local log = folder .. "/" .. id
+      expect(pgorch("run", marks, "--log", log, "--run-id", id, "--fail", "parts.y", "--error", "PGO-PREFLIGHT",
+        "--on-failure", "keep", ...).code).is(8)
+    end
+    failed("r1", "--kill", "left:undo")
+    expect(pgorch("rollback", "r1").signal).is "KILL"
+    expect(pgorch("resume", "r1").code).is(0)
+    failed("r2", "--stuck", "left")
+    expect(pgorch("rollback", "r2").code).is(11)
+    expect(pgorch("resume", "r2", "--stuck", "none", "--accept-changes").code).is(0)
+  end)
 end)
