@@ -200,6 +200,6 @@ end
 
 return recipe.step {
   id = "cut_over", title = "Point the app to the new database", effect = "write", run = run, undo = undo, plan = plan,
-  by_hand = by_hand, undo_when = "failure", point_of_no_return = true, needs = NEEDS, stands = "the app uses the new database",
-  cleanup = cleanup, reached = reached, estimate = 15, undo_estimate = 60,
+  by_hand = by_hand, undo_when = "failure", point_of_no_return = true, needs = NEEDS,
+  stands = "the app uses the new database", cleanup = cleanup, reached = reached, estimate = 15, undo_estimate = 60,
 }
