@@ -124,7 +124,7 @@ local function nothing_is_lost(move)
   refused()
   table.remove(app.formation)
   ask(move.world, "PATCH", ("/apps/%s/config-vars"):format(move.app_name), { MENDED = "yes" })
-  moves.expect_exit(move:resume { "--yes-cut-over", "--until", "cut_over" }, 0)
+  moves.expect_exit(move:resume { "--yes-cut-over", "--until", "cut_over" }, 8)
   refused()
   moves.expect_exit(move:resume(), 0)
   expect(#move:restores()).is(1)
@@ -145,7 +145,9 @@ end
 case("as long as the app cannot be taken off the new database, rollback puts nothing else back", function(move)
   with_vars(move)
   local before = config(move)
-  moves.expect_exit(move:run { "--yes-cut-over", "--until", "cut_over" }, 3)
+  local part = move:run({ "--yes-cut-over", "--until", "cut_over" }, { plain = true })
+  moves.expect_exit(part, 8)
+  expect(part.all).has "stopped after cut_over, as asked, and the window is OPEN"
   local url = config(move).DATABASE_URL
   expect(url).is(move:addons()[1].database.url)
   for _, again in ipairs { "rollback", "resume", "rollback" } do
@@ -224,7 +226,9 @@ end)
 
 case("never before the databases were compared", function(move)
   local before = config(move).DATABASE_URL
-  moves.expect_exit(move:run { "--until", "checksum_source" }, 0)
+  local part = move:run { "--until", "checksum_source" }
+  moves.expect_exit(part, 8)
+  expect({ part.last.window_open, part.last.meaning }).same { true, "stopped, state kept" }
   local done = move:resume { "--only", "cut_over" }
   moves.expect_exit(done, 5)
   expect(done.all).has "PGO-NOT-VERIFIED"

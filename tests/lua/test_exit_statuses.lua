@@ -16,6 +16,18 @@ local function signalled(m, words, mark, signals)
   return marks.ended(child)
 end
 
+local function window_recipe(m)
+  local path = m.folder .. "/window.lua"
+  fs.write(path, [[local recipe = require "pgorch.recipe"
+    local function step(id, field)
+      return recipe.step { id = id, effect = "write", run = function() return {} end, undo = function() end,
+        [field] = true }
+    end
+    return recipe { name = "window", summary = "a window", steps = { step("open", "opens_window"),
+      step("inside", "rehearse"), step("shut", "closes_window"), step("last", "rehearse") } }]])
+  return path
+end
+
 local function fails(step, id, ...) return { "--yes-cut-over", "--fail", step, "--error", id, ... } end
 
 -- What ends with this status: fn(m) -> ended.
@@ -47,6 +59,12 @@ local CASES = {
     local _ <close> = m:spawn { "--hang", "two" }
     m:wait_for "hang two"
     return m:pgorch("resume", "r1")
+  end },
+  { 8, "a part that ends with the window open", function(m)
+    return m:pgorch("run", window_recipe(m), "--run-id", "r1", "--until", "inside")
+  end },
+  { 0, "a part that ends after it was closed", function(m)
+    return m:pgorch("run", window_recipe(m), "--run-id", "r1", "--until", "shut")
   end },
   { 8, "Ctrl-C", function(m) return signalled(m, { "--hang", "two" }, "hang two", 1) end },
   { 8, "a gate that was not approved", function(m) return m:run(table.unpack(fails("parts.x", "PGO-GATE"))) end },

@@ -65,6 +65,18 @@ describe("notifications", function()
     expect(last.text).is("shop-app: run r1 is over: done (exit 0)")
   end)
 
+  it("tell that a part has ended with the window open", function()
+    local path = folder .. "/window.lua"
+    fs.write(path, [[local recipe = require "pgorch.recipe"
+      return recipe { name = "window", summary = "a window", steps = {
+        recipe.step { id = "open", effect = "write", opens_window = true, run = function() end, undo = function() end },
+        recipe.step { id = "last", effect = "read", run = function() end } } }]])
+    local ended, heard = told { "run", path, "--run-id", "r1", "--until", "open", "--notify-env", "HOOK" }
+    expect(ended.code).is(8)
+    expect(heard[2].message.text).is "window: run r1 is over: stopped as asked, the window is OPEN (exit 8)"
+    expect({ heard[2].message.window.open, heard[2].message.meaning }).same { true, "stopped, state kept" }
+  end)
+
   it("tell a failure with its id and its cure, and the end that came of it", function()
     local ended, heard = told(run("--fail", "two", "--error", "PGO-VERIFY"))
     expect(ended.code).is(5)

@@ -174,17 +174,18 @@ function ending.good(session)
   return status
 end
 
----After a part that --until asked for: nothing is put back, the run can go on.
+---After a part that --until asked for: nothing is put back, the run can go on. With the window open it is no good end.
 ---@param session table
 ---@param id string
 ---@return integer status
 function ending.part(session, id)
-  local status = has_warnings(session) and 3 or 0
+  local open = undo.window_is_open(session)
+  local status = open and 8 or has_warnings(session) and 3 or 0
   local standing = undo.standing(session)
   record(session, { state = "stopped", exit_status = status })
   if #standing == 0 then pcall(session.durably, session, session.unlock_target, session) end
   session.display:emit("ended", { session = session, status = status, failures = {}, part = id, standing = standing,
-                                  kept = true })
+                                  kept = true, window_open = open })
   return status
 end
 

@@ -67,7 +67,8 @@ local SENTENCES = {
       and (" at \"%s\""):format(title_of(session, e.error.step)) or "", e.error.id, e.error.message)
   end,
   finish = function(e, session)
-    local what = e.put_back and e.status == 0 and "put back" or e.part and "ended as asked" or meaning.OF[e.status]
+    local part = e.part and (e.window_open and "stopped as asked, the window is OPEN" or "ended as asked")
+    local what = e.put_back and e.status == 0 and "put back" or part or meaning.OF[e.status]
     return ("%s: run %s is over: %s (exit %d)"):format(app_of(session), session.run.id, what or "?", e.status)
   end,
 }

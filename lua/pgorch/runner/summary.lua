@@ -109,7 +109,9 @@ end
 
 local function headline(e)
   local run, took = e.session.run, values.show_duration(task.now() - e.session.started)
-  local what = e.part and "ended after " .. e.part .. ", as asked" or e.put_back and e.status == 0 and "put back"
+  local part = e.part and (e.window_open and "stopped after %s, as asked, and the window is OPEN"
+    or "ended after %s, as asked"):format(e.part)
+  local what = part or e.put_back and e.status == 0 and "put back"
     or meaning.OF[e.status]
   local where = e.error and e.error.step and ("  step %s"):format(e.error.step) or ""
   return ("run %s  %s%s  after %s"):format(run.id, what, where, took)
@@ -139,7 +141,7 @@ function summary.text(e)
   end
   if e.session.record_lost then out[#out + 1] = "the record of this run could not be written to its end" end
   out[#out + 1] = ("record: %s   pgorch status %s"):format(e.session.store.path, e.session.run.id)
-  out[#out + 1] = ("exit %d: %s"):format(e.status, meaning.OF[e.status] or "?")
+  out[#out + 1] = ("exit %d: %s"):format(e.status, meaning.of(e.status, e.session.run.state))
   return table.concat(out, "\n") .. "\n"
 end
 
@@ -160,7 +162,8 @@ local PLAIN = { "id", "title", "text", "bytes", "total", "how", "effect", "run",
                 "pgorch", "format", "status", "part" }
 
 local function ended_fields(e, fields)
-  fields.state, fields.meaning = e.session.run.state, meaning.OF[e.status]
+  fields.state, fields.meaning = e.session.run.state, meaning.of(e.status, e.session.run.state)
+  fields.window_open = e.window_open
   fields.steps, fields.standing, fields.not_put_back = json.array {}, json.array(e.standing), json.array {}
   fields.kept, fields.going_on = json.array(summary.kept(e.session)), json.array(e.going_on or {})
   for i, row in ipairs(ordered(e.session)) do fields.steps[i] = row_fields(row) end

@@ -197,6 +197,16 @@ local function window_is_closed(session)
   return false
 end
 
+---Whether writes are kept out, and the app is perhaps down.
+---@param session table
+---@return boolean
+function undo.window_is_open(session)
+  for _, entry in ipairs(undo.pending(session)) do
+    if entry.step.opens_window then return not window_is_closed(session) end
+  end
+  return false
+end
+
 ---Words for a second Ctrl-C, and for what still stands: one line for each.
 ---@param session table
 ---@return string[]

@@ -116,8 +116,9 @@ local function stands(seen, add)
 end
 
 ---@param status integer
+---@param state string
 ---@return string
-function detail.exit(status) return ("exit %d: %s"):format(status, meaning.OF[status] or "?") end
+function detail.exit(status, state) return ("exit %d: %s"):format(status, meaning.of(status, state)) end
 
 local function has_entry(seen)
   for _, lock in ipairs(seen.locks) do
@@ -150,7 +151,7 @@ function detail.below(seen, report, out)
   after_lines(seen, out)
   if seen.run.kind == "rehearsal" then return below_rehearsal(seen, add) end
   if seen:cut_over() then add("the point of no return was passed " .. at(moment.iso(seen.run.cut_over_at))) end
-  add(seen.run.exit_status and detail.exit(seen.run.exit_status))
+  add(seen.run.exit_status and detail.exit(seen.run.exit_status, seen.state))
   stands(seen, add)
   local commands = detail.commands(seen)
   add(commands ~= "" and commands)
