@@ -59,6 +59,9 @@ describe("a run", function()
     expect(marks()).same(ALL)
     expect(r.stdout).has("What was seen")
     expect(r.stdout).has("exit 0: done")
+    expect(r.stdout).has "pgorch report r1 --html FILE   tidy up: pgorch cleanup r1\n"
+    expect(r.stdout).has "pgorch destroy-source r1\n"
+    expect(r.stdout).lacks "the window"
     expect(r.stderr).lacks("What was seen")
     expect(status().state).is("done")
   end)

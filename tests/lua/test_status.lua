@@ -69,6 +69,30 @@ end
 
 local MOVED = { window_opens = {}, window_closes = { read_only = true }, verify = { tables = 14, rows = 8412331 } }
 
+-- What a run leaves that was put back, and a window that was open.
+local LEAVES = [[local recipe = require "pgorch.recipe"
+  local fail, task = require "pgorch.error", require "pgorch.task"
+  local function step(id, fields)
+    fields.id, fields.effect, fields.undo = id, "write", fields.undo or false
+    return recipe.step(fields)
+  end
+  return recipe { name = "leaves", summary = "a made thing", params = { app = {}, fail = { default = false } },
+    steps = {
+    step("thing", { run = function() return { name = "t" } end,
+      keeps = function(result) return "thing " .. result.name .. ", $5/month" end,
+      cleanup = function() return { { what = "thing t", state = "kept", why = "billed" } } end }),
+    step("open", { opens_window = true, undo = function() end, run = function(ctx)
+      ctx:remember {}
+      task.sleep(1.1)
+    end }),
+    step("trouble", { run = function(ctx) if ctx.params.fail then fail.raise("PGO-IO", "as asked for") end end }),
+    step("shut", { closes_window = true, run = function() end, undo = function() end }) } }]]
+
+local function leaves(...)
+  fs.write(folder .. "/leaves.lua", LEAVES)
+  return pgorch("run", folder .. "/leaves.lua", "--run-id", "r1", "--app", "shop", ...)
+end
+
 describe("status", function()
   before(function() folder = fs.mkdtemp("pgorch-status-") end)
   after(function() fs.remove_tree(folder) end)
@@ -128,6 +152,22 @@ describe("status", function()
     expect(pgorch("report", "m1").stdout).lacks "STILL OPEN"
   end)
 
+  it("of a run that is done names what can be typed, until the source is gone", function()
+    local r = leaves()
+    expect(r.code).is(0)
+    expect(r.stdout).matches "\nthe window was open for [12]%.%d s\n"
+    local text = pgorch("status", "r1").stdout
+    expect(text).has "\nwhat came of it: pgorch report r1 --html FILE   tidy up: pgorch cleanup r1\n"
+    expect(text).lacks "destroy-source"                               -- there was no cut-over
+    expect(text).lacks "kept: "
+    made_up(function(add)
+      add("m1", { state = "done", status = 0, cut_over_at = store.now() - 2 * DAY, steps = MOVED })
+      add("m2", { state = "done", status = 0, cut_over_at = store.now() - 2 * DAY, steps = MOVED, destroyed = true })
+    end)
+    expect(pgorch("status", "m1").stdout).has "pgorch destroy-source m1"
+    expect(pgorch("status", "m2").stdout).lacks "pgorch destroy-source m2"
+  end)
+
   it("--watch beside a run tells each step and the gate, and ends as the run does", function()
     local ended
     task.timeout(60, task.group, function(group)
@@ -143,7 +183,7 @@ describe("status", function()
       text = text .. watching.stdout:read_all()
       expect(watching:wait().code).is(0)
       expect(text).has "  after ...."
-      expect(text).matches "\ndone\n.*exit 0: done\n$"
+      expect(text).matches "\ndone\n.*exit 0: done\n.*pgorch report r1 %-%-html FILE"
       expect(text).lacks "\27["
       local told = lines_of(events:join().stdout)
       expect({ told[1].event, told[2].event, told[2].id }).same { "version", "status", "r1" }

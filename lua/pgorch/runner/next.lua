@@ -12,18 +12,20 @@ local WORDS = {
   put_back = "try again: pgorch resume %s",
   undoing = "finish putting back: pgorch rollback %s",
   undo_failed = "try again to put back: pgorch rollback %s",
-  done = "",
+  done = "what came of it: pgorch report %s --html FILE   tidy up: pgorch cleanup %s",
 }
+
+-- Nothing but this destroys it.
+local SOURCE = "the source lives on, until nobody needs it any more: pgorch destroy-source %s"
 
 ---@param id string
 ---@param state string        of the run, or "interrupted"
 ---@param past boolean|nil    the point of no return is passed
----@return string[] lines     none for a run that is done
+---@return string[] lines
 function next_words.lines(id, state, past)
   local text = WORDS[state] or "go on: pgorch resume %s" .. (past and "" or "   give up: pgorch rollback %s")
-  if text == "" then return {} end
-  local lines = { (text:gsub("%%s", id)) }
-  if past and state ~= "put_back" then lines[2] = (PAST:gsub("%%s", id)) end
+  local lines, more = { (text:gsub("%%s", id)) }, state == "done" and SOURCE or PAST
+  if past and state ~= "put_back" then lines[2] = (more:gsub("%%s", id)) end
   return lines
 end
 

@@ -107,6 +107,26 @@ local function standing_lines(e, out)
   if #(e.going_on or {}) > 0 then out[#out + 1] = "goes on: " .. table.concat(e.going_on, "; ") end
 end
 
+-- As the report has it: all the times that it was open, those of earlier attempts too.
+local function window_of(e)
+  local recorded, timeline = require "pgorch.report.recorded", require "pgorch.report.timeline"
+  local session = e.session
+  local run = session.store:run(session.run.id)
+  local seen = recorded.of { run = run, list = session.store:steps(run.id), events = session.store:events(run.id),
+                             recipe = session.recipe, state = run.state }
+  local seconds, windows = 0, timeline.windows(seen, timeline.stretches(seen))
+  for _, each in ipairs(windows) do seconds = seconds + math.max(0, (each.to or seen.now) - each.from) / 1e6 end
+  local last = windows[#windows]
+  return last and ("the window %s %s"):format(last.to and "was open for" or "is OPEN, for",
+    values.show_duration(seconds))
+end
+
+-- A record that cannot be read keeps nobody from the rest.
+local function window_line(e, out)
+  local ok, text = pcall(window_of, e)
+  if ok then out[#out + 1] = text or nil end
+end
+
 local function headline(e)
   local run, took = e.session.run, values.show_duration(task.now() - e.session.started)
   local part = e.part and (e.window_open and "stopped after %s, as asked, and the window is OPEN"
@@ -133,6 +153,7 @@ function summary.text(e)
   for _, each in ipairs(gather(rows, "warnings")) do
     out[#out + 1] = ("warning: %s: %s"):format(each.row.id, each.value)
   end
+  window_line(e, out)
   put_back_lines(e, rows, out)
   kept_lines(e, out)
   standing_lines(e, out)
@@ -140,7 +161,8 @@ function summary.text(e)
     out[#out + 1] = line
   end
   if e.session.record_lost then out[#out + 1] = "the record of this run could not be written to its end" end
-  out[#out + 1] = ("record: %s   pgorch status %s"):format(e.session.store.path, e.session.run.id)
+  out[#out + 1] = ("record: %s   pgorch status %s   pgorch report %s"):format(e.session.store.path, e.session.run.id,
+    e.session.run.id)
   out[#out + 1] = ("exit %d: %s"):format(e.status, meaning.of(e.status, e.session.run.state))
   return table.concat(out, "\n") .. "\n"
 end

@@ -97,6 +97,13 @@ local function locks_line(seen)
   return #names > 0 and "holds: " .. table.concat(names, ", ") or nil
 end
 
+local function is_destroyed(seen)
+  for _, event in ipairs(seen.events) do
+    if event.kind == "destroyed" then return true end
+  end
+  return false
+end
+
 ---What can be typed now, and where the run waits.
 ---@param seen pgorch.Recorded
 ---@return string
@@ -104,7 +111,8 @@ function detail.commands(seen)
   local run, out = seen.run, {}
   if seen.state == "waiting" and run.gate then out[1] = "waits at " .. run.gate end
   local state = run.state == "undoing" and "undoing" or seen.state
-  for _, line in ipairs(next_words.lines(run.id, state, seen:cut_over())) do out[#out + 1] = line end
+  local past = seen:cut_over() and not (state == "done" and is_destroyed(seen))
+  for _, line in ipairs(next_words.lines(run.id, state, past)) do out[#out + 1] = line end
   return table.concat(out, "\n")
 end
 
