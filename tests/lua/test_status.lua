@@ -152,6 +152,16 @@ describe("status", function()
     expect(pgorch("report", "m1").stdout).lacks "STILL OPEN"
   end)
 
+  it("and cancel name what a run that was put back has left, with the command that removes it", function()
+    local kept = "kept: thing t, $5/month   (`pgorch cleanup r1 --confirm shop` removes it)\n"
+    local r = leaves "--fail"
+    expect(r.code).is(1)
+    expect(r.stdout).has(kept)
+    expect(r.stdout).matches "\nthe window was open for [12]%.%d s\n"
+    expect(pgorch("status", "r1").stdout).has(kept)
+    expect(pgorch("cancel", "r1").stdout).has(kept)
+  end)
+
   it("of a run that is done names what can be typed, until the source is gone", function()
     local r = leaves()
     expect(r.code).is(0)

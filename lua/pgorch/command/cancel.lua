@@ -8,6 +8,7 @@ local next_words = require "pgorch.runner.next"
 local recorded   = require "pgorch.report.recorded"
 local requests   = require "pgorch.runner.requests"
 local standing   = require "pgorch.runner.standing"
+local summary    = require "pgorch.runner.summary"
 local term       = require "pgorch.term"
 
 local command = {
@@ -33,6 +34,7 @@ local function show(store, run, asked, as_json)
   else
     out[#out + 1] = "what stands cannot be told: " .. tostring(seen.problem)
   end
+  if found then out[#out + 1] = summary.kept_line(seen, run.params.values.app) end
   if run.kind == "rehearsal" then return term.out(table.concat(out, "\n") .. "\n") end
   local half_back = run.state == "undoing" and "undoing" or state
   for _, line in ipairs(next_words.lines(run.id, half_back, past)) do out[#out + 1] = line end

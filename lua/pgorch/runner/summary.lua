@@ -89,12 +89,14 @@ function summary.kept(session)
   return list
 end
 
-local function kept_lines(e, out)
-  local list = summary.kept(e.session)
-  if #list == 0 then return end
-  local app = e.session.params.app              -- what is billed goes only when it is named
-  out[#out + 1] = ("kept: %s   (`pgorch cleanup %s%s` removes it)"):format(table.concat(list, "; "), e.session.run.id,
-    app and " --confirm " .. app or "")
+---The same as a line with the command that removes it; nil: nothing is left.
+---@param session table
+---@param app string|nil   what is billed goes only when it is named
+---@return string|nil
+function summary.kept_line(session, app)
+  local list = summary.kept(session)
+  return #list > 0 and ("kept: %s   (`pgorch cleanup %s%s` removes it)"):format(table.concat(list, "; "),
+    session.run.id, app and " --confirm " .. app or "") or nil
 end
 
 local function standing_lines(e, out)
@@ -155,7 +157,7 @@ function summary.text(e)
   end
   window_line(e, out)
   put_back_lines(e, rows, out)
-  kept_lines(e, out)
+  out[#out + 1] = summary.kept_line(e.session, e.session.params.app)
   standing_lines(e, out)
   for _, line in ipairs(next_words.lines(e.session.run.id, e.session.run.state, e.session:cut_over())) do
     out[#out + 1] = line

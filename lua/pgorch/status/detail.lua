@@ -10,6 +10,7 @@ local next_words = require "pgorch.runner.next"
 local recorded = require "pgorch.report.recorded"
 local rehearsed = require "pgorch.rehearsal.report"
 local standing = require "pgorch.runner.standing"
+local summary  = require "pgorch.runner.summary"
 local values   = require "pgorch.recipe.values"
 
 local detail = {}
@@ -121,6 +122,7 @@ local function stands(seen, add)
   local over = recorded.is_working(seen.state) or seen.state == "done" or seen.state == "put_back"
   local found = not over and standing.of(seen)
   for _, line in ipairs(found and standing.lines(found) or {}) do add(line) end
+  if not recorded.is_working(seen.state) then add(summary.kept_line(seen, seen.run.params.values.app)) end
 end
 
 ---@param status integer
