@@ -30,18 +30,25 @@ end
 
 local function fails(step, id, ...) return { "--yes-cut-over", "--fail", step, "--error", id, ... } end
 
--- What ends with this status: fn(m) -> ended.
+-- What the end of it tells to type, unless its case has other words.
+local ON = "go on: pgorch resume r1   give up: pgorch rollback r1"
+local NEXT = { [0] = "tidy up: pgorch cleanup r1", [1] = "try again: pgorch resume r1", [3] = "pgorch report r1 --html",
+  [4] = "try again: pgorch resume r1", [5] = "try again: pgorch resume r1", [6] = ON, [8] = ON,
+  [9] = "go on: pgorch resume r1\n", [11] = "try again to put back: pgorch rollback r1", [130] = ON }
+
+-- What ends with this status: fn(m) -> ended; and other words that it ends with.
 local CASES = {
   { 0, "a good run", function(m) return m:run "--yes-cut-over" end },
-  { 0, "a part that was asked for", function(m) return m:run("--until", "one") end },
+  { 0, "a part that was asked for", function(m) return m:run("--until", "one") end, ON },
   { 0, "a rollback that succeeds", function(m)
     m:run("--until", "two")
     return m:pgorch("rollback", "r1")
-  end },
+  end, "try again: pgorch resume r1" },
   { 1, "a failure, put back", function(m) return m:run(table.unpack(fails("two", "PGO-IO"))) end },
-  { 2, "a flag that there is not", function(m) return m:run "--untill" end },
-  { 2, "a run that there is not", function(m) return m:pgorch("resume", "r1") end },
-  { 2, "a record of no known kind", function(m) return m:pgorch("status", "--state-env", "NOPE") end },
+  { 2, "a flag that there is not", function(m) return m:run "--untill" end, "did you mean --until?" },
+  { 2, "a run that there is not", function(m) return m:pgorch("resume", "r1") end,
+    "`pgorch status` lists the runs" },
+  { 2, "a record of no known kind", function(m) return m:pgorch("status", "--state-env", "NOPE") end, "NOPE is not set" },
   { 3, "a warning", function(m) return m:run("--yes-cut-over", "--loud") end },
   { 4, "a preflight that fails", function(m) return m:run(table.unpack(fails("two", "PGO-PREFLIGHT"))) end },
   { 5, "a verification that fails", function(m) return m:run(table.unpack(fails("parts.x", "PGO-VERIFY"))) end },
@@ -54,18 +61,18 @@ local CASES = {
   { 7, "an app in the hands of another run", function(m)
     m:run("--app", "shop", "--until", "two")
     return m:pgorch("run", marks.RECIPE, "--log", m.log, "--app", "shop")
-  end },
+  end, "`pgorch resume r1` goes on with it, `pgorch rollback r1` puts it back" },
   { 7, "a run that a process works on", function(m)
     local _ <close> = m:spawn { "--hang", "two" }
     m:wait_for "hang two"
     return m:pgorch("resume", "r1")
-  end },
+  end, "stop it: `pgorch cancel r1`" },
   { 8, "a part that ends with the window open", function(m)
     return m:pgorch("run", window_recipe(m), "--run-id", "r1", "--until", "inside")
   end },
   { 0, "a part that ends after it was closed", function(m)
     return m:pgorch("run", window_recipe(m), "--run-id", "r1", "--until", "shut")
-  end },
+  end, ON },
   { 8, "Ctrl-C", function(m) return signalled(m, { "--hang", "two" }, "hang two", 1) end },
   { 8, "a gate that was not approved", function(m) return m:run(table.unpack(fails("parts.x", "PGO-GATE"))) end },
   { 9, "a failure after the cut-over", function(m) return m:run(table.unpack(fails("after", "PGO-IO"))) end },
@@ -89,8 +96,8 @@ describe("the exit status", function()
       local m <close> = marks.new()
       local ended = case[3](m)
       if ended.code ~= case[1] then error(("it is %s\n%s\n%s"):format(ended.code, ended.stderr, ended.stdout), 0) end
-      -- Whoever reads the end of it knows what to type, unless there is nothing left to do.
-      if case[1] > 0 and case[1] ~= 3 then expect(ended.stderr .. ended.stdout).has "pgorch " end
+      -- Whoever reads the end of it knows what to type.
+      expect(ended.stderr .. "\n" .. ended.stdout).has(case[4] or NEXT[case[1]])
     end)
   end
 
