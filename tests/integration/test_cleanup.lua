@@ -56,6 +56,7 @@ local function after_a_failure(world)
   expect(text).lacks "removed"
   expect(text).matches "add%-on pgorch%-demo%-app%-%w+: gone"
   expect(pgorch(world, 0, "status", id)).has "nothing left but what is kept"
+  expect(json.decode(pgorch(world, 0, "report", id, "--json")).kept).same {}
   vultr_run.expect_app_as_before(world)
 end
 

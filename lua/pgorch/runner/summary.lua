@@ -75,8 +75,21 @@ local function put_back_lines(e, rows, out)
   end
 end
 
+-- The last clean-up has removed it, or has found nothing of it: "add-on X" is "add-on X, $9/month" here.
+local function is_cleaned(session, text)
+  local last
+  for _, event in ipairs(session.events or {}) do
+    if event.kind == "cleaned" then last = event end
+  end
+  for _, each in ipairs(last and last.data.entries or {}) do
+    local gone = each.state == "removed" or each.state == "gone"
+    if gone and (text == each.what or text:sub(1, #each.what + 2) == each.what .. ", ") then return true end
+  end
+  return false
+end
+
 ---What a run that was put back leaves on purpose.
----@param session table
+---@param session table   with the events where they were read: what was cleaned since is not there any more
 ---@return string[]
 function summary.kept(session)
   local list = {}
@@ -84,7 +97,7 @@ function summary.kept(session)
   for _, row in ipairs(ordered(session)) do
     local step, did = session:step_of(row.id), row.result or row.remembered
     local ok, text = pcall(step and step.keeps or error, did, session.run.id)
-    if did and ok and text then list[#list + 1] = text end
+    if did and ok and text and not is_cleaned(session, text) then list[#list + 1] = text end
   end
   return list
 end
