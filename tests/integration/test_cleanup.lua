@@ -50,12 +50,13 @@ local function after_a_failure(world)
   expect(text).matches "bucket [%w-]+: removed"
   text = pgorch(world, 0, "cleanup", id, "--confirm", APP)
   expect(text).matches "add%-on pgorch%-demo%-app%-%w+: removed"
-  expect(text).matches "source .* read%-only: gone"
+  expect(text).matches "read%-only setting of source [^\n]*: gone  %(writable again%)"
   expect(#world.heroku.state.addons).is(0)
   text = pgorch(world, 0, "cleanup", id)
   expect(text).lacks "removed"
   expect(text).matches "add%-on pgorch%-demo%-app%-%w+: gone"
-  expect(pgorch(world, 0, "status", id)).has "nothing left but what is kept"
+  expect(text).matches "nothing is left\n"
+  expect(pgorch(world, 0, "status", id)).matches "cleaned [^\n]*: nothing left\n"
   expect(json.decode(pgorch(world, 0, "report", id, "--json")).kept).same {}
   vultr_run.expect_app_as_before(world)
 end

@@ -110,6 +110,14 @@ describe("the report of several attempts", function()
     expect({ window.seconds, window.open, window.closed_at }).same { 420.0, false, iso(1310) }
   end)
 
+  it("does not say of what was put back, or was only rehearsed, that it was moved", function()
+    local told = text.write(made)
+    expect(told).matches "\n  from +shop%-db/defaultdb\n  to +pgorch%-shop%-7f3a\n"
+    expect(told).lacks "moved"
+    expect(text.write(report.of(records.moved { kind = "rehearsal" }))).lacks "  moved"
+    expect(text.write(report.of(records.moved()))).matches "\n  moved +shop%-db/defaultdb %-> pgorch%-shop%-7f3a\n"
+  end)
+
   it("has a window closed that was closed after the clock was set back", function()
     local window = report.of(records.set_back()).window
     expect({ window.open, #window.times, window.opened_at, window.closed_at })

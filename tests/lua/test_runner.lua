@@ -331,6 +331,14 @@ describe("a run", function()
     expect(pgorch("resume", "r1", "--accept-changes", "--yes-cut-over").code).is(0)
   end)
 
+  it("tells what was put back once, and not again in a part that puts nothing back", function()
+    expect(run("--fail", "two").stdout).has "put back: one; two"
+    fs.write(log .. ".mended", "")
+    local r = pgorch("resume", "r1", "--until", "one")
+    expect(r.code).is(0)
+    expect(r.stdout).lacks "put back: two"
+  end)
+
   it("gives machines JSON Lines with the version first", function()
     local r = run("--json", "--fail", "two", "--error", "PGO-VERIFY")
     local events = {}

@@ -29,8 +29,9 @@ local function asker(o)
   end
 end
 
-local function show(o)
+local function show(o, counts)
   return function(entry)
+    counts[entry.state] = (counts[entry.state] or 0) + 1
     if o.host.json then
       term.out(json.encode { event = "cleanup", what = entry.what, state = entry.state, why = entry.why } .. "\n")
     else
@@ -43,12 +44,13 @@ end
 function command.run(arguments)
   local o, run = invocation.existing(arguments, command.flags)
   local _ <close> = o.store
-  local left = runner.cleanup(o, run, asker(o), show(o))
+  local counts = {}
+  local left = runner.cleanup(o, run, asker(o), show(o, counts))
   local status = left == 0 and 0 or 11
   if o.host.json then
     term.out(json.encode { event = "ended", run = run.id, status = status, left = left } .. "\n")
   else
-    term.out(left == 0 and ("run %s: nothing is left but what is kept\n"):format(run.id)
+    term.out(left == 0 and ("run %s: nothing is left%s\n"):format(run.id, counts.kept and " but what is kept" or "")
       or ("run %s: %d could not be removed; `pgorch cleanup %s` tries again\n"):format(run.id, left, run.id))
   end
   return status

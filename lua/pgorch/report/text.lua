@@ -19,9 +19,14 @@ local function compared(report)
   return ("%s, %s, EQUAL"):format(moment.number(v.totals.tables, "table"), moment.number(v.totals.rows, "row"))
 end
 
-local function ends(report)
+-- Nothing was moved before the cut-over, nor by a rehearsal.
+local function ends(report, add)
   local from, to = report.source.name or "source", report.target.name or report.run.app
-  return to and ("%s -> %s"):format(from, to) or from
+  if report.cut_over_at and report.run.kind ~= "rehearsal" then
+    return add("moved", to and ("%s -> %s"):format(from, to) or from)
+  end
+  add("from", from)
+  add("to", to)
 end
 
 local function slowest(report)
@@ -52,7 +57,7 @@ function text.write(report)
   add("run", ("%s  recipe %s  %s"):format(run.id, run.recipe.name, moment.number(#report.attempts, "attempt")))
   add("began", run.created_at:sub(1, 10) .. " " .. moment.time(run.created_at) .. " UTC; all times here are UTC")
   add("deadline", run.deadline and moment.since(run.deadline, run.created_at))
-  add("moved", ends(report))
+  ends(report, add)
   add("size", report.source.bytes and values.show_size(report.source.bytes) .. (report.dump.bytes
     and ", dump of " .. values.show_size(report.dump.bytes) or ""))
   add("window", window(report))

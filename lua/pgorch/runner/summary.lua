@@ -65,9 +65,12 @@ local function gather(rows, field)
   return list
 end
 
+-- When this attempt has put nothing back, what is undone was so before it.
 local function put_back_lines(e, rows, out)
   local list = {}
-  for _, each in ipairs(gather(rows, "put_back")) do list[#list + 1] = each.value end
+  for _, each in ipairs(gather(rows, "put_back")) do
+    if not (e.kept and each.row.state == "undone") then list[#list + 1] = each.value end
+  end
   if #list > 0 then out[#out + 1] = "put back: " .. table.concat(list, "; ") end
   for _, failure in ipairs(e.failures or {}) do
     out[#out + 1] = ("NOT put back: %s  (%s)"):format(failure.row.id, tostring(failure.error))

@@ -42,13 +42,20 @@ function detail.step(seen, row)
   return "  " .. lines.dotted(row.id, text, 38)
 end
 
+local function cleaned(data)
+  if data.left ~= 0 then return data.left .. " could not be removed" end
+  for _, each in ipairs(data.entries or {}) do
+    if each.state == "kept" then return "nothing left but what is kept" end
+  end
+  return "nothing left"
+end
+
 -- The last clean-up, and whether the source still lives.
 local function after_lines(seen, out)
   local said = {}
   for _, event in ipairs(seen.events) do
     if event.kind == "cleaned" then
-      said.cleaned = ("cleaned %s: %s"):format(at(moment.iso(event.at)), event.data.left == 0
-        and "nothing left but what is kept" or event.data.left .. " could not be removed")
+      said.cleaned = ("cleaned %s: %s"):format(at(moment.iso(event.at)), cleaned(event.data))
     elseif event.kind == "destroyed" then
       said.destroyed = ("source %s destroyed %s"):format(event.data.source, at(moment.iso(event.at)))
     end

@@ -129,8 +129,8 @@ local function after_put_back(ctx, old, what)
   local ok, setting = pcall(ctx.source.read_only_setting, ctx.source)
   if not ok and task.cancelled(setting) then error(setting, 0) end
   if not ok then return { what = what, state = "kept", why = "opened again; from here: " .. tostring(setting) } end
+  if setting ~= "on" then return { what = "read-only setting of " .. what, state = "gone", why = "writable again" } end
   what = what .. " read-only"
-  if setting ~= "on" then return { what = what, state = "gone" } end
   if old.setting == "on" then return { what = what, state = "kept", why = "it was so before this run" } end
   local other = closed_by(ctx)
   if other then return { what = what, state = "kept", why = "run " .. other .. " has it so" } end
