@@ -96,6 +96,15 @@ describe("a restore's progress", function()
     expect(shown).same { bytes = 900, total = 4000, text = "in the database, by the source's 4.0 kB" }
   end)
 
+  it("is the whole dump at the end, whatever was counted before it", function()
+    for _, state in ipairs { "succeeded", "warned" } do
+      local eye = eye_with { bytes = 3900 }
+      expect(eye:progress(transfer { state = "running" }).bytes).is(3900)
+      expect(eye:progress(transfer { state = state })).same { bytes = 1000, total = 1000, text = state }
+    end
+    expect(eye_with { bytes = 3900 }:progress(transfer { state = "failed" })).same { text = "failed" }
+  end)
+
   it("is no figure while nothing is known, and the database is not asked before the restore runs", function()
     expect(eye_with(nil):progress(transfer { state = "running" })).same { text = "running" }
     local eye = watch.new({ connect = function() error("asked", 0) end }, { dump = 1, source = 1 })

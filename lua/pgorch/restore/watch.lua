@@ -48,10 +48,14 @@ local function at(seen)
   return seen and seen.at and ("  %s"):format(seen.at) or ""
 end
 
----What there is to show of a transfer.
+local CAME_TO_ITS_END = { succeeded = true, warned = true }
+
+---What there is to show of a transfer. At its end the whole dump was read, whatever was counted meanwhile: the report's
+---size and rate are of that.
 ---@param t pgorch.heroku.Transfer
 ---@return {bytes: integer|nil, total: integer|nil, text: string}
 function Watch:progress(t)
+  if CAME_TO_ITS_END[t.state] then return { bytes = self.dump, total = self.dump, text = t.state } end
   if t.state ~= "running" then return { text = t.state } end
   local seen = look(self)
   if t.processed > 0 then
