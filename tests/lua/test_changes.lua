@@ -3,7 +3,6 @@
 
 local fs    = require "pgorch.fs"
 local host  = require "pgorch.native.host"
-local json  = require "pgorch.json"
 local marks = require "support.marks"
 
 local it_with = function(fn)
@@ -135,7 +134,7 @@ describe("pgorch run with the id of a run that exists", function()
     expect(again.code).is(0)
     expect(again.stderr).has "run r1 is done"
     expect(m:count "do one").is(1)
-    expect(#json.decode(m:pgorch("status", "--json").stdout)).is(1)
+    expect(#m:runs()).is(1)
   end))
 
   it("refuses other parameters, those that are left out included, and another recipe", it_with(function(m)
@@ -156,7 +155,7 @@ describe("pgorch run with the id of a run that exists", function()
   it("begins a new one where the id is only the beginning of another's", it_with(function(m)
     expect(m:pgorch("run", marks.RECIPE, "--log", m.log, "--run-id", "r12", "--yes-cut-over").code).is(0)
     expect(m:run("--yes-cut-over").code).is(0)
-    expect(#json.decode(m:pgorch("status", "--json").stdout)).is(2)
+    expect(#m:runs()).is(2)
   end))
 end)
 

@@ -144,7 +144,7 @@ describe("status", function()
     end)
     clock.time = time
     expect(patched).is(true)
-    local listed = json.decode(pgorch("status", "--json").stdout)[1].window
+    local listed = lines_of(pgorch("status", "--json").stdout)[2].window
     local reported = json.decode(pgorch("report", "m1", "--json").stdout).window
     expect({ listed.open, reported.open, listed.seconds }).same { false, false, reported.seconds }
     expect(listed.seconds >= 0).is(true)
@@ -176,6 +176,21 @@ describe("status", function()
     end)
     expect(pgorch("status", "m1").stdout).has "pgorch destroy-source m1"
     expect(pgorch("status", "m2").stdout).lacks "pgorch destroy-source m2"
+  end)
+
+  it("gives machines the version, then a line for each run; of one run what stands and what can be typed", function()
+    expect(process.run(run("--fail", "two", "--error", "PGO-NET")).code).is(6)
+    local all = lines_of(pgorch("status", "--json").stdout)
+    expect({ #all, all[1].event, all[1].format, all[2].event, all[2].id }).same { 2, "version", 1, "status", "r1" }
+    expect(all[2].updated_at).matches "^20%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$"
+    local one = json.decode(pgorch("status", "r1", "--json").stdout)
+    expect({ one.state, one.standing, one.going_on }).same { "stopped", { "step two", "step one" }, {} }
+    expect(one.next).same { "go on: pgorch resume r1   give up: pgorch rollback r1" }
+    expect(one.steps[1].started_at).matches "T.*Z$"
+    expect(one.events[1].at).matches "T.*Z$"
+    expect(pgorch("rollback", "r1").code).is(0)
+    one = json.decode(pgorch("status", "r1", "--json").stdout)
+    expect({ one.standing, one.next }).same { nil, { "try again: pgorch resume r1" } }
   end)
 
   it("--watch beside a run tells each step and the gate, and ends as the run does", function()

@@ -84,6 +84,13 @@ end
 ---@return table  `pgorch status --json`
 function Marks:status(id) return json.decode(self:pgorch("status", id or "r1", "--json").stdout) end
 
+---@return table[]  the runs of `pgorch status --json`
+function Marks:runs()
+  local list = {}
+  for line in self:pgorch("status", "--json").stdout:gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
+  return table.move(list, 2, #list + 1, 1)
+end
+
 function Marks:wait_for_state(state)
   while not self.state and not fs.exists(self.folder .. "/state.db") or self:pgorch("status", "r1", "--json").code ~= 0
     or self:status().state ~= state do task.sleep(0.05) end

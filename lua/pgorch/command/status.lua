@@ -14,7 +14,8 @@ local command = {
   summary = "list the runs, or show one; --watch follows it",
   usage = "pgorch status [RUN] [--watch] [--json]\n"
     .. "  --watch  looks every second until the run is over, and ends with its exit status\n"
-    .. "  --json   one object; with --watch one line for each event of the log. Times are UTC.",
+    .. "  --json   a line for each run, after one with the version; of RUN one object with its steps, its log, what\n"
+    .. "           stands and what can be typed; with --watch one line for each event of the log. Times are UTC.",
 }
 
 local FLAGS = { { name = "json", type = "boolean" }, { name = "watch", type = "boolean" },
@@ -22,7 +23,7 @@ local FLAGS = { { name = "json", type = "boolean" }, { name = "watch", type = "b
 
 local function show_all(store, host)
   local all = watch.all_fields(store)
-  term.out(host.json and json.encode(json.array(all)) .. "\n" or list.text(all, store.path))
+  if host.json then watch.lines(all) else term.out(list.text(all, store.path)) end
   return 0
 end
 
@@ -33,7 +34,7 @@ local function show(store, id, host)
     return 0
   end
   local one = list.fields(seen.run, store:outlines()[seen.run.id])
-  one.steps, one.events = json.array(seen.list), json.array(seen.events)
+  for name, value in pairs(detail.fields(seen)) do one[name] = value end
   term.out(json.encode(one) .. "\n")
   return 0
 end

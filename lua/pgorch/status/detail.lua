@@ -2,6 +2,7 @@
 -- holds, and what can be typed now. Times are UTC. Pure, but for the clock.
 
 local basis    = require "pgorch.rehearsal.basis"
+local json     = require "pgorch.json"
 local lines    = require "pgorch.runner.lines"
 local list     = require "pgorch.status.list"
 local meaning  = require "pgorch.runner.meaning"
@@ -112,24 +113,28 @@ local function is_destroyed(seen)
   return false
 end
 
+-- Of no use to a rehearsal: it can neither be gone on with nor put back.
+local function next_lines(seen)
+  local run = seen.run
+  if run.kind == "rehearsal" then return {} end
+  local past = seen:cut_over() and not (seen.state == "done" and is_destroyed(seen))
+  return next_words.lines(run.id, run.state == "undoing" and "undoing" or seen.state, past)
+end
+
 ---What can be typed now, and where the run waits.
 ---@param seen pgorch.Recorded
 ---@return string
 function detail.commands(seen)
   local run, out = seen.run, {}
   if seen.state == "waiting" and run.gate then out[1] = "waits at " .. run.gate end
-  local state = run.state == "undoing" and "undoing" or seen.state
-  local past = seen:cut_over() and not (state == "done" and is_destroyed(seen))
-  for _, line in ipairs(next_words.lines(run.id, state, past)) do out[#out + 1] = line end
+  for _, line in ipairs(next_lines(seen)) do out[#out + 1] = line end
   return table.concat(out, "\n")
 end
 
 -- What still stands of a run that nobody works on, and what could not be put back.
-local function stands(seen, add)
+local function stands(seen)
   local over = recorded.is_working(seen.state) or seen.state == "done" or seen.state == "put_back"
-  local found = not over and standing.of(seen)
-  for _, line in ipairs(found and standing.lines(found) or {}) do add(line) end
-  if not recorded.is_working(seen.state) then add(summary.kept_line(seen, seen.run.params.values.app)) end
+  return not over and seen.run.kind ~= "rehearsal" and standing.of(seen) or nil
 end
 
 ---@param status integer
@@ -169,9 +174,30 @@ function detail.below(seen, report, out)
   if seen.run.kind == "rehearsal" then return below_rehearsal(seen, add) end
   if seen:cut_over() then add("the point of no return was passed " .. at(moment.iso(seen.run.cut_over_at))) end
   add(seen.run.exit_status and detail.exit(seen.run.exit_status, seen.state))
-  stands(seen, add)
+  local found = stands(seen)
+  for _, line in ipairs(found and standing.lines(found) or {}) do add(line) end
+  if not recorded.is_working(seen.state) then add(summary.kept_line(seen, seen.run.params.values.app)) end
   local commands = detail.commands(seen)
   add(commands ~= "" and commands)
+end
+
+---The same for machines, beside what the list of runs has.
+---@param seen pgorch.Recorded
+---@return table
+function detail.fields(seen)
+  local found, steps, events = stands(seen), json.array {}, json.array {}
+  for i, row in ipairs(seen.list) do
+    local step = {}
+    for name, value in pairs(row) do step[name] = value end
+    step.started_at, step.ended_at = moment.iso(row.started_at), moment.iso(row.ended_at)
+    steps[i] = step
+  end
+  for i, each in ipairs(seen.events) do
+    events[i] = { seq = each.seq, at = moment.iso(each.at), kind = each.kind, data = each.data }
+  end
+  return { steps = steps, events = events, standing = found and json.array(found.list),
+           going_on = found and json.array(found.going_on), not_put_back = found and json.array(found.failed),
+           next = json.array(next_lines(seen)) }
 end
 
 ---@param seen pgorch.Recorded

@@ -51,9 +51,10 @@ function list.fields(run, outline)
   local state = recorded.state(run)
   return { id = run.id, kind = run.kind, recipe = run.recipe, state = state, outcome = list.outcome(run, state),
            attempt = run.attempt, app = run.params.values.app, exit_status = run.exit_status,
-           gate = state == "waiting" and run.gate or nil, error = run.error, created_at = run.created_at,
-           updated_at = run.updated_at, params = run.params.values, window = window_of(run, state, outline),
-           verified = verified(outline.steps), source = source_of(run, outline) }
+           gate = state == "waiting" and run.gate or nil, error = run.error,
+           created_at = moment.iso(run.created_at), updated_at = moment.iso(run.updated_at),
+           params = run.params.values, window = window_of(run, state, outline), verified = verified(outline.steps),
+           source = source_of(run, outline) }
 end
 
 local function window_text(window)
@@ -80,7 +81,7 @@ function list.text(all, place)
   local rows = {}
   for i, it in ipairs(all) do
     rows[i] = { it.id, it.outcome, it.recipe, it.app or "", window_text(it.window), verified_text(it.verified),
-                source_text(it.source), values.show_duration(since(it.updated_at)) .. " ago",
+                source_text(it.source), values.show_duration(since(moment.parse(it.updated_at))) .. " ago",
                 it.error and it.error.id or "" }
   end
   return summary.table { title = "Runs", columns = { "id", "outcome", "recipe", "app", "window", "compared", "source",

@@ -103,10 +103,21 @@ local function event_line(kind, fields)
   term.out(json.encode(fields) .. "\n")
 end
 
+local function version_line()
+  event_line("version", { pgorch = native.version, format = report.FORMAT, at = clock.iso() })
+end
+
+---What machines read of these runs, the version first.
+---@param all table[]  of list.fields
+function watch.lines(all)
+  version_line()
+  for _, it in ipairs(all) do event_line("status", it) end
+end
+
 -- The state as it is, then every new event of the log, then the end.
 local function follow_events(store, id)
   local run, last = store:run(id), 0
-  event_line("version", { pgorch = native.version, format = report.FORMAT, at = clock.iso() })
+  version_line()
   event_line("status", list.fields(run, store:outlines()[run.id]))
   while true do
     run = store:run(id)
@@ -162,6 +173,7 @@ end
 ---@return integer
 function watch.list(store, host)
   local self = new(host)
+  if host.json then version_line() end
   while true do
     local all, working = all_fields(store)
     local changed = changes(self, all)
