@@ -52,6 +52,20 @@ describe("the report of a move", function()
     expect(it.run.flags).same { { name = "deadline", value = iso(21600) } }
   end)
 
+  it("has the versions, and every setting that differs with what was done about it", function()
+    local it = report.of(records.moved())
+    expect({ it.source.version, it.source.encoding, it.target.major }).same { "16.4 (Debian)", "UTF8", 17 }
+    expect(it.run.versions).same { pgorch = "1.0", store = 2 }
+    expect(it.settings).same { reached = true, applied = { "search_path" }, differing = 2, rows = {
+      { setting = "search_path", source = "shop", target = '"$user", public', what = "set on the database" },
+      { setting = "lc_monetary", source = "de_DE", target = "C", what = records.EVIL } } }
+    local text_of = page.write(it):gsub("<[^>]*>", "|")
+    expect(text_of).has "2 settings differ of what the source had chosen; 1 was set on the new database."
+    expect(text_of).matches "search_path[|%s]+shop[|%s]+&quot;%$user&quot;, public[|%s]+set on the database"
+    expect(text_of).matches "PostgreSQL 16%.4.*PostgreSQL 17"
+    expect(report.of(records.attempts()).settings).same { reached = false, applied = {}, differing = 0, rows = {} }
+  end)
+
   it("has every table: those that verify named, and the equal ones that it summed up", function()
     local v = report.of(records.moved { tables = 600 }).verification
     expect(#v.tables).is(603)

@@ -56,6 +56,7 @@ local function beginning(list, count)
   step(list, "preflight", 3, 9, { result = { clients = {} }, summary = { tables = { { title = "Preflight",
     columns = { "", "finding" }, rows = {}, findings = FINDINGS } }, notes = { "noted: " .. records.EVIL } } })
   step(list, "addon", 9, 170, { result = { name = "pgorch-shop-7f3a", cents = 5000, created = true } })
+  step(list, "preflight_target", 170, 171, { result = { target_major = 17 } })
 end
 
 local function run_of(o)
@@ -89,7 +90,11 @@ function records.moved(o)
     summary = { bytes = 3000000000 } })
   step(list, "restore", 240, 420, { result = { num = 4, lines = 1812, seconds = 178, classes = { { why = "extensions",
     count = 4 } } }, summary = { bytes = 641000000 } })
-  step(list, "verify", 420, 470, { result = { tables = (o.tables or 14) + 2, rows = 105005, queries = 1,
+  step(list, "reapply_settings", 420, 421, { result = { applied = { "search_path" }, differing = 2 },
+    summary = { tables = { { title = "Settings that differ", columns = { "setting", "source", "target was", "" },
+      rows = { { "search_path", "shop", '"$user", public', "set on the database" },
+               { "lc_monetary", "de_DE", "C", records.EVIL } } } } } })
+  step(list, "verify", 421, 470, { result = { tables = (o.tables or 14) + 2, rows = 105005, queries = 1,
     query_names = { "orders per day.sql" }, sequences = 1, large_objects = 12, objects = 3 },
     summary = { tables = told, notes = { "ignored: comment extension x: Heroku's" } } })
   step(list, "gate_cut_over", 470, 480, { title = "cut over?" })
