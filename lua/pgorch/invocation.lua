@@ -318,6 +318,9 @@ function invocation.flags_for_help(own, names)
   return list
 end
 
+---What every small command says of the record, below its own flags.
+invocation.RECORD_USAGE = "\n  --state-env VAR, --state-file PATH   name the record of runs; otherwise PGORCH_STATE"
+
 ---The one word and the flags of a small command, such as `status RUN --json`.
 ---@param argv string[]
 ---@param flags table[]

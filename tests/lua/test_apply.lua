@@ -115,6 +115,7 @@ describe("pgorch plan and apply", function()
     keep()
     local done = apply()
     expect(done.code).is(0)
+    expect(done.stderr).has "is the world still as it was planned for?\nit is: "
     expect(rooms()).same { hall = 2, kitchen = 2, loft = 3, cellar = 2, attic = 2 }
     expect(json.decode(pgorch("status", "r1", "--json").stdout).state).is "done"
     local again = apply()
@@ -241,5 +242,6 @@ describe("pgorch plan and apply", function()
     expect(pgorch("plan", "--help").stdout).has "exit 10"
     expect(pgorch("apply", "--help").stdout).has "--deadline TIME"
     expect(pgorch("apply", "--help").stdout).lacks "--run-id"
+    expect(pgorch("apply", "--help").stdout).lacks "Recipes:"
   end)
 end)

@@ -105,6 +105,8 @@ describe("notifications", function()
     expect(ended.stderr).has("as the run began: --notify-env HOOK")
     expect(kinds(heard)).is("start gate cut_over finish")
     expect(heard[1].message.resumed).is(true)
+    expect(first[1].message.text).is "shop-app: run r1 (marks) has begun"
+    expect(heard[1].message.text).is "shop-app: run r1 (marks) goes on"
     expect(heard[2].message.gate.approve).is("pgorch approve r1")
     expect(heard[2].message.text).is("shop-app: run r1 waits at \"cut over?\". To go on: pgorch approve r1")
   end)

@@ -63,6 +63,22 @@ describe("pgorch cancel", function()
     expect(m:pgorch("cancel", "r9").code).is(2)
   end))
 
+  it("says that the request stands when it is not waited for", it_with(function(m)
+    local worker <close> = m:spawn { "--hang", "two" }
+    m:wait_for "hang two"
+    worker:kill "STOP"                             -- it cannot answer
+    local asking <close> = m:spawn { "cancel", "r1" }
+    while not m:record(function(record) return record:run("r1").request end) do task.sleep(0.05) end
+    task.sleep(0.3)
+    asking:kill "INT"
+    local told = marks.ended(asking)
+    expect(told.code).is(8)
+    expect(told.stderr).has "run r1 stays asked to stop"
+    expect(told.stderr).has "`pgorch status r1` says what came of it"
+    worker:kill "CONT"
+    expect(marks.ended(worker).code).is(8)
+  end))
+
   it("does not stop what is being put back, and tells its end", it_with(function(m)
     local worker <close> = m:spawn { "--fail", "borrowed", "--error", "PGO-IO", "--linger", "two" }
     m:wait_for "linger two"

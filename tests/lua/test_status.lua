@@ -235,6 +235,28 @@ describe("status", function()
     expect(pgorch("status", "r1").stdout).has "interrupted"
   end)
 
+  it("--watch that is left with Ctrl-C ends with 130, and names no trouble", function()
+    local child <close> = process.spawn(run("--hang", "two"))
+    wait_until(is_begun)
+    for _, words in ipairs { { "status", "r1", "--watch" }, { "status", "--watch" } } do
+      local words_of_it = argv(table.unpack(words))
+      words_of_it.stderr = "stream"
+      local watching <close> = streamed(words_of_it)
+      while not watching.stdout:read():find("r1", 1, true) do task.sleep(0) end
+      watching:kill "INT"
+      expect(watching.stderr:read_all()).lacks "PGO-"
+      expect(watching:wait().code).is(130)
+    end
+    child:kill "INT"
+    expect(child:wait().code).is(8)
+  end)
+
+  it("says where the record is named, as cancel and report do", function()
+    for _, name in ipairs { "status", "cancel", "report" } do
+      expect(pgorch(name, "--help").stdout).has "--state-env VAR"
+    end
+  end)
+
   it("--watch without a run ends when none is at work", function()
     made_up(function(add) add("m3", { state = "put_back", status = 5 }) end)
     local ended = pgorch("status", "--watch")

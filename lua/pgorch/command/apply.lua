@@ -19,7 +19,7 @@ local values     = require "pgorch.recipe.values"
 local command = {
   takes_flags = true,
   summary = "run what a plan has shown, if the world is still so",
-  usage = "pgorch apply FILE [--deadline TIME] [FLAGS]   FILE is made by: pgorch plan RECIPE ... --out FILE",
+  usage = "pgorch apply FILE [--deadline TIME] [FLAGS]   FILE is made by: pgorch plan ... --out FILE",
   flags = {},
 }
 
@@ -86,8 +86,10 @@ end
 local function compared(o, path, kept)
   o.display:emit("message", { text = "is the world still as it was planned for?" })
   local now = made_again(o, kept)
-  if now then drift.refuse(path, kept, now) end
-  return now ~= nil
+  if not now then return false end
+  drift.refuse(path, kept, now)
+  o.display:emit("message", { text = "it is: what was planned is done now" })
+  return true
 end
 
 ---@param argv string[]

@@ -9,12 +9,14 @@ local recorded   = require "pgorch.report.recorded"
 local requests   = require "pgorch.runner.requests"
 local standing   = require "pgorch.runner.standing"
 local summary    = require "pgorch.runner.summary"
+local task       = require "pgorch.task"
 local term       = require "pgorch.term"
 
 local command = {
   summary = "stop a run safely, from another terminal",
   usage = "pgorch cancel RUN [--json]\n"
-    .. "  as Ctrl-C there: its state is kept, `pgorch resume` goes on, `pgorch rollback` puts back",
+    .. "  as Ctrl-C there: its state is kept, `pgorch resume` goes on, `pgorch rollback` puts back"
+    .. invocation.RECORD_USAGE,
 }
 
 local function show(store, run, asked, as_json)
@@ -46,9 +48,13 @@ local function ask(store, run)
   local what = run.state == "undoing" and "is putting it back, which is not stopped: waiting for its end"
     or "is asked to stop"
   term.err(("run %s: %s %s\n"):format(run.id, requests.worker(run), what))
-  return requests.follow(store, run, function(_, silent)
+  local ok, now = xpcall(requests.follow, fail.handler, store, run, function(_, silent)
     if silent then term.err(requests.unanswered(run) .. "\n") end
   end)
+  if ok then return now end
+  if not task.cancelled(now) then error(now, 0) end
+  fail.raise("PGO-CANCELED", ("nobody waits for the answer any more; run %s stays asked to stop"):format(run.id),
+    { cause = now, cure = ("`pgorch status %s` says what came of it."):format(run.id) })
 end
 
 function command.run(arguments)

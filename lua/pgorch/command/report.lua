@@ -15,7 +15,8 @@ local command = {
   summary = "what came of a run: a page, JSON, or in short",
   usage = "pgorch report RUN [--html FILE | --json]\n"
     .. "  FILE is written whole or not at all, for you alone (0600), and needs nothing else to be read.\n"
-    .. "  Times are UTC. Secrets are not in it; names of tables and hosts are.",
+    .. "  Times are UTC. Secrets are not in it; names of tables and hosts are."
+    .. invocation.RECORD_USAGE,
 }
 
 local FLAGS = { { name = "json", type = "boolean" }, { name = "html", type = "string", value = "FILE" } }

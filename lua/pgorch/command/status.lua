@@ -1,9 +1,11 @@
 -- pgorch status [RUN]: the runs of the record, or the steps of one; with --watch as they go on.
 
 local detail     = require "pgorch.status.detail"
+local fail       = require "pgorch.error"
 local invocation = require "pgorch.invocation"
 local json       = require "pgorch.json"
 local list       = require "pgorch.status.list"
+local native     = require "pgorch.native.host"
 local recorded   = require "pgorch.report.recorded"
 local report     = require "pgorch.report"
 local records    = require "pgorch.store"
@@ -13,13 +15,16 @@ local watch      = require "pgorch.status.watch"
 local command = {
   summary = "list the runs, or show one; --watch follows it",
   usage = "pgorch status [RUN] [--watch] [--json]\n"
-    .. "  --watch  looks every second until the run is over, and ends with its exit status\n"
+    .. "  --watch  looks every second until the run is over, and ends with its exit status; Ctrl-C: 130\n"
     .. "  --json   a line for each run, after one with the version; of RUN one object with its steps, its log, what\n"
-    .. "           stands and what can be typed; with --watch one line for each event of the log. Times are UTC.",
+    .. "           stands and what can be typed; with --watch one line for each event of the log. Times are UTC."
+    .. invocation.RECORD_USAGE,
 }
 
 local FLAGS = { { name = "json", type = "boolean" }, { name = "watch", type = "boolean" },
                 { name = "no-color", type = "boolean" } }
+
+local LEFT = 130
 
 local function show_all(store, host)
   local all = watch.all_fields(store)
@@ -47,18 +52,26 @@ end
 -- Who has begun nothing yet has no record, and is not wrong to ask.
 local function show_none(host)
   local place = records.name(invocation.store_url(host))
-  term.out(host.json and "[]\n" or ("no runs in %s: there is no record there\n"):format(place))
+  if host.json then watch.lines {} else term.out(("no runs in %s: there is no record there\n"):format(place)) end
   return 0
+end
+
+-- Ctrl-C ends the looking on alone: it says nothing of the run.
+local function look_on(store, id, host)
+  local ok, status = xpcall(function()
+    if id then return watch.run(store, store:run(id).id, host) end
+    return watch.list(store, host)
+  end, fail.handler)
+  if ok then return status end
+  if native.interrupted() then return LEFT end
+  error(status, 0)
 end
 
 function command.run(arguments)
   local id, host = invocation.simple(arguments, FLAGS, command.usage)
   local store <close> = find(id, host)
   if not store then return show_none(host) end
-  if host.watch then
-    if id then return watch.run(store, store:run(id).id, host) end
-    return watch.list(store, host)
-  end
+  if host.watch then return look_on(store, id, host) end
   if id then return show(store, id, host) end
   return show_all(store, host)
 end

@@ -50,8 +50,9 @@ local function title_of(session, id)
 end
 
 local SENTENCES = {
-  start = function(_, session)
-    return ("%s: run %s (%s) has begun"):format(app_of(session), session.run.id, session.recipe.name)
+  start = function(_, session, kind)
+    return ("%s: run %s (%s) %s"):format(app_of(session), session.run.id, session.recipe.name,
+      kind == "resumed" and "goes on" or "has begun")
   end,
   rollback = function(_, session) return ("%s: run %s is being put back"):format(app_of(session), session.run.id) end,
   gate = function(e, session)
@@ -89,7 +90,7 @@ local function message_of(kind, name, e, session)
     kind = run.kind ~= "run" and run.kind or nil, resumed = kind == "resumed" or nil, status = e.status,
     meaning = e.status and meaning.OF[e.status], error = error_of(e.error), window = window_of(session),
     gate = name == "gate" and { id = e.id, title = e.title, approve = "pgorch approve " .. run.id } or nil,
-    text = SENTENCES[name](e, session),
+    text = SENTENCES[name](e, session, kind),
   }
 end
 
