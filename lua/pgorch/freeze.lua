@@ -165,11 +165,21 @@ local function app_name(ctx) return "freeze:app:" .. ctx.target.app.name end
 
 local function source_name(identity) return "freeze:source:" .. identity end
 
+-- Out of what the window's opening has stored.
+local function app_before(old)
+  return old.formation and { maintenance = old.maintenance, formation = old.formation } or nil
+end
+
+local function source_before(old)
+  return old.has_setting ~= nil and { setting = old.setting, has_setting = old.has_setting } or nil
+end
+
 ---Keeps the app down, with the runs that do so already.
 ---@param ctx pgorch.Context
 ---@param seen fun(before: {maintenance: boolean, formation: table})  told before anything is done
-function M.join_app(ctx, seen)
-  ctx:join(app_name(ctx), {
+---@param old? table   what an earlier attempt has stored
+function M.join_app(ctx, seen, old)
+  ctx:join(app_name(ctx), { recorded = app_before(old or {}),
     look = function() return look_at_app(ctx.target.app) end,
     effect = function(before, others)
       seen(before)
@@ -180,8 +190,10 @@ end
 
 ---The app as it was, if no other run keeps it down.
 ---@param ctx pgorch.Context
-function M.leave_app(ctx)
-  local left = ctx:leave(app_name(ctx), function(before) return start_app(ctx, before) end)
+---@param old? table   what the window's opening has stored
+function M.leave_app(ctx, old)
+  local left = ctx:leave(app_name(ctx), function(before) return start_app(ctx, before) end,
+    { recorded = app_before(old or {}) })
   if left and left.result then ctx:put_back(left.result) end
   if left and #left.others > 0 then
     ctx:note(("the app stays down: %s still needs that, and starts it again"):format(names(left.others)))
@@ -191,10 +203,11 @@ end
 ---Keeps the source read-only, with the runs that do so already.
 ---@param ctx pgorch.Context
 ---@param seen fun(before: {setting: string|nil, has_setting: boolean})  told before anything is done
+---@param old? table   what an earlier attempt has stored
 ---@return table[] clients  who was connected before
-function M.join_source(ctx, seen)
+function M.join_source(ctx, seen, old)
   local clients
-  ctx:join(source_name(ctx.source:identity()), {
+  ctx:join(source_name(ctx.source:identity()), { recorded = source_before(old or {}),
     look = function() return look_at_source(ctx.source) end,
     effect = function(before, others)
       seen(before)
@@ -206,9 +219,10 @@ end
 
 ---The source as it was, if no other run keeps it closed, nor has left it closed for good.
 ---@param ctx pgorch.Context
----@param identity string
-function M.leave_source(ctx, identity)
-  local left = ctx:leave(source_name(identity), function(before) return open_source(ctx, before) end)
+---@param old {source: string, setting: string|nil, has_setting: boolean|nil}
+function M.leave_source(ctx, old)
+  local left = ctx:leave(source_name(old.source), function(before) return open_source(ctx, before) end,
+    { recorded = source_before(old) })
   if not left then return end
   if left.result then ctx:put_back(left.result) end
   if #left.left_by > 0 then
@@ -220,8 +234,10 @@ end
 
 ---The source stays read-only for good.
 ---@param ctx pgorch.Context
----@param identity string
-function M.leave_source_closed(ctx, identity) ctx:leave_for_good(source_name(identity)) end
+---@param old {source: string, setting: string|nil, has_setting: boolean|nil}
+function M.leave_source_closed(ctx, old)
+  ctx:leave_for_good(source_name(old.source), { recorded = source_before(old) })
+end
 
 ---A run that had left the source so, or opened it, has a say in it again: it is to be as it was when that run came.
 ---@param ctx pgorch.Context

@@ -129,6 +129,25 @@ describe("the record of runs", function()
     end)
   end)
 
+  -- Version 1 had no rows for the app and the source that its runs had closed.
+  it("that has no names for what a run has closed: rollback opens it, and resume closes the window", function()
+    moves.world({}, function(_, lanes)
+      local move = moves.new(lanes[1])
+      local function forget()
+        process.run { "sqlite3", "-bail", move.dir .. "/pgorch/state.db",
+          "delete from lock where name like 'freeze:%'; select changes()", check = true }
+      end
+      moves.expect_exit(move:run { "--until", "window_opens" }, 0, 3, 8)
+      forget()
+      moves.expect_exit(move:rollback(), 0)
+      move:expect_as_before()
+      moves.expect_exit(move:resume { "--until", "window_opens" }, 0, 3, 8)
+      forget()
+      moves.expect_exit(move:resume(), 0)
+      move:expect_moved()
+    end)
+  end)
+
   it("of a newer pgorch", function()
     moves.world({}, function(_, lanes)
       local move = moves.new(lanes[1])

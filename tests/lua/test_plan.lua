@@ -154,15 +154,15 @@ describe("what a rehearsal has measured", function()
 
   local function seen_by(kind)
     measured.kind = kind
-    local of = looked_at(steps)
-    local self, list = survey.new(of, measured), {}
+    local seen = looked_at(steps)
+    local self, list = survey.new(seen, measured), {}
     for i, entry in ipairs(self.steps) do list[i] = (entry.measured and "" or "~") .. math.floor(entry.seconds) end
-    return table.concat(list, " "), times.window(of.recipe.steps, self.by_id, measured)
+    return table.concat(list, " "), times.window(seen.recipe.steps, self.by_id, measured)
   end
 
   it("counts with what it could not measure: the wire, Heroku's hardware, the app", function()
-    local words, window = seen_by "rehearsal"
-    expect({ words, window }).same { "~15 1 ~5 ~2 1 1 ~25", 240 }
+    local shown, window = seen_by "rehearsal"
+    expect({ shown, window }).same { "~15 1 ~5 ~2 1 1 ~25", 240 }
     measured.announced = nil
     expect(select(2, seen_by "rehearsal")).is(50.0)
     expect((seen_by "run")).is "1 1 1 1 1 1 1"

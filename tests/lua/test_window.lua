@@ -85,13 +85,29 @@ describe("closing the window again", function()
     expect(holding.runs(names, SOURCE)).same { "r2" }
   end)
 
+  it("opens what a run has closed whose record has no names for it, and does so once", function()
+    local ctx, log = context(function() end)
+    window.undo(ctx, OLD)
+    expect(log).same { "back: source writable", "scale 1", "maintenance false", "back: web 0 -> 2, maintenance off" }
+    ctx.target.app:maintenance(true)                        -- by somebody else, meanwhile
+    window.undo(ctx, OLD)
+    expect(#log).is(5)
+  end)
+
+  it("takes what such a run has stored for what was before, not what it finds", function()
+    local ctx, log, names = context(function() end)
+    freeze.join_app(ctx, function(found) log[#log + 1] = "found " .. found.formation[1].quantity end, OLD)
+    expect(log).same { "found 2", "scale 1", "maintenance on, web 2 -> 0" }
+    expect(names:holders(APP)[1].data.before).same(APP_BEFORE)
+  end)
+
   it("does not open a source that another run has moved away from meanwhile", function()
     local ctx, log, names = context(function() error "it is to stay closed" end)
     hold(names)
     hold(names, "r2")
     local other = {}
     holding.give(other, { names = names, run = "r2" })
-    freeze.leave_source_closed(other, "demo:1:db")
+    freeze.leave_source_closed(other, OLD)
     names:unlock(APP, "r2")
     window.undo(ctx, OLD)
     expect(log[1]).is "warn: the source stays read-only: run r2 has moved away from it"

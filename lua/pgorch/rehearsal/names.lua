@@ -19,7 +19,7 @@ function M.of(name, run)
 end
 
 -- Those of the store that take a name first.
-local NAMED = { "lock", "unlock", "take_over", "hold", "holders", "share" }
+local NAMED = { "lock", "unlock", "take_over", "hold", "holders", "share", "was_released" }
 
 ---@param store pgorch.Store
 ---@param run string

@@ -126,7 +126,7 @@ function methods:in_turn(name, fn) return shared.in_turn(of[self].session, name,
 ---Joins the runs that hold `name`: the first one looks, and what it saw is there for the last one to put back. Then the
 ---effect, which must bear to be done again.
 ---@param name string
----@param o {look: (fun(): table), effect: fun(before: table, others: string[]), turn: string|nil}
+---@param o {look: (fun(): table), effect: fun(before: table, others: string[]), turn: string|nil, recorded: table|nil}
 ---@return table before
 ---@return string[] others
 function methods:join(name, o) return shared.join(of[self].session, name, o) end
@@ -134,14 +134,14 @@ function methods:join(name, o) return shared.join(of[self].session, name, o) end
 ---Leaves it; the last one puts back what was before. nil: it had left already.
 ---@param name string
 ---@param put_back fun(before: table): any
----@param o? {turn?: string}
+---@param o? {turn?: string, recorded?: table}
 ---@return pgorch.Left|nil
 function methods:leave(name, put_back, o) return shared.leave(of[self].session, name, put_back, o) end
 
 ---Leaves it as it is, for good: those who hold it now do not put back what was before.
 ---@param name string
 ---@return string[] others
-function methods:leave_for_good(name) return shared.leave_for_good(of[self].session, name) end
+function methods:leave_for_good(name, o) return shared.leave_for_good(of[self].session, name, o) end
 
 ---Which record of runs this is: a number that no other one has.
 ---@return integer

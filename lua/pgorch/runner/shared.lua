@@ -118,15 +118,28 @@ local function entered(session, name, look)
   return all, active
 end
 
+-- A record of version 1 has no rows for what its runs have closed. What such a run has stored with its step is what was
+-- before it: that becomes its row, unless it had one and has given it back.
+local function adopt(session, name, recorded)
+  if not recorded then return end
+  local store, run = session.store, session.run.id
+  for _, row in ipairs(store:holders(name)) do
+    if row.run == run and row.data then return end
+  end
+  if not store:was_released(name, run) then store:share(name, run, { [run] = { before = recorded } }) end
+end
+
 ---Joins those who hold `name`, and does the effect, which may be there already.
 ---@param session table
 ---@param name string
----@param o {look: (fun(): table), effect: fun(before: table, others: string[]), turn: string|nil}
+---@param o {look: (fun(): table), effect: fun(before: table, others: string[]), turn: string|nil, recorded: table|nil}
 ---turn: where several names are one thing to change, whose turn it is
+---recorded: what the run itself has stored, beside the name, of what was there before it
 ---@return table before  what was there before the first of them
 ---@return string[] others  the runs that need it too
 function shared.join(session, name, o)
   return shared.in_turn(session, o.turn or name, function()
+    adopt(session, name, o.recorded)
     local shares, others = entered(session, name, o.look)
     session.store:share(name, session.run.id, shares)
     local before = shares[session.run.id].before
@@ -144,10 +157,11 @@ end
 ---@param session table
 ---@param name string
 ---@param put_back fun(before: table): any
----@param o? {turn?: string}
+---@param o? {turn?: string, recorded?: table}
 ---@return pgorch.Left|nil
 function shared.leave(session, name, put_back, o)
   return shared.in_turn(session, o and o.turn or name, function()
+    adopt(session, name, o and o.recorded)
     local mine, others, all = holders(session, name)
     if not mine then return nil end
     if mine.for_good then                                -- killed between that and its record, and put back
@@ -164,9 +178,11 @@ end
 ---Leaves `name` as it is now, for good: those who hold it now do not put back what was there before.
 ---@param session table
 ---@param name string
+---@param o? {recorded?: table}
 ---@return string[] others  the runs that still need it
-function shared.leave_for_good(session, name)
+function shared.leave_for_good(session, name, o)
   return shared.in_turn(session, name, function()
+    adopt(session, name, o and o.recorded)
     local mine, others, all = holders(session, name)
     if not mine or mine.for_good then return others end
     mine.for_good = true

@@ -10,13 +10,13 @@ local function run(ctx)
   local old, said = ctx.result.window_opens, ctx.recall or { began = true }
   ctx:remember(said)                     -- from here on the app may write to the new database
   if not old then return { read_only = false } end        -- a recipe that keeps writes out by a step of its own
-  if old.formation then freeze.leave_app(ctx) end
+  if old.formation then freeze.leave_app(ctx, old) end
   local read_only = old.has_setting ~= nil and ctx.options.source == "stays read-only"
   if read_only then
-    freeze.leave_source_closed(ctx, old.source)
+    freeze.leave_source_closed(ctx, old)
     ctx:note "the source stays read-only"
   elseif old.has_setting ~= nil then
-    freeze.leave_source(ctx, old.source)
+    freeze.leave_source(ctx, old)
   end
   hook.thaw(ctx, "moved", said)
   return { read_only = read_only }

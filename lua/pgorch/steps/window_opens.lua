@@ -13,7 +13,7 @@ local function close_app(ctx, old)
   freeze.join_app(ctx, function(before)
     old.maintenance, old.formation = before.maintenance, before.formation
     ctx:remember(old)
-  end)
+  end, old)
 end
 
 local function close_source(ctx, old)
@@ -21,7 +21,7 @@ local function close_source(ctx, old)
   return freeze.join_source(ctx, function(before)
     old.setting, old.has_setting = before.setting, before.has_setting
     ctx:remember(old)
-  end)
+  end, old)
 end
 
 local function run(ctx)
@@ -42,8 +42,8 @@ end
 -- joined and not remembered is left too. The end is told last, and not again by a rollback that was killed after it.
 local function undo(ctx, old)
   local ok, err = true, nil
-  if old.source then ok, err = pcall(freeze.leave_source, ctx, old.source) end
-  freeze.leave_app(ctx)
+  if old.source then ok, err = pcall(freeze.leave_source, ctx, old) end
+  freeze.leave_app(ctx, old)
   if not ok then error(err, 0) end
   hook.thaw(ctx, "put-back", ctx.recall or old)
 end

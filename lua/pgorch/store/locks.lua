@@ -104,6 +104,19 @@ function Locks:share(name, run, shares)
   self:write(run, statements)
 end
 
+---Whether the run has held `name` with others, and has given it back since.
+---@param name string
+---@param run string
+---@return boolean
+function Locks:was_released(name, run)
+  local released = false
+  for _, event in ipairs(self:events(run)) do
+    local tells = (event.kind == "held" or event.kind == "released") and event.data.name == name
+    if tells then released = event.kind == "released" end
+  end
+  return released
+end
+
 ---@param run string
 ---@return {name: string, exclusive: integer, at: integer, data: table|nil}[]
 function Locks:locks(run)

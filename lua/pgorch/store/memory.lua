@@ -7,7 +7,7 @@ local Memory = {}
 Memory.__index = Memory
 
 ---@return table
-function Memory.new() return setmetatable({ names = {}, clock = 0 }, Memory) end
+function Memory.new() return setmetatable({ names = {}, released = {}, clock = 0 }, Memory) end
 
 -- Whoever changes what he was given changes nothing here: as with a store that writes texts.
 local function copy(data) return data and json.decode(json.encode(data)) end
@@ -41,7 +41,10 @@ function Memory:take_over(name, run, from)
 end
 
 function Memory:unlock(name, run)
-  if self.names[name] then self.names[name][run] = nil end
+  local held = self.names[name]
+  if not held or not held[run] then return end
+  if held[run].exclusive == 0 then self.released[name .. " " .. run] = true end
+  held[run] = nil
 end
 
 function Memory:hold(name, run)
@@ -51,8 +54,13 @@ end
 
 function Memory:holders(name) return sorted(self.names[name] or {}) end
 
+function Memory:was_released(name, run) return self.released[name .. " " .. run] == true end
+
 function Memory:share(name, _, shares)
-  for run, data in pairs(shares) do put(self, name, run, { exclusive = 0, data = copy(data) }) end
+  for run, data in pairs(shares) do
+    put(self, name, run, { exclusive = 0, data = copy(data) })
+    self.released[name .. " " .. run] = nil
+  end
 end
 
 return Memory
