@@ -62,6 +62,21 @@ function error_module.cure(err)
   return entry and entry.cure or ""
 end
 
+local function filled(text, names) return (text:gsub("%f[%w_%-]%u+%f[^%w_%-]", names)) end
+
+---What a cure leaves open is filled in, RUN, APP and RECIPE, so that it can be pasted; also in commands of its detail.
+---@param err pgorch.Error
+---@param names table<string, string>
+---@return pgorch.Error err
+function error_module.complete(err, names)
+  local cure = error_module.cure(err)
+  if cure ~= "" then err.cure = filled(cure, names) end
+  if type(err.detail) == "string" then
+    err.detail = err.detail:gsub("`pgorch [^`\n]*`", function(command) return filled(command, names) end)
+  end
+  return err
+end
+
 -- A recipe's author reads the frames down to the step; those of the runner below it say nothing.
 local function down_to_the_step(trace)
   local cut = trace:find("\n%s*%(%.%.%.tail calls%.%.%.%)\n%s*pgorch/runner/") or trace:find("\n%s*pgorch/runner/")

@@ -90,7 +90,7 @@ local function check_steps(recipe, ids, flag, problems)
     local known, meant = known_step(recipe, id)
     if not known then
       problems[#problems + 1] = ("%s: there is no step %s%s"):format(flag, id,
-        meant and (", did you mean %s?"):format(meant) or "")
+        meant and (", did you mean %s?"):format(meant) or ", but " .. table.concat(shape.ids(recipe.steps), ", "))
     end
   end
 end
@@ -116,11 +116,12 @@ end
 ---Raises everything that is wrong as one error.
 ---@param problems string[]
 ---@param id string
-function invocation.raise(problems, id)
+---@param cure? string
+function invocation.raise(problems, id, cure)
   if #problems == 0 then return end
-  if #problems == 1 then fail.raise(id, problems[1]) end
+  if #problems == 1 then fail.raise(id, problems[1], { cure = cure }) end
   fail.raise(id, ("%d things are wrong with the command line"):format(#problems),
-    { detail = table.concat(problems, "\n") })
+    { detail = table.concat(problems, "\n"), cure = cure })
 end
 
 local function no_place(flag, why)
@@ -335,7 +336,7 @@ function invocation.simple(argv, flags, usage)
   for _, each in ipairs(flags) do list[#list + 1] = each end
   local state = arguments.parse(argv, arguments.flags({}, list))
   if #state.words > 1 then state.problems[#state.problems + 1] = usage end
-  invocation.raise(state.problems, "PGO-USAGE")
+  invocation.raise(state.problems, "PGO-USAGE", "usage: " .. usage)
   return state.words[1], state.host
 end
 

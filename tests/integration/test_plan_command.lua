@@ -52,6 +52,7 @@ describe("pgorch plan", function()
       expect(said.vultr).has(text)
     end
     expect(said.vultr).matches "%+ object pgorch/RUN/1%.dump in postgres%-for%-migration%-%w+ %(~%d[%d.]* [kM]B%)\n"
+    expect(said.vultr).has("warnings of the checks, told by: pgorch check vultr --app " .. vultr_run.APP .. " ")
     expect(said.linode).has "+ storage key pgorch-RUN"
     expect(said.linode).has "- storage key pgorch-RUN"
     expect(changes(world)).same {}

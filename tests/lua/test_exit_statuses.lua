@@ -1,5 +1,6 @@
 -- The exit statuses, a promise to scripts: each is provoked through the command line. 10 is that of `pgorch plan`.
 
+local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
 local marks   = require "support.marks"
 local meaning = require "pgorch.runner.meaning"
@@ -90,6 +91,27 @@ local CASES = {
     return signalled(m, fails("borrowed", "PGO-IO", "--linger", "two"), "linger two", 2)
   end },
 }
+
+describe("the cure of an error", function()
+  it("names the run and the app, and commands as they can be typed", function()
+    local m <close> = marks.new()
+    local ended = m:run("--app", "shop", table.unpack(fails("two", "PGO-HEROKU")))
+    expect(ended.stderr).has "then `pgorch resume r1`."
+    ended = m:run("--until", "nostep")
+    expect(ended.stderr).matches "%-%-until: there is no step nostep, but .*one, .*two"
+    ended = m:pgorch("status", "--bogus")
+    expect(ended.code).is(2)
+    expect(ended.stderr).has "cure: usage: pgorch status [RUN]"
+  end)
+
+  it("is filled in whole words alone, and in commands of the detail", function()
+    local err = fail.complete(fail.new("PGO-RESTORE-LOSSY", "x", { detail = "table RUN\n cure: `pgorch cleanup RUN "
+      .. "--confirm APP` of APP", cure = "See PGO-RUN-UNKNOWN, RUNS, MY_APP: `pgorch plan RECIPE ... --out FILE`" }),
+      { RUN = "r1", APP = "a%1", RECIPE = "x.lua" })
+    expect(err.cure).is "See PGO-RUN-UNKNOWN, RUNS, MY_APP: `pgorch plan x.lua ... --out FILE`"
+    expect(err.detail).is "table RUN\n cure: `pgorch cleanup r1 --confirm a%1` of APP"
+  end)
+end)
 
 describe("the exit status", function()
   for _, case in ipairs(CASES) do

@@ -60,7 +60,7 @@ local function refuse_changes(path, kept, o)
   if #list == 0 then return end
   table.sort(list)
   fail.raise("PGO-CHANGED", ("%s was made with something else"):format(path), { detail = table.concat(list, "\n"),
-    cure = "Make another plan: pgorch plan RECIPE ... --out FILE" })
+    cure = ("Make another plan: pgorch plan %s ... --out %s --force"):format(kept.recipe.path, path) })
 end
 
 local function refuse_second(store, id)

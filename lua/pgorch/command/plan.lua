@@ -49,9 +49,33 @@ local function make(o, url)
     open_allow_list = o.host["open-allow-list"], say = function(text) o.display:emit("message", { text = text }) end }
 end
 
+-- What `check` has no use for, and whether a value follows.
+local NOT_CHECKED = { out = true, force = false, ["run-id"] = true, ["state-env"] = true, ["state-file"] = true }
+
+-- As a shell takes it.
+local function quoted(word) return word:find "[^%w_./=:,@-]" and "'" .. word:gsub("'", "'\\''") .. "'" or word end
+
+-- What was typed, as words of `pgorch check`: it tells what a plan only counts.
+local function check_line(argv)
+  local words, is_value = { "pgorch check" }, false
+  for _, word in ipairs(argv) do
+    local name, equals = word:match "^%-%-([%w-]+)(=?)"
+    local known = name and NOT_CHECKED[name]
+    if is_value then
+      is_value = false
+    elseif known ~= nil then
+      is_value = known and equals == ""
+    else
+      words[#words + 1] = quoted(word)
+    end
+  end
+  return table.concat(words, " ")
+end
+
 ---@param arguments string[]
 ---@return integer status
 function command.run(arguments)
+  local check = check_line(arguments)
   local o, recipe = invocation.new(arguments, command.flags)
   if not o then
     term.out(help.recipe(recipe, { verb = "plan", flags = command.flags }))
@@ -67,7 +91,7 @@ function command.run(arguments)
   end
   local status = plan.survey.changes + plan.survey.open > 0 and 10 or 0
   if o.host.out then file.write(o.host.out, file.of(plan, o)) end
-  report.write(plan, { host = o.host, display = o.display, status = status, file = o.host.out })
+  report.write(plan, { host = o.host, display = o.display, status = status, file = o.host.out, check = check })
   if o.host.out and not o.host.quiet and not o.host.json then
     term.err(("kept in %s, with run id %s: pgorch apply %s\n"):format(o.host.out, plan.run, o.host.out))
   end

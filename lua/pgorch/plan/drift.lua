@@ -59,7 +59,8 @@ function M.refuse(path, before, now)
   local list = M.list(before, now)
   if #list == 0 then return end
   fail.raise("PGO-DRIFT", ("the world is not as it was when %s was made; nothing was touched"):format(path),
-    { detail = table.concat(list, "\n") })
+    { detail = table.concat(list, "\n"), cure = ("Look at what differs, then make another plan: pgorch plan %s ... "
+      .. "--out %s --force"):format(before.recipe.path, path) })
 end
 
 -- --- while it runs ---

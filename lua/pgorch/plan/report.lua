@@ -129,12 +129,11 @@ local function last_line(plan)
   return ("%s. %s"):format(count, basis(plan))
 end
 
-local function add_warnings(plan, out)
+local function add_warnings(plan, out, check)
   for _, each in ipairs(plan.survey.warnings) do out[#out + 1] = ("warning: %s: %s"):format(each.id, each.text) end
   local warned = plan.seen.found:count "warn"
   if warned == 0 then return end
-  out[#out + 1] = ("%s of the checks: `pgorch check` tells %s"):format(preflight.number(warned, "warning"),
-    warned == 1 and "it" or "them")
+  out[#out + 1] = ("%s of the checks, told by: %s"):format(preflight.number(warned, "warning"), check)
 end
 
 local function text(plan, o)
@@ -148,7 +147,7 @@ local function text(plan, o)
         or packed(heads[group], list, width, paint)
     end
   end
-  if o.host.quiet then out = {} else add_warnings(plan, out) end
+  if o.host.quiet then out = {} else add_warnings(plan, out, o.check) end
   out[#out + 1] = last_line(plan)
   return table.concat(out, "\n") .. "\n"
 end
@@ -183,7 +182,7 @@ local function events(plan, o)
 end
 
 ---@param plan pgorch.Plan
----@param o {host: table, display: table, status: integer, file: string|nil}
+---@param o {host: table, display: table, status: integer, file: string|nil, check: string}  check: its command line
 function M.write(plan, o)
   term.out(o.host.json and events(plan, o) or text(plan, o))
 end

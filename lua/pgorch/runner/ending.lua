@@ -124,7 +124,8 @@ end
 ---@param err table
 ---@return integer status
 function ending.failed(session, err)
-  err = cause(session, err)
+  err = fail.complete(cause(session, err), { RUN = session.run.id, APP = session.params.app,
+                                             RECIPE = session.run.recipe_path })
   local what, status, state = decide(session, err)
   local failures = {}
   local standing = what == "undo" and undo.standing(session) or nil
