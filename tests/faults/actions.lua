@@ -4,6 +4,7 @@
 local addons = require "pgorch.sandbox.heroku.addons"
 local fs     = require "pgorch.fs"
 local judge  = require "judge"
+local requests = require "requests"
 local task   = require "pgorch.task"
 
 local LIMIT = 10                       -- seconds for something to be at work
@@ -79,11 +80,32 @@ end
 
 local EXPIRED = "s3.get_object"
 
-local function expire(times)
-  return function(world)
-    world:fault { at = EXPIRED, skew = 30 * 86400, times = times }
-    return "the storage's clock is past the URL's end"
+-- A restore of the trial's that Heroku has taken on and not ended; nil when none comes.
+local function accepted_restore(trial)
+  local deadline = task.now() + LIMIT
+  while task.now() < deadline do
+    for _, each in ipairs(trial:app().transfers) do
+      if each.to_type == "pg_restore" and not each.finished_at then return each end
+    end
+    task.sleep(0.002)
   end
+end
+
+-- What pgorch looks at before it asks Heroku is as ever; the restore waits until the URL has expired.
+local function expire(times)
+  return function(world, trial)
+    world:fault { at = "worker.start", delay = 1 }
+    if not accepted_restore(trial) then return nil end
+    world:fault { at = EXPIRED, skew = 30 * 86400, times = times }
+    return "the URL expired when the restore was accepted"
+  end
+end
+
+-- That somebody fetched by an expired URL.
+local function met_expired(trial)
+  local seen, count = requests.changed(trial:requests())
+  if count == 0 then return nil, "nobody fetched by the expired URL" end
+  return seen
 end
 
 -- As `heroku addons:destroy` does it.
@@ -103,8 +125,8 @@ return {
   ["restart the target at once"] = { run = function(world) return restarted(world.target.cluster) end },
   ["fail over"] = { run = restart_source_in_use(3) },
   ["fail over and write"] = { run = fail_over_and_write },
-  ["expire the URL"] = { run = expire(1) },
-  ["expire every URL"] = { run = expire "always", lift = function(world)
+  ["expire the URL"] = { run = expire(1), met = met_expired },
+  ["expire every URL"] = { run = expire "always", met = met_expired, lift = function(world)
     fs.remove(("%s/faults/%s"):format(world.dir, EXPIRED))
   end },
 }

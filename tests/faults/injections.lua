@@ -107,6 +107,14 @@ injections["at step"] = function(case, trial)
   local act = actions[case.act]
   local injection = at_step(case.step, trial, act.run)
   if act.lift then injection.lift = function() act.lift(trial.world) end end
+  if act.met then
+    local begun = injection.met
+    injection.met = function()
+      local seen, why = begun()
+      if not seen then return nil, why end
+      return act.met(trial)
+    end
+  end
   return injection
 end
 
