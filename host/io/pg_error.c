@@ -57,6 +57,13 @@ static bool any(const char *text, const char *const *words) {
     return false;
 }
 
+/* With sslmode=prefer libpq tries again without TLS after a connection was lost in the handshake.
+ * That the server takes nobody without TLS is then not what went wrong. */
+static bool tls_was_lost(const char *text) {
+    static const char *const lost[] = {"Connection reset", "unexpectedly", "EOF detected", NULL};
+    return strstr(text, "no pg_hba.conf entry") && strstr(text, "no encryption") && any(text, lost);
+}
+
 static int connect_code(const char *text, const char *sqlstate) {
     static const char *const auth[] = {"password authentication failed", "no password supplied",
                                        "SCRAM", NULL};
@@ -135,7 +142,12 @@ int pgo_pg_fail_connect(pgo_err *err, const pgo_pg_params *params, const char *t
         memcpy(sqlstate, found, 5);
         cut_sqlstate(line, sqlstate);
     }
-    int code = connect_code(text, found ? sqlstate : NULL);
+    bool tls_lost = tls_was_lost(text);
+    if (tls_lost) {
+        found = NULL;
+        sqlstate[0] = '\0';
+    }
+    int code = tls_lost ? PGO_E_PG_CONNECT : connect_code(text, found ? sqlstate : NULL);
     bool slow = strstr(text, "timed out") != NULL;
     const char *hint = slow ? " (is this machine's address in the database's allow list?)"
                        : code == PGO_E_PG_AUTH ? password_doubt(params)

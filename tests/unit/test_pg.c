@@ -97,6 +97,19 @@ static void connect_errors_are_told_apart(void **state) {
                          "57P03", true, "si sta avviando");
     expect_connect_error(PLACE "FATAL:  3D000: database \"d\" does not exist\n", PGO_E_PG_CONNECT,
                          "3D000", false, "does not exist");
+    expect_connect_error(
+        PLACE
+        "could not receive data from server: Connection reset by peer\n" PLACE
+        "FATAL:  28000: no pg_hba.conf entry for host \"127.0.0.1\", user \"u\", no encryption\n",
+        PGO_E_PG_CONNECT, "", true, "Connection reset by peer");
+    expect_connect_error(
+        PLACE
+        "SSL connection has been closed unexpectedly\n" PLACE
+        "FATAL:  28000: no pg_hba.conf entry for host \"127.0.0.1\", user \"u\", no encryption\n",
+        PGO_E_PG_CONNECT, "", true, "closed unexpectedly");
+    expect_connect_error(
+        PLACE "FATAL:  28000: no pg_hba.conf entry for host \"h\", user \"reset\", no encryption\n",
+        PGO_E_PG_AUTH, "28000", false, "no encryption");
     expect_connect_error(PLACE "fe_sendauth: no password supplied\n", PGO_E_PG_AUTH, "", false,
                          "supplied");
     expect_connect_error(PLACE "Connection refused\n\tIs the server running?\n", PGO_E_PG_CONNECT,
