@@ -1,8 +1,12 @@
 /* Loaded into pgorch by LD_PRELOAD (tests/faults/kills.lua): ends or holds it after a write to the
  * record of runs. Wraps fdatasync and fsync of the record's two files. After each that was really
- * done: PGORCH_KILL_AT=N    the Nth ends the process with SIGKILL PGORCH_HOLD_SYNC=1  a line `store
- * write N` goes to stderr, and the thread waits for a byte on stdin In other programs than pgorch,
- * its children among them, it does nothing. */
+ * done:
+ *
+ * - PGORCH_KILL_AT=N: the Nth ends the process with SIGKILL.
+ * - PGORCH_HOLD_SYNC=1: a line `store write N` goes to stderr, and the thread waits for a byte on
+ *   stdin.
+ *
+ * In other programs than pgorch, its children among them, it does nothing. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
