@@ -78,11 +78,14 @@ function driver.judge_words(ended, self, case, say)
   if case.id and not ended.said:find(case.id, 1, true) then say("%s is not told", case.id) end
   -- Of a preflight, each finding has its own.
   local cure = ended.code == 4 and "cure: %S" or "\nerror: [^\n]+\n.-%f[%w]cure: %S"
+  if ended.code == 11 then cure = "by hand: %S" end       -- what could not be put back is told as what to do
   if not ended.is_json and not ended.said:find(cure) then say "no cure is told" end
   local told = ended.said
   if ended.is_json then told = self:status().said end   -- events are for programs: a person asks for the status
   local is_kept = is_in({ 6, 8, 9 }, ended.code)
   if is_kept and not told:find("resume " .. self.id, 1, true) then say "it does not say how to go on" end
+  local is_left = ended.code == 11
+  if is_left and not told:find("rollback " .. self.id, 1, true) then say "it does not say how to put it back" end
 end
 
 local function judged(self, how, say)
@@ -114,6 +117,46 @@ local function go_on(self, case, ended, say)
   return (back and "rolled back: " or "resumed: ") .. judged(self, back and "as before" or "moved", say)
 end
 
+-- Until nothing is left to put back, once the fault is gone.
+local function put_back(self, ended, say)
+  local after = ended
+  if ended.code == 11 then
+    after = self:rollback()
+    driver.judge_words(after, self, {}, say)
+    if after.code ~= 0 then say("exit status %d of the rollback", after.code) end
+  end
+  return (after == ended and "" or "rolled back: ") .. judged(self, "as before", say)
+end
+
+-- A move that waits in its window, with a dump in the storage.
+local function stop_in_window(self)
+  local ended = self:run { "--until", "dump_to_store" }
+  if ended.code == 0 or ended.code == 8 then return end
+  fail.raise("PGO-SANDBOX", "a move to a step fails", { detail = ended.said })
+end
+
+-- What meets the fault, and how. Each gives the injection and what runs pgorch.
+local meets = {}
+
+function meets.run(case, self)
+  return injections[case.inject](case, self), function(injection) return self:run(case.more, injection) end
+end
+
+function meets.undo(case, self)
+  return injections.from_step("accept", case, self),
+    function(injection) return self:run({ "--accept", "sleep 1; exit 3" }, injection) end
+end
+
+function meets.rollback(case, self)
+  stop_in_window(self)
+  return injections[case.inject](case, self), function(injection) return self:rollback(injection) end
+end
+
+function meets.resume(case, self)
+  stop_in_window(self)
+  return injections[case.inject](case, self), function(injection) return self:resume(injection) end
+end
+
 -- Returns a row of the table.
 local function attempt(case, world, profile)
   local self <const> = trial.new(world)
@@ -121,16 +164,17 @@ local function attempt(case, world, profile)
   judge.begin(self)
   local complaints = {}
   local function say(what, ...) complaints[#complaints + 1] = what:format(...) end
-  local injection = injections[case.inject](case, self)
+  local injection, start = meets[case.during or "run"](case, self)
   local _ <close> = setmetatable({}, { __close = injection.close or function() end })
   if injection.skip then return { skip = injection.skip, complaints = complaints } end
-  local ended = self:run(case.more, injection)
+  local ended = start(injection)
   local seen, why = injection.met()
   injection.lift()
   if not seen then say("the fault was not met: %s", why) end
   if not is_in(case.ends, ended.code) then say("exit status %d", ended.code) end
   driver.judge_words(ended, self, case, say)
-  local after = go_on(self, case, ended, say)
+  local puts_back = case.during == "undo" or case.during == "rollback"
+  local after = puts_back and put_back(self, ended, say) or go_on(self, case, ended, say)
   return { seen = seen or "-", code = ended.code, id = ended.code ~= 0 and ended.said:match "PGO%-[%u%d-]+" or nil,
     after = after, complaints = complaints, output = self.output }
 end
@@ -144,7 +188,7 @@ function driver.run_case(case, world, profile)
     if task.cancelled(row) then error(row, 0) end
     row = { complaints = { tostring(row) } }
   end
-  row.name, row.recipe, row.seconds = case.name, case.recipe or "vultr", task.now() - began
+  row.name, row.recipe, row.seconds, row.inject = case.name, case.recipe or "vultr", task.now() - began, case.inject
   return row
 end
 

@@ -49,7 +49,7 @@ end
 -- All connections through a proxy are reset when a share of what an undisturbed move sends through it has passed.
 injections.reset = function(case, trial)
   local proxy = trial.world.proxies[case.server]
-  local before, bytes = passed(proxy), math.floor(trial.traffic[case.server] * case.share)
+  local before, bytes = passed(proxy), case.bytes or math.floor(trial.traffic[case.server] * case.share)
   proxy:cut_after(bytes)
   return {
     lift = function() proxy:cut_after(nil) end,
@@ -116,6 +116,22 @@ injections["at step"] = function(case, trial)
     end
   end
   return injection
+end
+
+---The fault of the case, there when a step begins and not before.
+---@param step string
+function injections.from_step(step, case, trial)
+  local inner
+  local outer = at_step(step, trial, function()
+    inner = injections[case.inject](case, trial)
+    return true
+  end)
+  outer.lift = function() if inner then inner.lift() end end
+  outer.met = function()
+    if not inner then return nil, "the step never began" end
+    return inner.met()
+  end
+  return outer
 end
 
 -- This machine ---------------------------------------------------------------------------------------------------

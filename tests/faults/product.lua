@@ -59,7 +59,8 @@ function product.of(recipe, places, seed)
         local title = ("%s: %s"):format(name, kind.name)
         -- Polls come a few times more or less: the last ones might never come.
         local skip = math.floor(product.draw(seed, recipe .. title) * places[name].count * 0.6)
-        cases[#cases + 1] = { name = title, recipe = recipe, inject = "http", place = name, ends = kind.ends,
+        local ends = kind.once and not CHANGES[places[name].method] and faults.DONE or kind.ends
+        cases[#cases + 1] = { name = title, recipe = recipe, inject = "http", place = name, ends = ends,
           fault = with(kind.fault, skip), long = kind.long }
       end
     end

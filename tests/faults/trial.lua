@@ -129,9 +129,9 @@ function Trial:run(more, o)
   return self:pgorch(table.move(more or {}, 1, #(more or {}), #words + 1, words), o)
 end
 
-function Trial:resume() return self:pgorch { "resume", self.id, "--yes-cut-over" } end
+function Trial:resume(o) return self:pgorch({ "resume", self.id, "--yes-cut-over" }, o) end
 
-function Trial:rollback() return self:pgorch { "rollback", self.id } end
+function Trial:rollback(o) return self:pgorch({ "rollback", self.id }, o) end
 
 function Trial:status() return self:pgorch { "status", self.id } end
 
