@@ -75,6 +75,7 @@ local function fail_over_and_write(world, trial)
   conn:exec(("alter database %s reset default_transaction_read_only"):format(world.source.dbname))
   conn:exec "insert into public.schema_migrations values ('late ' || clock_timestamp()::text)"
   judge.take_data(trial)
+  trial.opened = true
   return "open again, one row written"
 end
 

@@ -222,6 +222,20 @@ local AS_BEFORE = {
       finished_at = "2099-01-01 00:00:00 +0000" } },
 }
 
+---While a move waits in its window.
+breakages.kept = {
+  { name = "the app is up", says = "kept: maintenance: false", breaks = field(app_of, "maintenance", false) },
+  { name = "dynos run", says = "kept: dynos of web: 1, not 0",
+    breaks = field(function(move) return process_of(move, "web") end, "quantity", 1) },
+  { name = "a source that is open", says = "kept: the source is open", breaks = setting(source, lane_name, OPEN,
+    READ_ONLY) },
+  { name = "a row that the source has lost", says = "in the source before",
+    breaks = in_source("create table public.kept as select * from audit.documents; delete from audit.documents",
+      "insert into audit.documents select * from public.kept; drop table public.kept") },
+  { name = "another config var", says = "kept: config var DATABASE_URL is not what it has to be",
+    breaks = field(function(move) return app_of(move).config end, "DATABASE_URL", "postgres://elsewhere/db") },
+}
+
 ---@param how "moved"|"as before"
 ---@return {name: string, says: string, breaks: fun(move: table): fun()}[]
 function breakages.of(how)

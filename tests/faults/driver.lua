@@ -173,6 +173,9 @@ local function attempt(case, world, profile)
   if not seen then say("the fault was not met: %s", why) end
   if not is_in(case.ends, ended.code) then say("exit status %d", ended.code) end
   driver.judge_words(ended, self, case, say)
+  for _, complaint in ipairs(judge.kept(self, { opened = self.opened, crashed = self.crashed, ahead = self.ahead })) do
+    say("%s", complaint)
+  end
   local puts_back = case.during == "undo" or case.during == "rollback"
   local after = puts_back and put_back(self, ended, say) or go_on(self, case, ended, say)
   return { seen = seen or "-", code = ended.code, id = ended.code ~= 0 and ended.said:match "PGO%-[%u%d-]+" or nil,

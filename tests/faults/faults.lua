@@ -12,7 +12,7 @@ local product = require "product"
 local term    = require "pgorch.term"
 
 local RECIPES = { "vultr", "linode", "digitalocean", "postgres" }
-local FEW = 2                          -- of the product, for each recipe, in a short run
+local FEW = 1                          -- of the product, for each recipe, in a short run
 local SIDE_BY_SIDE = 4
 
 local function option(name) return env.get("FAULTS_" .. name) end

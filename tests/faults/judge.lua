@@ -252,4 +252,35 @@ function judge.complaints(move, how, o)
   return list
 end
 
+-- Kept ---------------------------------------------------------------------------------------------------------------
+
+local function state_of(image, id) return image.steps[id] and image.steps[id].state end
+
+-- Between the end of one step and the beginning of the other, and not while it is put back.
+local function is_in_window(image)
+  local going = image.run and image.run.state ~= "undoing" and image.run.state ~= "undo_failed"
+    and image.run.state ~= "put_back"
+  return going and state_of(image, "window_opens") == "done" and not state_of(image, "window_closes")
+end
+
+---What a run that is not over has to keep: a closed window, when it is in one. The source holds what it held, and only
+---a cut-over that has begun may have touched the app's address. Nothing to say outside of the window.
+---@param move pgorch.tests.Move
+---@param o? {opened?: boolean, crashed?: boolean, ahead?: number, unread?: boolean}  opened: somebody else has opened
+---  the source; unread: its data is not looked at
+---@return string[] complaints
+function judge.kept(move, o)
+  local list, image = {}, record.image(move.dir .. "/pgorch", move.id)
+  local function say(what, ...) list[#list + 1] = "kept: " .. what:format(...) end
+  o = o or {}
+  if not is_in_window(image) then return list end
+  same("maintenance", move.world.heroku:app(move.app_name).maintenance, true, say)
+  for kind, quantity in pairs(move.world.heroku:dynos(move.app_name)) do same("dynos of " .. kind, quantity, 0, say) end
+  if not state_of(image, "cut_over") then judge_config(move, move.before.config, say) end
+  if not o.opened and not source_settings(move):find(READ_ONLY .. "=on", 1, true) then say "the source is open" end
+  if not o.unread then judge_source(move, o.crashed, say) end
+  judge_events(image, o.ahead, say)
+  return list
+end
+
 return judge

@@ -45,6 +45,8 @@ function series.run(lane, scenario, disturb, on_death)
       return ended
     end
     move.deaths = move.deaths + 1
+    local complaints = judge.kept(move, { unread = true })
+    if #complaints > 0 then fail_with(move, complaints, ended) end
     on_death(death)
   end
   error(("%s: %d processes, and no end"):format(move.id, MOST), 0)

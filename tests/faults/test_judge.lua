@@ -28,13 +28,27 @@ local function try_all(move, how)
   expect(table.concat(problems, "\n")).is ""
 end
 
+-- A move that waits in its window: nothing may be opened.
+local function try_kept(move)
+  expect(table.concat(judge.kept(move), "\n")).is ""
+  for _, each in ipairs(breakages.kept) do
+    local mend = each.breaks(move)
+    local said = table.concat(judge.kept(move), "\n")
+    mend()
+    expect(said).has(each.says)
+  end
+  expect(table.concat(judge.kept(move), "\n")).is ""
+end
+
 describe("the judge of a world", function()
   it("sees everything that may be wrong after a move, and after it was put back", function()
     sandbox.run(lanes.OPTIONS, function(world)
       local lane = lanes.add(world, "linode")
       local move = moves.new(lane, { env = lane.env })
       judge.begin(move)
-      moves.expect_exit(move:run(), 0)
+      moves.expect_exit(move:run { "--until", "fingerprint" }, 0, 8)
+      try_kept(move)
+      moves.expect_exit(move:resume(), 0)
       try_all(move, "moved")
       moves.expect_exit(move:rollback { "--lose-writes" }, 0)
       try_all(move, "as before")
