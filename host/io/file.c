@@ -305,3 +305,11 @@ void pgo_file_free_space(pgo_file *file, pgo_loop *loop, const char *path) {
 void pgo_file_open(pgo_file *file, pgo_loop *loop, const char *path) {
     set_up(file, loop, path, run_open);
 }
+
+void pgo_file_lock(pgo_file *file, pgo_loop *loop, const char *path) {
+    set_up(file, loop, path, pgo_file_run_lock);
+}
+
+void pgo_file_is_locked(pgo_file *file, pgo_loop *loop, const char *path) {
+    set_up(file, loop, path, pgo_file_run_is_locked);
+}

@@ -34,12 +34,12 @@ struct pgo_file {
 
     /* results, owned by the op unless taken */
     pgo_buffer data;    /* read: the bytes; mkdtemp: the path */
-    bool found;         /* stat, remove: whether there was something */
+    bool found;         /* stat, remove: whether there was something; lock, is_locked */
     pgo_file_stat stat; /* stat, open */
     char **names;       /* list: `count` names, sorted, without . and .. */
     size_t count;
     uint64_t free_bytes; /* free_space: what an unprivileged user may still write */
-    int fd;              /* open: take it by setting the field to -1 */
+    int fd;              /* open, lock: take it by setting the field to -1 */
 };
 
 void pgo_file_read(pgo_file *file, pgo_loop *loop, const char *path, size_t limit);
@@ -66,6 +66,11 @@ void pgo_file_chown(pgo_file *file, pgo_loop *loop, const char *path, const char
 void pgo_file_free_space(pgo_file *file, pgo_loop *loop, const char *path);
 void pgo_file_open(pgo_file *file, pgo_loop *loop,
                    const char *path); /* for reading; a regular file */
+/* Makes the file where there is none, and locks it for as long as `fd` is open; `found`: it did.
+ * Not: another open file has the lock. */
+void pgo_file_lock(pgo_file *file, pgo_loop *loop, const char *path);
+/* `found`: an open file has the lock, of whatever process. Changes nothing; no file: no. */
+void pgo_file_is_locked(pgo_file *file, pgo_loop *loop, const char *path);
 
 /* For those who do file work on the pool themselves: fills err from errno. Returns PGO_E_IO. */
 int pgo_fail_errno(pgo_err *err, const char *verb, const char *path, int error);

@@ -12,5 +12,7 @@ int pgo_file_run_mkdir(pgo_file *file);
 int pgo_file_run_mkdtemp(pgo_file *file);
 int pgo_file_run_list(pgo_file *file);
 int pgo_file_run_remove_tree(pgo_file *file);
+int pgo_file_run_lock(pgo_file *file);
+int pgo_file_run_is_locked(pgo_file *file);
 
 #endif

@@ -7,6 +7,7 @@
 #include "lua/value.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* --- arguments --- */
 
@@ -231,6 +232,55 @@ static int fs_free_space(lua_State *L) {
     return pgo_await(L, &file->op, push_free_space);
 }
 
+/* --- locks --- */
+
+#define LOCK_TYPE "pgorch.file_lock"
+
+static int push_lock(lua_State *L, pgo_op *op) {
+    pgo_file *file = (pgo_file *)op;
+    if (!file->found) {
+        lua_pushnil(L);
+        return 1;
+    }
+    int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
+    *fd = file->fd;
+    file->fd = -1;
+    luaL_setmetatable(L, LOCK_TYPE);
+    return 1;
+}
+
+/* lock(path) -> lock | nil   [-0, +1, e]  nil: it is locked. The file is made where there is none;
+ * the lock is given back by lock:close(), and at the latest when the process ends */
+static int fs_lock(lua_State *L) {
+    const char *path = check_path(L, 1);
+    pgo_file *file = new_file(L);
+    pgo_file_lock(file, pgo_lua_loop(L), path);
+    return pgo_await(L, &file->op, push_lock);
+}
+
+/* is_locked(path) -> boolean   [-0, +1, e]  by whatever process, this one too */
+static int fs_is_locked(lua_State *L) {
+    const char *path = check_path(L, 1);
+    pgo_file *file = new_file(L);
+    pgo_file_is_locked(file, pgo_lua_loop(L), path);
+    return pgo_await(L, &file->op, push_found);
+}
+
+/* lock:close()   [-0, +0, e]  idempotent */
+static int lock_close(lua_State *L) {
+    int *fd = luaL_checkudata(L, 1, LOCK_TYPE);
+    if (*fd >= 0) {
+        close(*fd);
+    }
+    *fd = -1;
+    return 0;
+}
+
+static const luaL_Reg lock_methods[] = {{"close", lock_close}, {NULL, NULL}};
+
+static const luaL_Reg lock_metamethods[] = {
+    {"__gc", lock_close}, {"__close", lock_close}, {NULL, NULL}};
+
 /* --- streams --- */
 
 typedef struct {
@@ -355,9 +405,11 @@ static const luaL_Reg functions[] = {{"read", fs_read},     {"write", fs_write},
                                      {"rename", fs_rename}, {"chmod", fs_chmod},
                                      {"chown", fs_chown},   {"free_space", fs_free_space},
                                      {"source", fs_source}, {"sink", fs_sink},
+                                     {"lock", fs_lock},     {"is_locked", fs_is_locked},
                                      {NULL, NULL}};
 
 int luaopen_pgorch_native_fs(lua_State *L) {
+    pgo_lua_new_type(L, LOCK_TYPE, lock_methods, lock_metamethods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -73,6 +73,22 @@ function fs.chown(path, user) end
 ---@return integer bytes
 function fs.free_space(path) end
 
+---@class pgorch.FileLock
+local FileLock = {}
+
+---Idempotent.
+function FileLock:close() end
+
+---Locks a file, which is made where there is none, for as long as the lock is open and the process lives.
+---@param path string
+---@return pgorch.FileLock|nil  nil: it is locked already
+function fs.lock(path) end
+
+---Whether any process has the lock, this one too. Changes nothing.
+---@param path string
+---@return boolean
+function fs.is_locked(path) end
+
 ---A file as a stream, and how many bytes it will give. With a length, a file that ends early fails the stream.
 ---@param path string
 ---@param options? {offset?: integer, length?: integer}

@@ -20,6 +20,7 @@ local store = { VERSION = schema.VERSION }
 ---@field path string   what messages call it: a path, or a URL without its password
 ---@field home pgorch.StoreHome
 ---@field db table      native connection
+---@field held table<string, pgorch.FileLock>   of the runs that this process works on, in a home without leases
 ---@field fence {run: string, number: integer}|nil   of the process that works on a run
 local Store = {}
 Store.__index = Store
@@ -65,7 +66,7 @@ local function open(home, prepare)
     if not ok then error(answer, 0) end
     return nil
   end
-  return setmetatable({ db = db, home = home, path = home.name }, Store)
+  return setmetatable({ db = db, home = home, path = home.name, held = {} }, Store)
 end
 
 ---Opens the record, and makes it when there is none.
@@ -87,7 +88,10 @@ function store.find(url)
   end)
 end
 
-function Store:close() self.db:close() end
+function Store:close()
+  for run in pairs(self.held) do self:let_run_go(run) end
+  self.db:close()
+end
 Store.__close = Store.close
 
 ---Which record this is: a number that no other one has, drawn when it is first asked for.
@@ -122,8 +126,9 @@ function store.new_id()
   return table.concat(id)
 end
 
-local function decoded(run)
+local function decoded(self, run)
   run.leased = run.leased == 1
+  run.locked = run.owner ~= nil and self:is_held(run.id)
   run.params, run.versions = json.decode(run.params), json.decode(run.versions)
   run.error = run.error and json.decode(run.error)
   return run
@@ -147,6 +152,7 @@ end
 ---@field owner string|nil      the process that works on it
 ---@field fence integer         one more each time that a process takes it over
 ---@field leased boolean        the owner's lease is good by the server's clock; false in a home without leases
+---@field locked boolean        the owner lives, wherever that is: it has the run's lock; false in a home with leases
 ---@field request "stop"|"rollback"|nil   asked of the process that works on it
 ---@field created_at integer
 ---@field updated_at integer
@@ -160,7 +166,8 @@ local CREATE = "insert into run (id, recipe, recipe_path, recipe_hash, params, v
 ---@return pgorch.Run
 function Store:create_run(o)
   local id, now = o.id or store.new_id(), store.now()
-  if #self.db:query("select id from run where id = $1", id) > 0 then
+  local is_there = #self.db:query("select id from run where id = $1", id) > 0
+  if is_there or o.owner and not self:hold_run(id) then
     fail.raise("PGO-USAGE", ("there is a run %s already: `pgorch resume %s` goes on with it"):format(id, id))
   end
   self.db:batch {
@@ -176,6 +183,7 @@ end
 ---@param id string
 function Store:discard_run(id)
   self.db:batch { { "delete from run where id = $1 and not exists (select 1 from step where run = $1)", id } }
+  self:let_run_go(id)
 end
 
 local function every_run(self)
@@ -190,7 +198,7 @@ function Store:run(prefix)
   local rows = self.db:query(every_run(self) .. " where substr(id, 1, cast($2 as integer)) = $1 "
     .. "order by created_at desc", prefix:lower(), #prefix)
   for _, row in ipairs(rows) do
-    if row.id == prefix:lower() then return decoded(row) end
+    if row.id == prefix:lower() then return decoded(self, row) end
   end
   if #rows == 0 then fail.raise("PGO-RUN-UNKNOWN", ("there is no run %s in %s"):format(prefix, self.path)) end
   if #rows > 1 then
@@ -198,7 +206,7 @@ function Store:run(prefix)
     for i, row in ipairs(rows) do ids[i] = row.id end
     fail.raise("PGO-RUN-UNKNOWN", ("%d runs begin with %s: %s"):format(#rows, prefix, table.concat(ids, ", ")))
   end
-  return decoded(rows[1])
+  return decoded(self, rows[1])
 end
 
 ---Newest first.
@@ -206,7 +214,7 @@ end
 ---@return pgorch.Run[]
 function Store:runs(o)
   local rows = self.db:query(every_run(self) .. " order by created_at desc, id limit $1", o and o.limit or 1000)
-  for _, row in ipairs(rows) do decoded(row) end
+  for _, row in ipairs(rows) do decoded(self, row) end
   return rows
 end
 

@@ -1,6 +1,8 @@
 -- Files: what must hold of whole files, folders, and files as streams.
 
 local fs = require "pgorch.fs"
+local host = require "pgorch.native.host"
+local process = require "pgorch.process"
 local stream = require "pgorch.stream"
 local task = require "pgorch.task"
 
@@ -184,5 +186,46 @@ describe("a stream into a file", function()
   it("is cancelled while it waits for bytes", within(function(dir)
     local s = stream.new()
     expect(function() task.timeout(0.05, fs.sink, dir .. "/a", s) end):raises "PGO-TIMEOUT"
+  end))
+end)
+
+describe("a lock on a file", function()
+  local function is_locked_elsewhere(path)
+    return process.run({ host.executable(), "eval", ("print(require('pgorch.fs').is_locked(%q))"):format(path) }).stdout
+  end
+
+  it("is one open file's, is seen by all, and goes with it", within(function(dir)
+    local path = dir .. "/lock"
+    expect(fs.is_locked(path)).is(false)
+    expect(fs.exists(path)).is(false)
+    local lock = fs.lock(path)
+    expect(fs.lock(path)).is_nil()
+    expect(fs.is_locked(path)).is(true)
+    expect(is_locked_elsewhere(path)).is "true\n"
+    lock:close()
+    lock:close()
+    expect(is_locked_elsewhere(path)).is "false\n"
+    local again <close> = fs.lock(path)
+    expect(again ~= nil).is(true)
+  end))
+
+  it("goes with a process that is killed, and not to its children", within(function(dir)
+    local path = dir .. "/lock"
+    local child = process.spawn { host.executable(), "eval", ([[
+      L = require('pgorch.fs').lock(%q)
+      C = require('pgorch.process').spawn { "sleep", "30" }
+      require('pgorch.fs').write(%q, tostring(C.pid))
+      require('pgorch.task').sleep(30)]]):format(path, dir .. "/pid"), check = false }
+    while not fs.exists(dir .. "/pid") do task.sleep(0.02) end
+    expect(fs.is_locked(path)).is(true)
+    process.run { "kill", "-KILL", tostring(child.pid) }
+    child:wait()
+    expect(fs.is_locked(path)).is(false)
+    process.run { "kill", fs.read(dir .. "/pid"), check = false }
+  end))
+
+  it("names what cannot be locked", within(function(dir)
+    local err = expect(function() fs.lock(dir) end):raises "PGO-IO"
+    expect(err.message).has(dir)
   end))
 end)

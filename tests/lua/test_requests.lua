@@ -197,12 +197,59 @@ local function has_namespaces()
   return process.run { "unshare", "--uts", "true", check = false }.code == 0
 end
 
+local function under_another_name(m)
+  return setmetatable({ prefix = { "unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh" } },
+    { __index = m })
+end
+
+-- Two containers with one volume.
+describe("with a record in a file, under another name of the machine,", function()
+  it("a run that is alive is not given away; one that was killed is", it_with(function(m)
+    if not has_namespaces() then return skip "unshare --uts is not allowed here" end
+    local other = under_another_name(m)
+    local worker <close> = m:spawn {}
+    m:wait_for_state "waiting"
+    expect(other:status().state).is "waiting"
+    local refused = other:pgorch("resume", "r1")
+    expect(refused.code).is(7)
+    expect(refused.stderr).has "is being worked on by process"
+    expect(m:status().owner).is(other:status().owner)
+    process.run { "kill", "-KILL", tostring(worker.pid) }
+    expect(marks.ended(worker).signal).is "KILL"
+    expect(other:status().state).is "interrupted"
+    expect(other:pgorch("resume", "r1", "--yes-cut-over").code).is(0)
+    expect(m:count "do one").is(1)
+  end))
+
+  it("rollback asks the process that works", it_with(function(m)
+    if not has_namespaces() then return skip "unshare --uts is not allowed here" end
+    local worker <close> = m:spawn {}
+    m:wait_for_state "waiting"
+    local r = under_another_name(m):pgorch("rollback", "r1")
+    expect(r.code).is(0)
+    expect(r.stderr).has "asked to stop and to put everything back"
+    expect(marks.ended(worker).code).is(1)
+    expect(m:count "undo one one").is(1)
+  end))
+end)
+
+describe("at a gate", function()
+  it("a process from which the run was taken stops", it_with(function(m)
+    local worker <close> = m:spawn {}
+    m:wait_for_state "waiting"
+    m:record(function(record)
+      record.db:batch { { "update run set owner = 'far/away:1:1', fence = fence + 1 where id = 'r1'" } }
+    end)
+    local ended = marks.ended(worker)
+    expect(ended.code).is(7)
+    expect(ended.stderr).has "PGO-FENCED"
+  end))
+end)
+
 describe("with a record on a server, from another machine,", function()
   local function elsewhere(m, server)
     m.state = server.uri
-    local other = setmetatable({ prefix = { "unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh" } },
-      { __index = m })
-    return other
+    return under_another_name(m)
   end
 
   it("cancel stops the process, and rollback has it put back", it_with(function(m)

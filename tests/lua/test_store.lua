@@ -420,11 +420,38 @@ describe("a record in a file", function()
     st = store.open(url)
   end)
 
-  it("belongs to a process of this machine: one that is not seen is gone", function()
-    local run = new_run()
-    st:claim(run, "me", alive)
-    expect(st:claim(st:run(run.id), "other", unseen)).is(true)
-    expect(st:run(run.id).leased).is(false)
+  it("leaves a run to the process that has its lock, seen or not, until that lets it go", function()
+    local theirs <close> = store.open(url)
+    local begun = theirs:create_run { recipe = "r", recipe_path = "r", recipe_hash = "h", params = {}, versions = {},
+                                      owner = "me" }
+    local claimed = new_run()
+    theirs:claim(claimed, "me", alive)
+    for _, id in ipairs { begun.id, claimed.id } do
+      expect(st:run(id).locked).is(true)
+      expect(st:claim(st:run(id), "other", unseen)).is "me"
+      expect(st:claim(st:run(id), "other", dead)).is "me"      -- a number that another container's process has too
+    end
+    local _, fence = theirs:claim(theirs:run(begun.id), "me", alive)
+    theirs:as_writer(begun.id, fence):disown(begun.id)
+    expect(st:claim(st:run(begun.id), "other", unseen)).is(true)
+    theirs:close()
+    expect(st:run(claimed.id).locked).is(false)
+    expect(st:claim(st:run(claimed.id), "other", unseen)).is(true)
+    expect(st:run(claimed.id).locked).is(true)
+  end)
+
+  it("is not locked by a claim that came to nothing, or by a run that is discarded", function()
+    local other <close> = store.open(url)
+    local stale = new_run()
+    local _, fence = st:claim(stale, "me", alive)
+    st:as_writer(stale.id, fence):disown(stale.id)
+    expect(function() other:claim(stale, "other", dead) end).raises "PGO-LOCKED"
+    expect(st:claim(st:run(stale.id), "me", alive)).is(true)
+    local run = other:create_run { recipe = "r", recipe_path = "r", recipe_hash = "h", params = {}, versions = {},
+                             owner = "other" }
+    other:discard_run(run.id)
+    expect(st:create_run({ id = run.id, recipe = "r", recipe_path = "r", recipe_hash = "h", params = {},
+                           versions = {}, owner = "me" }).locked).is(true)
   end)
 
   it("names a file that is none", function()

@@ -45,6 +45,7 @@ local function wait(session, item)
   repeat
     task.sleep(LOOK_SECONDS)
     local now = session.store:run(session.run.id)
+    session.store:refuse_taken_over(now)   -- looking is no write, which would be refused by itself
   until now.approved == item.id
   session:update { state = "running", gate = json.null }
   return { passed = "approved", waited = true }

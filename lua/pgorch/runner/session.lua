@@ -69,18 +69,20 @@ function session.owner()
   return ("%s:%d:%s"):format(here(), host.pid(), started(host.pid()))
 end
 
--- nil: it is on another machine, and cannot be seen.
+-- nil: it is on another machine, or in another container of this one, and cannot be seen.
 local function seen_alive(owner)
   local where, pid, start = owner:match("^(.*):(%d+):(%d+)$")
   if where ~= here() then return nil end
   return host.is_alive(tonumber(pid)) and started(tonumber(pid)) == start
 end
 
----Whether a process works on the run: one that is seen here, or one of another machine whose lease is good.
+---Whether a process works on the run: one that has its lock, one that is seen here, or one of another machine whose
+---lease is good.
 ---@param run pgorch.Run
 ---@return boolean
 function session.is_at_work(run)
   if not run.owner then return false end
+  if run.locked then return true end
   local alive = seen_alive(run.owner)
   if alive == nil then return run.leased end
   return alive
