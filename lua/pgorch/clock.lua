@@ -4,7 +4,8 @@
 local native = require "pgorch.native.clock"
 local fail = require "pgorch.error"
 
-local clock = { time = native.time }
+-- uptime: seconds since this machine was started, those included in which it slept.
+local clock = { time = native.time, uptime = native.uptime }
 
 local months = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10,
   Nov = 11, Dec = 12 }

@@ -21,7 +21,8 @@ local store = { VERSION = schema.VERSION }
 ---@field home pgorch.StoreHome
 ---@field db table      native connection
 ---@field held table<string, pgorch.FileLock>   of the runs that this process works on, in a home without leases
----@field fence {run: string, number: integer}|nil   of the process that works on a run
+---@field fence {run: string, number: integer, good: number}|nil   of the process that works on a
+---run; good: when it last asked for what made its lease good, by clock.uptime()
 local Store = {}
 Store.__index = Store
 

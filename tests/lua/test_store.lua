@@ -183,8 +183,10 @@ local function cases(home)
     local a, b, c = new_run { owner = "dead" }, new_run(), new_run()
     st:lock("turn", a.id)
     expect(st:take_over("turn", b.id, a.id, "another")).is(false)      -- somebody has gone on with it meanwhile
-    expect(st:take_over("turn", b.id, a.id, "dead")).is(true)
-    expect(st:take_over("turn", c.id, a.id, "dead")).is(false)
+    home.sql(("update run set lease_until = 5 where id = '%s'"):format(a.id))
+    expect(st:take_over("turn", b.id, a.id, "dead", 4)).is(false)      -- it has given a sign of life meanwhile
+    expect(st:take_over("turn", b.id, a.id, "dead", 5)).is(true)
+    expect(st:take_over("turn", c.id, a.id, "dead", 5)).is(false)
     expect((st:lock("turn", a.id))).is(false)
   end)
 

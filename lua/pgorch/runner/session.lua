@@ -119,41 +119,55 @@ end
 ---@param run pgorch.Run
 ---@return pgorch.Store|nil
 function session.take(st, run)
+  local asked = clock.uptime()
   local taken, fence = st:claim(run, session.owner(), seen_alive)
-  return taken == true and st:as_writer(run.id, fence) or nil
+  return taken == true and st:as_writer(run.id, fence, asked) or nil
 end
 
 ---Makes this process the one that works on the run. From now on the store refuses its writes when another took over.
 function Session:claim()
-  local owner = session.owner()
+  local owner, asked = session.owner(), clock.uptime()
   local present, fence = self.store:claim(self.run, owner, seen_alive)
   if present ~= true then
     fail.raise("PGO-LOCKED", ("run %s is being worked on by %s"):format(self.run.id, session.name_of(present)),
       { cure = ("Wait for it, or stop it: `pgorch cancel %s`."):format(self.run.id) })
   end
   self.owner = owner
-  self.store = self.store:as_writer(self.run.id, fence)
+  self.store = self.store:as_writer(self.run.id, fence, asked)
 end
 
--- So long before the end of a lease that could not be made good the process stops.
-local SPARE_SECONDS = 10
+-- Whether the run is this process's own by a lease.
+function Session:has_lease() return self.store.home.leases and self.store.fence ~= nil end
 
----Keeps the run this process's own while it works, where a lease says whose it is. Raises when it is no longer: another
----process has it, or the record was out of reach for so long that another may have. `self.lost` is the reason.
+---Gives signs of life while the process works, where a lease says whose the run is. Raises when another one has it.
+---`self.lost` is the reason.
 function Session:keep_lease()
-  if not self.store.home.leases then return end
-  local good = task.now()
+  if not self:has_lease() then return end
   while true do
     task.sleep(poll.seconds "lease")
     local ok, err = pcall(self.store.renew, self.store, self.run.id)
-    if ok then
-      good = task.now()
-    elseif fail.is(err, "PGO-FENCED") or task.now() - good > homes.LEASE_SECONDS - SPARE_SECONDS then
+    if fail.is(err, "PGO-FENCED") then
       self.lost = err
       error(err, 0)
     end
     task.check()
+    self.unheard = not ok and err or nil
   end
+end
+
+-- So long before the end of a lease that could not be made good the process stops.
+local SPARE_SECONDS = 10
+local LOOK_SECONDS = 1
+
+---Raises when the record was out of reach for so long that another process may soon have the run: beside keep_lease, as
+---a sign of life that is not answered says nothing at all. Time in which the machine slept counts.
+function Session:watch_lease()
+  if not self:has_lease() then return end
+  local fence, limit = self.store.fence, homes.LEASE_SECONDS - SPARE_SECONDS
+  while clock.uptime() - fence.good <= limit do task.sleep(LOOK_SECONDS) end
+  self.lost = self.unheard or fail.new("PGO-STORE",
+    ("the record of runs has not answered for %d s: another process may take run %s"):format(limit, self.run.id))
+  error(self.lost, 0)
 end
 
 ---Runs fn(self) as long as the run is this process's own.
@@ -164,6 +178,7 @@ function Session:while_mine(fn)
   local results
   task.group(function(group)
     group:spawn(self.keep_lease, self)
+    group:spawn(self.watch_lease, self)
     results = table.pack(fn(self))
     group:cancel "done"
   end)
@@ -174,9 +189,10 @@ end
 ---@param id string
 ---@return boolean
 ---@return string|nil owner
+---@return integer|nil lease   until when that has it
 function Session:is_at_work(id)
   local run = self.store:run(id)
-  return session.is_at_work(run), run.owner
+  return session.is_at_work(run), run.owner, run.lease_until
 end
 
 -- A database of the app, by the name under which the app reads it: several are moved side by side.

@@ -25,10 +25,10 @@ local function wait_for_turn(session, turn, name)
   while true do
     local taken, holder = session.store:lock(turn, session.run.id)
     if taken then return end
-    local at_work, owner = session:is_at_work(holder.run)
+    local at_work, owner, lease = session:is_at_work(holder.run)
     if not at_work then
       task.sleep(poll.seconds "lookup")
-      if session.store:take_over(turn, session.run.id, holder.run, owner) then return end
+      if session.store:take_over(turn, session.run.id, holder.run, owner, lease) then return end
     elseif task.now() - since > LONGEST_TURN then
       give_up(session, name, holder)
     else

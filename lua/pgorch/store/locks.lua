@@ -41,17 +41,19 @@ function Locks:lock(name, run)
   return false, rows[1]
 end
 
----Takes `name` from a run on which nobody works: its owner is still the one that was found dead.
+---Takes `name` from a run on which nobody works: its owner is still the one that was found dead, and has given no sign
+---of life since.
 ---@param name string
 ---@param run string
 ---@param from string        the run that has it
 ---@param owner string|nil   of that run, as it was found
+---@param lease integer|nil  lease_until of that run, as it was found
 ---@return boolean taken
-function Locks:take_over(name, run, from, owner)
+function Locks:take_over(name, run, from, owner, lease)
   local at = now()
   local rows = self:write(run, {
     { "delete from lock where name = $1 and run = $2 and exists (select 1 from run where id = $2 "
-      .. "and coalesce(owner, '') = $3)", name, from, owner or "" },
+      .. "and coalesce(owner, '') = $3 and coalesce(lease_until, 0) = $4)", name, from, owner or "", lease or 0 },
     { TAKE, name, run, 1, at },
     events.told(run, "lock_taken", { name = name, from = from }, { at = at, only_if = PUT_NOW, values = { name } }),
     { HOLDERS, name, run },

@@ -4,6 +4,7 @@
 -- the process has a lock instead, on a file in the run's folder: it goes with the process, however that ends, and all
 -- who see the file see it, also where they do not see each other's processes (two containers with one volume).
 
+local clock  = require "pgorch.clock"
 local events = require "pgorch.store.events"
 local fail   = require "pgorch.error"
 local fs     = require "pgorch.fs"
@@ -62,8 +63,12 @@ function Owners:is_held(run) return not self.home.leases and fs.is_locked(lock_f
 ---@return integer changes
 function Owners:write(run, statements)
   if not (self.fence and self.fence.run == run) then return self.db:batch(statements) end
+  local asked = clock.uptime()             -- the lease is counted from some time after this
   local ok, rows, changes = pcall(self.db.batch, self.db, { guard(self, run), table.unpack(statements) })
-  if ok then return rows, changes end
+  if ok then
+    self.fence.good = math.max(self.fence.good, asked)
+    return rows, changes
+  end
   if fail.is(rows, "PGO-FENCED") then raise_fenced(run) end
   error(rows, 0)
 end
@@ -71,9 +76,10 @@ end
 ---The store as the process uses it that works on a run.
 ---@param run string
 ---@param fence integer
+---@param asked? number   by clock.uptime(), when it was asked for the run; now
 ---@return pgorch.Store
-function Owners:as_writer(run, fence)
-  return setmetatable({ fence = { run = run, number = fence } }, { __index = self })
+function Owners:as_writer(run, fence, asked)
+  return setmetatable({ fence = { run = run, number = fence, good = asked or clock.uptime() } }, { __index = self })
 end
 
 local TAKE = "update run set owner = $2, fence = fence + 1, lease_until = %s where id = $1 and fence = $4 "
