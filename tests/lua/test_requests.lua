@@ -234,6 +234,18 @@ describe("with a record in a file, under another name of the machine,", function
 end)
 
 describe("at a gate", function()
+  it("approve is refused when the process is gone, and says what goes on", it_with(function(m)
+    local worker <close> = m:spawn {}
+    m:wait_for_state "waiting"
+    process.run { "kill", "-KILL", tostring(worker.pid) }
+    marks.ended(worker)
+    local r = m:pgorch("approve", "r1")
+    expect(r.code).is(2)
+    expect(r.stderr).has "no process is there"
+    expect(r.stderr).has "pgorch resume r1"
+    expect(m:record(function(record) return record:run("r1").approved end)).is_nil()
+  end))
+
   it("a process from which the run was taken stops", it_with(function(m)
     local worker <close> = m:spawn {}
     m:wait_for_state "waiting"
