@@ -261,8 +261,8 @@ function runner.rollback(o, run)
     if status then return status end
   end
   local current <close> = open_session(o, run)
-  refuse_lost_writes(current)
   claim(current, o, accepted)
+  refuse_lost_writes(current)
   current:lock()
   current:last_words()
   if run.state == "done" or run.state == "failed" then reopen(current) end

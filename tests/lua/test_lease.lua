@@ -75,3 +75,23 @@ describe("a process whose lease runs out", function()
       end)
   end)
 end)
+
+describe("a run that is claimed", function()
+  it("is read again: its process may have come further before it died", function()
+    fs.with_temporary("pgorch-lease-", function(folder)
+      local st <close> = store.open("sqlite:" .. folder .. "/state.db")
+      local id = st:create_run({ recipe = "r", recipe_path = "r", recipe_hash = "h", params = {}, versions = {} }).id
+      local theirs = st:as_writer(id, select(2, st:claim(st:run(id), "gone/away:1:1", function() end)))
+      local run = st:run(id)
+      local current <close> = session.new { store = st, run = run, recipe = { steps = {} }, params = {} }
+      theirs:begin_step(id, "cut", { title = "Cut", attempt = 1 })
+      theirs:finish_step(id, "cut", { result = { n = 1 } })
+      theirs:update_run(id, { state = "undoing" })
+      current:claim()
+      expect(run.state).is "undoing"
+      expect(run.dir).is(st:run_dir(id))
+      expect(current.rows.cut.state).is "done"
+      expect(current.results.cut).same { n = 1 }
+    end)
+  end)
+end)

@@ -276,6 +276,16 @@ local function cases(home)
     expect(kinds(run)).is "running, taken_over, taken_over"
   end)
 
+  it("does not hand out a run to one who has read it before the process that had it let it go", function()
+    local run = new_run()
+    local _, fence = st:claim(run, "me", alive)
+    local read = st:run(run.id)
+    st:as_writer(run.id, fence):update_run(run.id, { state = "done" })
+    st:as_writer(run.id, fence):disown(run.id)
+    expect(function() st:claim(read, "other", dead) end).raises "PGO-LOCKED"
+    expect(st:claim(st:run(run.id), "other", dead)).is(true)
+  end)
+
   it("refuses every write of a process from which the run was taken", function()
     local run = new_run()
     local _, fence = st:claim(run, "me", alive)

@@ -96,19 +96,32 @@ function session.name_of(owner)
   return machine and ("process %s on %s"):format(pid, machine) or "process " .. owner
 end
 
+local function read_rows(self)
+  self.rows, self.results, self.position = {}, {}, 0
+  for _, row in ipairs(self.store:steps(self.run.id)) do
+    self.rows[row.id] = row
+    self.position = math.max(self.position, row.position)
+    if row.state == "done" then self.results[row.id] = row.result end
+  end
+end
+
+-- Into the same table: whoever began with it has it.
+local function read_run(self)
+  local dir, run = self.run.dir, self.store:run(self.run.id)
+  for name in pairs(self.run) do self.run[name] = nil end
+  for name, value in pairs(run) do self.run[name] = value end
+  self.run.dir = dir
+end
+
 ---@param o {store: table, run: table, recipe: table, params: table, host: table, display: table}
 ---@return pgorch.Session
 function session.new(o)
   local self = setmetatable({
     store = o.store, run = o.run, recipe = o.recipe, params = o.params, host = o.host or {}, display = o.display,
-    rows = {}, results = {}, live = {}, kept = {}, position = 0, steps = index_steps(o.recipe), started = task.now(),
+    live = {}, kept = {}, steps = index_steps(o.recipe), started = task.now(),
   }, Session)
   if o.run.owner == session.owner() then self.store = o.store:as_writer(o.run.id, o.run.fence) end
-  for _, row in ipairs(o.store:steps(o.run.id)) do
-    self.rows[row.id] = row
-    self.position = math.max(self.position, row.position)
-    if row.state == "done" then self.results[row.id] = row.result end
-  end
+  read_rows(self)
   self.run.dir = o.store:run_dir(o.run.id)
   fs.mkdir(self.run.dir, { mode = 0700, parents = true })
   return self
@@ -125,6 +138,7 @@ function session.take(st, run)
 end
 
 ---Makes this process the one that works on the run. From now on the store refuses its writes when another took over.
+---What was read before is read again: a process that is dead now may have come further since.
 function Session:claim()
   local owner, asked = session.owner(), clock.uptime()
   local present, fence = self.store:claim(self.run, owner, seen_alive)
@@ -134,6 +148,8 @@ function Session:claim()
   end
   self.owner = owner
   self.store = self.store:as_writer(self.run.id, fence, asked)
+  read_run(self)
+  read_rows(self)
 end
 
 -- Whether the run is this process's own by a lease.

@@ -135,10 +135,10 @@ end
 ---@param run string
 function Owners:renew(run) self:write(run, {}) end
 
----No process works on the run any more.
+---No process works on the run any more. Who has read it before this cannot claim it: it may have changed since.
 ---@param run string
 function Owners:disown(run)
-  self:write(run, { { "update run set owner = null, lease_until = null where id = $1", run },
+  self:write(run, { { "update run set owner = null, lease_until = null, fence = fence + 1 where id = $1", run },
     events.told(run, "given_back") })
   self:let_run_go(run)
 end
