@@ -246,6 +246,21 @@ describe("at a gate", function()
     expect(m:record(function(record) return record:run("r1").approved end)).is_nil()
   end))
 
+  it("an outage of the record is waited out, and told once", it_with(function(m)
+    local function rename(from, to)
+      m:record(function(record) record.db:batch { { ("alter table %s rename to %s"):format(from, to) } } end)
+    end
+    local worker <close> = m:spawn {}
+    m:wait_for_state "waiting"
+    rename("run", "run_away")
+    task.sleep(2.5)                                     -- it looks each second
+    rename("run_away", "run")
+    expect(m:pgorch("approve", "r1").code).is(0)
+    local ended = marks.ended(worker)
+    expect(ended.code).is(0)
+    expect(select(2, ended.stderr:gsub("asked again each second", ""))).is(1)
+  end))
+
   it("a process from which the run was taken stops", it_with(function(m)
     local worker <close> = m:spawn {}
     m:wait_for_state "waiting"

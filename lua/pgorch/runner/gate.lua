@@ -39,14 +39,26 @@ local function ask(session, item)
   fail.raise("PGO-GATE", ("\"%s\" was answered with %s"):format(item.title, said))
 end
 
+-- The run as it is now; nil when the record cannot be read at the moment: an outage that work would not notice is no
+-- reason to give up waiting. `before`: what the last look gave; an outage is told once.
+local function look(session, before)
+  local ok, run = pcall(session.store.run, session.store, session.run.id)
+  if ok then
+    session.store:refuse_taken_over(run)   -- looking is no write, which would be refused by itself
+    return run
+  end
+  if not fail.is(run, "PGO-STORE") then error(run, 0) end
+  if before then session.display:emit("message", { text = run.message .. "; it is asked again each second" }) end
+end
+
 local function wait(session, item)
   session:update { state = "waiting", gate = item.id, approved = json.null }
   session.display:emit("gate_waits", { id = item.id, title = item.title, run = session.run.id })
+  local now = session.run
   repeat
     task.sleep(LOOK_SECONDS)
-    local now = session.store:run(session.run.id)
-    session.store:refuse_taken_over(now)   -- looking is no write, which would be refused by itself
-  until now.approved == item.id
+    now = look(session, now)
+  until now and now.approved == item.id
   session:update { state = "running", gate = json.null }
   return { passed = "approved", waited = true }
 end
