@@ -160,23 +160,32 @@ end
 
 local CREATE = "insert into run (id, recipe, recipe_path, recipe_hash, params, versions, state, attempt, owner, "
   .. "created_at, updated_at, kind, fence, lease_until) "
-  .. "values ($1, $2, $3, $4, $5, $6, 'running', 1, $7, $8, $8, $9, 1, %s)"
+  .. "values ($1, $2, $3, $4, $5, $6, 'running', 1, $7, $8, $8, $9, 1, %s) on conflict (id) do nothing"
+
+local function refuse_existing(id)
+  fail.raise("PGO-USAGE", ("there is a run %s already: `pgorch resume %s` goes on with it"):format(id, id))
+end
 
 ---@param o table  {recipe, recipe_path, recipe_hash, params, versions, id?, owner?, kind?, told?}
 ---told: {kind, data} of an event without which the run must not be on record
 ---@return pgorch.Run
 function Store:create_run(o)
   local id, now = o.id or store.new_id(), store.now()
-  local is_there = #self.db:query("select id from run where id = $1", id) > 0
-  if is_there or o.owner and not self:hold_run(id) then
-    fail.raise("PGO-USAGE", ("there is a run %s already: `pgorch resume %s` goes on with it"):format(id, id))
+  if #self.db:query("select id from run where id = $1", id) > 0 or o.owner and not self:hold_run(id) then
+    refuse_existing(id)
   end
-  self.db:batch {
+  local ok, err = pcall(self.db.batch, self.db, {
     { CREATE:format(o.owner and self.home.lease or "null"), id, o.recipe, o.recipe_path, o.recipe_hash,
-      json.encode(o.params), json.encode(o.versions), o.owner, now, o.kind or "run", n = 10 },
+      json.encode(o.params), json.encode(o.versions), o.owner, now, o.kind or "run", n = 10,
+      needs = "PGO-USAGE" },                               -- another process may have made it since
     events.told(id, "running", { attempt = 1 }, { at = now }),
     o.told and events.told(id, o.told.kind, o.told.data, { at = now }) or nil,
-  }
+  })
+  if not ok then
+    self:let_run_go(id)
+    if fail.is(err, "PGO-USAGE") then refuse_existing(id) end
+    error(err, 0)
+  end
   return self:run(id)
 end
 

@@ -276,6 +276,21 @@ local function cases(home)
     expect(kinds(run)).is "running, taken_over, taken_over"
   end)
 
+  it("is given a run of one name once, by those that come at once", function()
+    local others = {}
+    for i = 1, 4 do others[i] = store.open(url) end
+    local ended = task.map(others, { limit = 4 }, function(other)
+      local ok, err = pcall(other.create_run, other, { id = "same", recipe = "r", recipe_path = "r", recipe_hash = "h",
+                                                       params = {}, versions = {} })
+      return ok and "made" or err.message
+    end)
+    for _, other in ipairs(others) do other:close() end
+    table.sort(ended)
+    expect(ended[1]).is "made"
+    for i = 2, 4 do expect(ended[i]).has "there is a run same already: `pgorch resume same`" end
+    expect(kinds { id = "same" }).is "running"
+  end)
+
   it("does not hand out a run to one who has read it before the process that had it let it go", function()
     local run = new_run()
     local _, fence = st:claim(run, "me", alive)
