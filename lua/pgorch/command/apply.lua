@@ -2,6 +2,7 @@
 -- world is no longer as it was then.
 
 local arguments  = require "pgorch.recipe.arguments"
+local changes    = require "pgorch.runner.changes"
 local checks     = require "pgorch.preflight.report"
 local clock      = require "pgorch.clock"
 local drift      = require "pgorch.plan.drift"
@@ -40,11 +41,6 @@ local function take_file(argv)
   fail.raise("PGO-USAGE", "no plan is named: pgorch apply FILE")
 end
 
-local function show(value)
-  if value == nil then return "not set" end
-  return type(value) == "table" and table.concat(value, ",") or tostring(value)
-end
-
 -- What was planned is what is done: another recipe or other parameters are another plan.
 local function refuse_changes(path, kept, o)
   local list = {}
@@ -53,8 +49,9 @@ local function refuse_changes(path, kept, o)
       kept.recipe.hash:sub(1, 12))
   end
   for name, value in pairs(o.given) do
-    if show(value) ~= show(kept.values[name]) then
-      list[#list + 1] = ("%s: %s, planned: %s"):format(params.flag(name), show(value), show(kept.values[name]))
+    local is, was = changes.show(value), changes.show(kept.values[name])
+    if is ~= was then
+      list[#list + 1] = ("%s: %s, planned: %s"):format(params.flag(name), is, was)
     end
   end
   if #list == 0 then return end

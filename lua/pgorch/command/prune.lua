@@ -5,6 +5,7 @@ local fail       = require "pgorch.error"
 local fs         = require "pgorch.fs"
 local invocation = require "pgorch.invocation"
 local meaning    = require "pgorch.runner.meaning"
+local moment     = require "pgorch.report.moment"
 local session    = require "pgorch.runner.session"
 local store      = require "pgorch.store"
 local term       = require "pgorch.term"
@@ -47,8 +48,6 @@ local function forget(st, run)
   return true
 end
 
-local function count(n) return ("%d run%s"):format(n, n == 1 and "" or "s") end
-
 function command.run(arguments)
   local word, host = invocation.simple(arguments, { OLDER, DRY }, command.usage)
   if word then fail.raise("PGO-USAGE", ("prune takes no run (%s)"):format(word), { cure = command.usage }) end
@@ -62,8 +61,9 @@ function command.run(arguments)
     if done then gone = gone + 1 end
     term.out(("%s%s\n"):format(done and "" or "taken up meanwhile, kept: ", text))
   end
-  term.out(("%s %s; %s kept in %s\n"):format(count(gone), host["dry-run"] and "would be forgotten" or "forgotten",
-    count(#st:runs() - (host["dry-run"] and gone or 0)), st.path))
+  local kept = #st:runs() - (host["dry-run"] and gone or 0)
+  term.out(("%s %s; %s kept in %s\n"):format(moment.number(gone, "run"),
+    host["dry-run"] and "would be forgotten" or "forgotten", moment.number(kept, "run"), st.path))
   return 0
 end
 

@@ -2,7 +2,7 @@
 -- or the same as JSON Lines. Writes, and decides nothing.
 
 local clock     = require "pgorch.clock"
-local json      = require "pgorch.json"
+local event     = require("pgorch.preflight.report").event
 local lines     = require "pgorch.plan.lines"
 local preflight = require "pgorch.preflight"
 local survey    = require "pgorch.plan.survey"
@@ -153,11 +153,6 @@ local function text(plan, o)
 end
 
 -- --- for machines ---
-
-local function event(kind, fields)
-  fields.event, fields.at = kind, clock.iso()
-  return json.encode(fields) .. "\n"
-end
 
 local function basis_fields(plan)
   local known, size = plan.history, plan.seen.size

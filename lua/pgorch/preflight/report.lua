@@ -109,10 +109,15 @@ local function text(seen, o)
   return table.concat(out, "\n") .. "\n"
 end
 
+---One line for machines.
+---@param kind string
+---@param fields table
+---@return string
 local function event(kind, fields)
   fields.event, fields.at = kind, clock.iso()
   return json.encode(fields) .. "\n"
 end
+M.event = event
 
 local function events(seen)
   local source, size, found = source_of(seen), seen.size, seen.found

@@ -28,10 +28,14 @@ local function sorted_keys(...)
   return list
 end
 
+---A parameter's value, for a person.
+---@param value any
+---@return string
 local function show(value)
   if value == nil then return "not set" end
   return type(value) == "table" and table.concat(value, ",") or tostring(value)
 end
+changes.show = show
 
 -- The longest list that stands in both, in this order: what is in both and not here was moved.
 local function common_order(a, b)
