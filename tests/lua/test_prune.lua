@@ -61,6 +61,23 @@ describe("pgorch prune", function()
     expect(#st.db:query "select 1 as x from event where run in ('moved', 'back')").is(0)
   end)
 
+  it("forgets a run that has left its source closed for good, unless one that stays goes by that", function()
+    st:share("freeze:source:1", "moved", { moved = { before = {}, for_good = true } })
+    st:share("freeze:source:2", "back", { back = { before = {}, for_good = true },
+      young = { before = {}, for_good = true } })
+    add("two", "done", 100)
+    add("three", "done", 100)
+    st:share("freeze:source:3", "two", { two = { before = {}, for_good = true },
+      three = { before = {}, for_good = true } })
+    add("open", "put_back", 100)
+    st:share("freeze:app:shop", "open", { open = { before = {} } })
+    expect(pgorch("--older-than", "90d").stdout).has "3 runs forgotten; 6 runs kept"
+    expect(there()).is "back busy failed open stopped young"
+    expect(#st:holders "freeze:source:1").is(0)
+    expect(pgorch("--older-than", "70d").stdout).has "2 runs forgotten"
+    expect(there()).is "busy failed open stopped"
+  end)
+
   it("changes nothing with --dry-run, nor without an age, nor when nothing is old enough", function()
     local before = there()
     expect(pgorch("--older-than", "90d", "--dry-run").stdout).has "2 runs would be forgotten; 4 runs kept"
