@@ -173,6 +173,17 @@ describe("pgorch plan and apply", function()
     expect(rooms()).same { hall = 2, kitchen = 2, loft = 3, cellar = 2, attic = 2 }
   end)
 
+  it("is held to with the step, too, in which it was killed before that did anything", function()
+    keep("--die", "cellar:start")
+    expect(apply().signal).is "KILL"
+    rooms { cellar = 5 }
+    expect_drift(pgorch("resume", "r1"), "step cellar", "now:     ~ cellar: 5 -> 2 lamps")
+    expect(rooms().cellar).is(5)
+    rooms { cellar = 4 }
+    expect(pgorch("resume", "r1").code).is(0)
+    expect(rooms().cellar).is(2)
+  end)
+
   it("is on record with its plan, or not at all", function()
     keep()
     local st <close> = store.open("sqlite:" .. folder .. "/state.db")

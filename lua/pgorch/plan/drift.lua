@@ -100,9 +100,14 @@ local function asked(session, step)
 end
 
 -- A step that began before knows what it did and goes on from there: asked again it would describe what is half done.
-local function is_fresh(session, id)
-  local row = session.rows[id]
-  return row == nil or row.state == "undone" and session.run.state == "running"
+-- One that can be undone has done nothing before it remembered something; the items of an `each` step have rows of
+-- their own.
+local function is_fresh(session, step)
+  local row = session.rows[step.id]
+  if row == nil then return true end
+  if session.run.state ~= "running" then return false end
+  local stopped = row.state == "running" or row.state == "failed"
+  return row.state == "undone" or stopped and step.undo and not step.each and row.remembered == nil
 end
 
 ---Just before a step of a planned run writes: raises PGO-DRIFT if it would do something else. Past the point of no
@@ -112,7 +117,7 @@ end
 ---@param id string      of the record; the items of an `each` step were compared with the step itself
 ---@return string|nil warning
 function M.check(session, step, id)
-  if step.effect == "read" or id ~= step.id or not is_fresh(session, id) then return end
+  if step.effect == "read" or id ~= step.id or not is_fresh(session, step) then return end
   local past, ok, now = session:cut_over(), pcall(asked, session, step)
   if not ok then
     if not past or task.cancelled(now) then error(now, 0) end
