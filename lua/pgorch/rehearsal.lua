@@ -114,7 +114,7 @@ end
 
 local function work(o, group)
   local local_place <close> = place.new { group = group, folder = o.host.folder, postgres = o.host.postgres }
-  local recipe, left_out = derived.derive(o.recipe, { place = local_place, params = o.params, record = o.store,
+  local recipe, left_out = derived.derive(o.recipe, { place = local_place, params = o.params,
                                                       open_allow_list = o.host["open-allow-list"] })
   o.left_out = left_out
   local current <close> = open_session(o, recipe)

@@ -63,6 +63,7 @@ local function play(list, needs, o)
   local tried = 0
   local ctx = { params = { from_ip = "203.0.113.9" }, recall = o.recall,
     remember = function(self, value) self.remembered = value end, progress = function() end, put_back = function() end,
+    note = function(self, text) self.said = text end,
     source = { provider = "vultr", id = "one", empty_allow_list = "open", allow_list = entries(list),
       connect = function()
         tried = tried + 1
@@ -155,6 +156,7 @@ describe("the step allow_list", function()
     step.undo(ctx, result)
     expect(list).same { "198.51.100.7/32", "203.0.113.9/32" }
     expect(holders "203.0.113.9/32").same { "r2" }
+    expect(ctx.said).is "203.0.113.9/32 stays on the allow list: needed by run r2"
     ctx = play(list, 1, { held = { ["203.0.113.9/32"] = { r1 = ADDED } } })
     step.undo(ctx, result)
     expect(list).same { "198.51.100.7/32" }

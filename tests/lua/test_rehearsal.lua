@@ -5,13 +5,16 @@ local fs        = require "pgorch.fs"
 local guard     = require "pgorch.rehearsal.guard"
 local loader    = require "pgorch.recipe.load"
 local measured  = require "pgorch.rehearsal.measured"
+local allow_list = require "pgorch.steps.allow_list"
 local basis     = require "pgorch.rehearsal.basis"
+local context   = require "pgorch.runner.context"
 local derived   = require "pgorch.rehearsal.recipe"
 local reaper    = require "pgorch.sandbox.reaper"
 local record    = require "pgorch.rehearsal.names"
 local room      = require "pgorch.rehearsal.room"
 local sequences = require "pgorch.rehearsal.sequences"
 local server    = require "pgorch.rehearsal.server"
+local session   = require "pgorch.runner.session"
 local shape     = require "pgorch.recipe.shape"
 local source    = require "pgorch.source"
 local store     = require "pgorch.store"
@@ -181,6 +184,60 @@ describe("the record of a rehearsal", function()
     expect(others[1].run).is "aaa"
     expect(basis.window(st:events "bbb").announce).is(60)
     expect(basis.window {}).is(nil)
+  end)
+end)
+
+describe("an entry of the allow list that a killed rehearsal has left", function()
+  local folder
+  before(function() folder = fs.mkdtemp "pgorch-orphan-" end)
+  after(function() fs.remove_tree(folder) end)
+
+  -- A source that lets in who is on `list`.
+  local function source_with(list)
+    local function remove(cidr)
+      for i, each in ipairs(list) do
+        if each == cidr then return table.remove(list, i) and "removed" end
+      end
+    end
+    return { provider = "vultr", id = "one", label = "demo", empty_allow_list = "open",
+      allow_list = { get = function() return list end, remove = remove },
+      connect = function() return setmetatable({ server_version = 150000 }, { __close = function() end }) end }
+  end
+
+  local function record_of(st, id, kind)
+    return st:create_run { id = id, recipe = "r", recipe_path = "r.lua", recipe_hash = "abc", kind = kind,
+      params = { values = {} }, versions = {}, owner = kind == "run" and session.owner() or nil }
+  end
+
+  local function step_of_a_run(list, address)
+    local st <close> = store.open("sqlite:" .. folder .. "/state.db")
+    local left = "allow-list:vultr:one:203.0.113.9/32"
+    record_of(st, "dead", "rehearsal")
+    st:share(left, "dead", { dead = { before = { listed = false } } })
+    local said = {}
+    local current = session.new { store = st, run = record_of(st, "live", "run"), params = { from_ip = address },
+      recipe = { name = "r", steps = { allow_list }, uses = { source = function() return source_with(list) end } },
+      display = { emit = function(_, _, e) said[#said + 1] = e.text end } }
+    local ctx = context.new(current, allow_list, "allow_list", {})
+    local result = allow_list.run(ctx)
+    local during = table.concat(list, " ")
+    allow_list.undo(ctx, result)
+    expect(#st:holders(left)).is(0)
+    expect(st:run "dead".state).is "stopped"
+    expect(table.concat(said, " ")).has "203.0.113.9/32 was left on the allow list by rehearsal dead, which was killed"
+    return during
+  end
+
+  it("is taken out by the next run, which may need it itself", function()
+    local list = { "198.51.100.7/32", "203.0.113.9/32" }
+    expect(step_of_a_run(list, "203.0.113.9")).is "198.51.100.7/32 203.0.113.9/32"
+    expect(list).same { "198.51.100.7/32" }
+  end)
+
+  it("goes at once when that comes from another address", function()
+    local list = { "198.51.100.7/32", "203.0.113.9/32" }
+    expect(step_of_a_run(list, "198.51.100.7")).is "198.51.100.7/32"
+    expect(list).same { "198.51.100.7/32" }
   end)
 end)
 

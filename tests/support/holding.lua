@@ -22,6 +22,7 @@ function holding.give(ctx, o)
   function ctx.leave(_, name, put_back, how) return shared.leave(session, name, put_back, how) end
   function ctx.leave_for_good(_, name, how) return shared.leave_for_good(session, name, how) end
   function ctx.in_turn(_, name, fn) return shared.in_turn(session, name, fn) end
+  function ctx.take_over_from_rehearsals() end
   function ctx.hold(_, name) return names:hold(name, session.run.id) end
   return names
 end

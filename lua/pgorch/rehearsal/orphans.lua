@@ -1,6 +1,6 @@
 -- An entry on the source's allow list that a rehearsal has put there and, killed (-9), has not taken out again. The
--- next rehearsal of that source which may open the list takes it over, and takes it out. Nobody else does: a rehearsal
--- cannot be resumed.
+-- next run on that source, or rehearsal which may open the list, takes it over, and takes it out: a rehearsal cannot
+-- be resumed.
 
 local session = require "pgorch.runner.session"
 
@@ -24,7 +24,7 @@ end
 ---Called once this machine is on the list.
 ---@param ctx pgorch.Context
 ---@param store pgorch.Store
----@param own string|nil      the entry that this rehearsal needs and takes out itself
+---@param own string|nil      the entry that this run needs and takes out itself
 function M.take_over(ctx, store, own)
   local turn = ("allow-list:%s:%s"):format(ctx.source.provider, ctx.source.id)
   local prefix = turn .. ":"

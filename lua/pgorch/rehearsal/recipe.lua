@@ -39,9 +39,9 @@ local function make_local(step)
   return changed(step, { title = step.title .. " (local)", undo = false, point_of_no_return = false })
 end
 
--- The entry that --open-allow-list asks for is real, and so is its end.
+-- The entry that --open-allow-list asks for is real, and so is its end: the step is the recipe's own.
 local function other(step, name, how)
-  if name == "allow_list" and how.open_allow_list then return changed(step, steps.open_allow_list(step, how)) end
+  if name == "allow_list" and how.open_allow_list then return step end
   local made = changed(step, steps[name](step, how))
   return made.effect == "read" and made or changed(made, { title = made.title .. " (of the local app)" })
 end
@@ -130,7 +130,7 @@ function M.params(given)
 end
 
 ---@param base pgorch.Recipe
----@param how {place: pgorch.rehearsal.Place, params: table, record: pgorch.Store, open_allow_list?: boolean}
+---@param how {place: pgorch.rehearsal.Place, params: table, open_allow_list?: boolean}
 ---@return pgorch.Recipe
 ---@return {id: string, title: string, why: string}[] left_out
 function M.derive(base, how)
@@ -150,7 +150,7 @@ end
 ---@param base pgorch.Recipe
 ---@return pgorch.Recipe
 function M.recorded(base)
-  return (M.derive(base, { place = {}, params = {}, record = {}, open_allow_list = true }))
+  return (M.derive(base, { place = {}, params = {}, open_allow_list = true }))
 end
 
 return M

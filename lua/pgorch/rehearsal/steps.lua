@@ -6,7 +6,6 @@ local allow_list = require "pgorch.allow_list"
 local detector   = require "pgorch.detector"
 local fail       = require "pgorch.error"
 local freeze     = require "pgorch.freeze"
-local orphans    = require "pgorch.rehearsal.orphans"
 local plans      = require "pgorch.heroku.plans"
 local sequences  = require "pgorch.rehearsal.sequences"
 local shelf      = require "pgorch.sandbox.heroku.plans"
@@ -27,7 +26,7 @@ local function real(ctx, params)
 end
 
 ---@param step pgorch.Step
----@param how {params: table, place: table, record: table}   as recipe.derive has them
+---@param how {params: table, place: table}   as recipe.derive has them
 function M.credentials(step, how)
   return { run = function(ctx) return step.run(real(ctx, how.params)) end }
 end
@@ -57,15 +56,6 @@ function M.allow_list()
     if state.answer ~= "closed" then return { state = state.answer } end
     fail.raise("PGO-ALLOW-LIST", ("the allow list of %s does not let %s in"):format(ctx.source.label, state.address), {
       cure = ("Add %s to it, or pass --open-allow-list: then it is added, and taken out again."):format(state.cidr) })
-  end }
-end
-
--- With it the entry is real, and taken out at the end, good or bad: the step is the recipe's own.
-function M.open_allow_list(step, how)
-  return { run = function(ctx)
-    local result = step.run(ctx)
-    orphans.take_over(ctx, how.record, result.cidr)
-    return result
   end }
 end
 

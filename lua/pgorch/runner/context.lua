@@ -2,6 +2,7 @@
 -- the recipe (made on first use), and the ways to remember and to report. One context for one run of one step.
 
 local fail  = require "pgorch.error"
+local orphans = require "pgorch.rehearsal.orphans"
 local shape = require "pgorch.recipe.shape"
 local shared = require "pgorch.runner.shared"
 local task  = require "pgorch.task"
@@ -142,6 +143,13 @@ function methods:leave(name, put_back, o) return shared.leave(of[self].session, 
 ---@param name string
 ---@return string[] others
 function methods:leave_for_good(name, o) return shared.leave_for_good(of[self].session, name, o) end
+
+---Takes over what killed rehearsals have left on the source's allow list. `own`: the entry that this run takes out.
+---@param own string|nil
+function methods:take_over_from_rehearsals(own)
+  local store = of[self].session.store
+  if store.runs then orphans.take_over(self, store, own) end          -- looked at without a run: there is no record
+end
 
 ---Which record of runs this is: a number that no other one has.
 ---@return integer

@@ -57,6 +57,8 @@ local function take_out(ctx, cidr)
     ctx:warn(cidr .. " stays on the allow list: without it the list would be empty, which means open to all")
   elseif how == "removed" then              -- not where it was refused, or somebody else took it out
     ctx:put_back("allow list: " .. cidr .. " removed")
+  elseif left and #left.others > 0 then
+    ctx:note(("%s stays on the allow list: needed by run %s"):format(cidr, table.concat(left.others, ", ")))
   end
 end
 
@@ -83,11 +85,7 @@ local function join(ctx, cidr)
   return before.listed, added
 end
 
-local function run(ctx)
-  local state = allow_list.state(ctx, ctx.source)
-  local cidr = state.cidr
-  leave_former(ctx, cidr)
-  if not cidr then return { state = state.answer } end
+local function let_in(ctx, cidr)
   local owners, added = join(ctx, cidr)
   if owners then                           -- no run put it there: it stays, whatever comes
     take_out(ctx, cidr)
@@ -95,6 +93,15 @@ local function run(ctx)
   end
   wait_until_reachable(ctx, cidr)          -- it may have been put there a moment ago
   return { state = added and "added" or "listed", cidr = cidr }
+end
+
+local function run(ctx)
+  local state = allow_list.state(ctx, ctx.source)
+  local cidr = state.cidr
+  leave_former(ctx, cidr)
+  local result = cidr and let_in(ctx, cidr) or { state = state.answer }
+  if state.answer ~= "none" then ctx:take_over_from_rehearsals(result.cidr) end
+  return result
 end
 
 local function undo(ctx, result)
