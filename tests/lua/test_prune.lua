@@ -78,6 +78,17 @@ describe("pgorch prune", function()
     expect(there()).is "busy failed open stopped"
   end)
 
+  it("keeps a run that is taken up just then, and goes on with the others", function()
+    add("older", "done", 110)
+    st.db:batch { { "create trigger meanwhile after update of owner on run when new.id = 'older' "
+      .. "begin update run set fence = fence + 1 where id = 'moved'; end" } }
+    local ended = pgorch("--older-than", "90d")
+    expect(ended.code).is(0)
+    expect(ended.stdout).has "taken up meanwhile, kept: moved  done"
+    expect(ended.stdout).has "2 runs forgotten; 5 runs kept"
+    expect(there()).is "busy failed moved stopped young"
+  end)
+
   it("changes nothing with --dry-run, nor without an age, nor when nothing is old enough", function()
     local before = there()
     expect(pgorch("--older-than", "90d", "--dry-run").stdout).has "2 runs would be forgotten; 4 runs kept"

@@ -88,6 +88,17 @@ local function cases(home)
     expect(function() new_run { id = "abc1" } end).raises("PGO-USAGE")
   end)
 
+  it("has an id once, also when two ask for it at once, and says so to the second", function()
+    local made = task.map({ 1, 2 }, { limit = 2 }, function()
+      local ok, answer = pcall(new_run, { id = "twice" })
+      return ok and "made" or answer.id .. " " .. answer.message
+    end)
+    table.sort(made)
+    expect(made[1]).matches "^PGO%-USAGE there is a run twice already"
+    expect(made[2]).is "made"
+    expect(#st:events "twice").is(1)
+  end)
+
   it("keeps what it was told when it is opened again", function()
     local run = new_run()
     st:update_run(run.id, { state = "stopped", exit_status = 6, error = { id = "PGO-NET" } }, { attempt = 1 })

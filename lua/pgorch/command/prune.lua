@@ -41,8 +41,9 @@ end
 
 -- Files first: a run that is still in the record is found again by the next prune.
 local function forget(st, run)
-  local mine = session.take(st, run)
-  if not mine then return false end
+  local ok, mine = pcall(session.take, st, run)
+  if not ok and not fail.is(mine, "PGO-LOCKED") then error(mine, 0) end
+  if not ok or not mine then return false end
   fs.remove_tree(st:run_dir(run.id))
   mine:forget_run(run.id)
   return true
