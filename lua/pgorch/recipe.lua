@@ -42,7 +42,8 @@ local recipe = { params = params }
 ---@field cleanup fun(ctx: table, result: any, row: table|nil, confirmed: fun(what: string): boolean): pgorch.Cleaned[]
 ---  for `pgorch cleanup`: removes what the step left behind, and looks again. Called when the step never ran, too:
 ---  result and row are nil then. What is billed goes only if it is `confirmed`
----@field cleans_last boolean         its cleanup comes after all others: they use what it removes
+---@field cleans_last boolean         its cleanup comes after all others, and its undo once more after theirs: they use
+---  what it removes
 ---@field options table
 
 ---@class pgorch.Cleaned

@@ -47,8 +47,12 @@ local CASES = {
   end, "try again: pgorch resume r1" },
   { 1, "a failure, put back", function(m) return m:run(table.unpack(fails("two", "PGO-IO"))) end },
   { 2, "a flag that there is not", function(m) return m:run "--untill" end, "did you mean --until?" },
-  { 2, "a run that there is not", function(m) return m:pgorch("resume", "r1") end,
-    "`pgorch status` lists the runs" },
+  { 2, "a run that there is not", function(m)
+    m:run "--yes-cut-over"
+    return m:pgorch("resume", "r2")
+  end, "`pgorch status` lists the runs" },
+  { 2, "a run, and no record of any", function(m) return m:pgorch("resume", "r1") end,
+    "there is no record of runs at" },
   { 2, "a record of no known kind", function(m) return m:pgorch("status", "--state-env", "NOPE") end,
     "NOPE is not set" },
   { 3, "a warning", function(m) return m:run("--yes-cut-over", "--loud") end },
@@ -59,7 +63,7 @@ local CASES = {
   { 6, "a record that cannot be read", function(m)
     fs.write(m.folder .. "/state.db", ("not a database "):rep(1000))
     return m:pgorch("status", "r1")
-  end },
+  end, "then `pgorch resume" },
   { 7, "an app in the hands of another run", function(m)
     m:run("--app", "shop", "--until", "two")
     return m:pgorch("run", marks.RECIPE, "--log", m.log, "--app", "shop")

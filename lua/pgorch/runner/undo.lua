@@ -158,13 +158,25 @@ local function close_parents(session)
   end
 end
 
+-- What the undo of others uses (a storage key) is made again by them, however often it was taken away before: it is
+-- taken away once more after them.
+local function with_what_others_use(session, list)
+  if #list == 0 then return list end
+  for _, row in ipairs(session:backwards()) do
+    local step = session:step_of(row.id)
+    local again = step and step.undo and step.cleans_last and row.state == "undone"
+    if again then list[#list + 1] = { row = row, step = step } end
+  end
+  return list
+end
+
 ---Undoes everything that stands, or only the "always" ones. Ends at a point of no return that cannot be undone.
 ---@param session table
 ---@param always? boolean
 ---@return table[] failures  {row, step, error, by_hand}; empty when all is put back
 function undo.all(session, always)
   local failures = {}
-  for _, entry in ipairs(undo.pending(session, always)) do
+  for _, entry in ipairs(with_what_others_use(session, undo.pending(session, always))) do
     if not undo_one(session, entry) then
       failures[#failures + 1] = entry
       if entry.step.point_of_no_return then break end
