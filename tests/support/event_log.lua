@@ -26,8 +26,9 @@ local STEP_KINDS = {
   step_failed  = { step_begun = true },
   step_skipped = { step_begun = true },
   step_void    = { step_done = true, undone = true },
+  -- after undone: what the undo of others has used (a storage key) is taken away once more
   undoing      = { step_begun = true, step_done = true, step_failed = true, step_void = true, undoing = true,
-                   undo_failed = true },
+                   undo_failed = true, undone = true },
   undone       = { undoing = true, step_begun = true, step_done = true },
   undo_failed  = { undoing = true },
 }
