@@ -11,6 +11,7 @@ local measured = require "pgorch.rehearsal.measured"
 local names    = require "pgorch.rehearsal.names"
 local place    = require "pgorch.rehearsal.place"
 local report   = require "pgorch.rehearsal.report"
+local owner    = require "pgorch.runner.owner"
 local session  = require "pgorch.runner.session"
 local steps    = require "pgorch.runner.steps"
 local task     = require "pgorch.task"
@@ -103,7 +104,7 @@ local function open_session(o, recipe)
   local run = o.store:create_run {
     recipe = o.recipe.name, recipe_path = o.recipe_path, recipe_hash = o.recipe.hash, kind = "rehearsal",
     params = { values = o.values, secrets = o.places, host = {} },
-    versions = changes.versions(o.recipe), owner = session.owner(),
+    versions = changes.versions(o.recipe), owner = owner.this(),
   }
   local current = session.new { store = o.store, run = run, recipe = recipe, params = derived.params(o.params),
                                 host = {}, display = o.display }

@@ -13,6 +13,7 @@ local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
 local json    = require "pgorch.json"
 local lost_writes = require "pgorch.runner.lost_writes"
+local owner   = require "pgorch.runner.owner"
 local requests = require "pgorch.runner.requests"
 local resume  = require "pgorch.runner.resume"
 local session = require "pgorch.runner.session"
@@ -120,7 +121,7 @@ end
 function runner.start(o)
   local run = o.store:create_run {
     id = o.host["run-id"], recipe = o.recipe.name, recipe_path = o.recipe_path, recipe_hash = o.recipe.hash,
-    params = params_of(o), versions = changes.versions(o.recipe), owner = session.owner(),
+    params = params_of(o), versions = changes.versions(o.recipe), owner = owner.this(),
     told = o.planned and drift.event(o.planned),
   }
   local opened, current = pcall(open_session, o, run)

@@ -3,7 +3,7 @@
 local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
 local process = require "pgorch.process"
-local session = require "pgorch.runner.session"
+local owner   = require "pgorch.runner.owner"
 local store   = require "pgorch.store"
 
 local DAY = 86400 * 1000000
@@ -16,11 +16,11 @@ local function pgorch(...)
   return process.run(options)
 end
 
-local function add(id, state, days, owner)
+local function add(id, state, days, process_id)
   st:create_run { id = id, recipe = "vultr", recipe_path = "vultr", recipe_hash = "h", versions = {},
                   params = { values = { app = "shop" } } }
   st:event(id, "note")
-  st.db:batch { { "update run set state = $2, owner = $3, updated_at = $4 where id = $1", id, state, owner,
+  st.db:batch { { "update run set state = $2, owner = $3, updated_at = $4 where id = $1", id, state, process_id,
     store.now() - days * DAY, n = 5 } }
   fs.mkdir(st:run_dir(id), { parents = true })
   fs.write(st:run_dir(id) .. "/settings.csv", "x")
@@ -42,7 +42,7 @@ describe("pgorch prune", function()
     add("young", "done", 80)
     add("stopped", "stopped", 100)
     add("failed", "failed", 100)
-    add("busy", "done", 100, session.owner())
+    add("busy", "done", 100, owner.this())
   end)
   after(function()
     st:close()

@@ -14,6 +14,7 @@ local record    = require "pgorch.rehearsal.names"
 local room      = require "pgorch.rehearsal.room"
 local sequences = require "pgorch.rehearsal.sequences"
 local server    = require "pgorch.rehearsal.server"
+local owner     = require "pgorch.runner.owner"
 local session   = require "pgorch.runner.session"
 local shape     = require "pgorch.recipe.shape"
 local source    = require "pgorch.source"
@@ -206,7 +207,7 @@ describe("an entry of the allow list that a killed rehearsal has left", function
 
   local function record_of(st, id, kind)
     return st:create_run { id = id, recipe = "r", recipe_path = "r.lua", recipe_hash = "abc", kind = kind,
-      params = { values = {} }, versions = {}, owner = kind == "run" and session.owner() or nil }
+      params = { values = {} }, versions = {}, owner = kind == "run" and owner.this() or nil }
   end
 
   local function step_of_a_run(list, address)

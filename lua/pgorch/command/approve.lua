@@ -3,7 +3,7 @@
 local fail       = require "pgorch.error"
 local invocation = require "pgorch.invocation"
 local meaning    = require "pgorch.runner.meaning"
-local session    = require "pgorch.runner.session"
+local owner      = require "pgorch.runner.owner"
 local term       = require "pgorch.term"
 
 local command = { summary = "approve the gate at which a run waits", usage = "pgorch approve RUN" }
@@ -17,7 +17,7 @@ function command.run(arguments)
     fail.raise("PGO-USAGE", ("run %s does not wait for approval: it is %s"):format(run.id, meaning.of_state(run.state)),
       { cure = ("`pgorch status %s` shows it."):format(run.id) })
   end
-  if not session.is_at_work(run) then
+  if not owner.is_at_work(run) then
     fail.raise("PGO-USAGE", ("run %s was interrupted at its gate: no process is there that would go on"):format(run.id),
       { cure = ("`pgorch resume %s` goes on, and asks at the gate again."):format(run.id) })
   end

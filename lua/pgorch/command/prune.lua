@@ -6,7 +6,7 @@ local fs         = require "pgorch.fs"
 local invocation = require "pgorch.invocation"
 local meaning    = require "pgorch.runner.meaning"
 local moment     = require "pgorch.report.moment"
-local session    = require "pgorch.runner.session"
+local owner      = require "pgorch.runner.owner"
 local store      = require "pgorch.store"
 local term       = require "pgorch.term"
 local values     = require "pgorch.recipe.values"
@@ -41,7 +41,7 @@ end
 
 -- Files first: a run that is still in the record is found again by the next prune.
 local function forget(st, run)
-  local ok, mine = pcall(session.take, st, run)
+  local ok, mine = pcall(owner.take, st, run)
   if not ok and not fail.is(mine, "PGO-LOCKED") then error(mine, 0) end
   if not ok or not mine then return false end
   fs.remove_tree(st:run_dir(run.id))

@@ -2,12 +2,12 @@
 -- next run on that source, or rehearsal which may open the list, takes it over, and takes it out: a rehearsal cannot
 -- be resumed.
 
-local session = require "pgorch.runner.session"
+local owner   = require "pgorch.runner.owner"
 
 local M = {}
 
 local function is_dead(run)
-  return run.kind == "rehearsal" and run.state == "running" and not session.is_at_work(run)
+  return run.kind == "rehearsal" and run.state == "running" and not owner.is_at_work(run)
 end
 
 -- Joined in the place of the killed one, which knew what was there before it. Where this machine has another address by

@@ -3,7 +3,7 @@
 
 local loader  = require "pgorch.recipe.load"
 local rehearsed = require "pgorch.rehearsal.recipe"
-local session = require "pgorch.runner.session"
+local owner   = require "pgorch.runner.owner"
 local shape   = require "pgorch.recipe.shape"
 local store_module = require "pgorch.store"
 
@@ -30,7 +30,7 @@ local WORKING = { running = true, waiting = true, undoing = true }
 ---@return string
 function recorded.state(run)
   if not WORKING[run.state] then return run.state end
-  return session.is_at_work(run) and run.state or "interrupted"
+  return owner.is_at_work(run) and run.state or "interrupted"
 end
 
 ---@param state string

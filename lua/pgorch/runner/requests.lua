@@ -2,7 +2,7 @@
 -- or to put everything back. A request names its process: one that comes too late means nobody.
 
 local json    = require "pgorch.json"
-local session = require "pgorch.runner.session"
+local owner   = require "pgorch.runner.owner"
 local task    = require "pgorch.task"
 
 local requests = {}
@@ -17,14 +17,14 @@ local WORDS = { stop = "`pgorch cancel` asks to stop", rollback = "`pgorch rollb
 ---@param run pgorch.Run
 ---@return boolean
 function requests.is_worked_on(run)
-  return session.is_at_work(run)
+  return owner.is_at_work(run)
 end
 
 ---The process that works on the run, in words.
 ---@param run pgorch.Run
 ---@return string
 function requests.worker(run)
-  return session.name_of(run.owner)
+  return owner.words(run.owner)
 end
 
 ---What is said when it does not answer.
@@ -49,22 +49,22 @@ end
 ---@param seen fun(run: pgorch.Run, silent: boolean)   at each look; silent: for once, when no answer has come
 ---@return pgorch.Run  as it is then
 function requests.follow(st, run, seen)
-  local owner, since, said = run.owner, task.now(), false
+  local asked, since, said = run.owner, task.now(), false
   repeat
     task.sleep(FOLLOW_SECONDS)
     run = st:run(run.id)
     local silent = not said and run.request ~= nil and task.now() - since > SILENT_SECONDS
     said = said or silent
     seen(run, silent)
-  until run.owner ~= owner or not session.is_at_work(run)
+  until run.owner ~= asked or not owner.is_at_work(run)
   return run
 end
 
 -- A record that cannot be read now is asked again at the next look.
 local function asked(current)
   local ok, run = pcall(current.store.run, current.store, current.run.id)
-  local what, owner = (ok and run.request or ""):match "^(%l+) (.+)$"
-  return owner == current.owner and WORDS[what] and what or nil
+  local what, whom = (ok and run.request or ""):match "^(%l+) (.+)$"
+  return whom == current.owner and WORDS[what] and what or nil
 end
 
 local function forget(current)

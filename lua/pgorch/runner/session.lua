@@ -7,6 +7,7 @@ local fs      = require "pgorch.fs"
 local homes   = require "pgorch.store.home"
 local host    = require "pgorch.native.host"
 local json    = require "pgorch.json"
+local owner   = require "pgorch.runner.owner"
 local poll    = require "pgorch.poll"
 local recipes = require "pgorch.recipe.shape"
 local task    = require "pgorch.task"
@@ -41,61 +42,6 @@ local function index_steps(recipe)
   return by_id
 end
 
-local function read_first(path)
-  local ok, text = pcall(fs.read, path, 4096)
-  return ok and text or ""
-end
-
--- Start time of a process: field 22 of its stat line, counted after the name, which may hold anything.
-local function started(pid)
-  local rest, at = read_first(("/proc/%d/stat"):format(pid)):match("^.*%)%s+(.*)$") or "", 2
-  for word in rest:gmatch("%S+") do
-    at = at + 1
-    if at == 22 then return word end
-  end
-  return "0"
-end
-
--- This machine as long as it runs, by the name that a container has too: containers of one machine do not see each
--- other's processes.
-local function here()
-  local boot, name = read_first "/proc/sys/kernel/random/boot_id", read_first "/proc/sys/kernel/hostname"
-  return ("%s/%s"):format(boot:match "%S*", name:match "%S*")
-end
-
----Names this process for good: boot, machine, number, start time.
----@return string
-function session.owner()
-  return ("%s:%d:%s"):format(here(), host.pid(), started(host.pid()))
-end
-
--- nil: it is on another machine, or in another container of this one, and cannot be seen.
-local function seen_alive(owner)
-  local where, pid, start = owner:match("^(.*):(%d+):(%d+)$")
-  if where ~= here() then return nil end
-  return host.is_alive(tonumber(pid)) and started(tonumber(pid)) == start
-end
-
----Whether a process works on the run: one that has its lock, one that is seen here, or one of another machine whose
----lease is good.
----@param run pgorch.Run
----@return boolean
-function session.is_at_work(run)
-  if not run.owner then return false end
-  if run.locked then return true end
-  local alive = seen_alive(run.owner)
-  if alive == nil then return run.leased end
-  return alive
-end
-
----A process, in words.
----@param owner string
----@return string
-function session.name_of(owner)
-  local machine, pid = owner:match("/(.-):(%d+):%d+$")
-  return machine and ("process %s on %s"):format(pid, machine) or "process " .. owner
-end
-
 local function read_rows(self)
   self.rows, self.results, self.position = {}, {}, 0
   for _, row in ipairs(self.store:steps(self.run.id)) do
@@ -120,33 +66,23 @@ function session.new(o)
     store = o.store, run = o.run, recipe = o.recipe, params = o.params, host = o.host or {}, display = o.display,
     live = {}, kept = {}, steps = index_steps(o.recipe), started = task.now(),
   }, Session)
-  if o.run.owner == session.owner() then self.store = o.store:as_writer(o.run.id, o.run.fence) end
+  if o.run.owner == owner.this() then self.store = o.store:as_writer(o.run.id, o.run.fence) end
   read_rows(self)
   self.run.dir = o.store:run_dir(o.run.id)
   fs.mkdir(self.run.dir, { mode = 0700, parents = true })
   return self
 end
 
----The store as the process that works on a run uses it, for work without a recipe; nil when another one has the run.
----@param st pgorch.Store
----@param run pgorch.Run
----@return pgorch.Store|nil
-function session.take(st, run)
-  local asked = clock.uptime()
-  local taken, fence = st:claim(run, session.owner(), seen_alive)
-  return taken == true and st:as_writer(run.id, fence, asked) or nil
-end
-
 ---Makes this process the one that works on the run. From now on the store refuses its writes when another took over.
 ---What was read before is read again: a process that is dead now may have come further since.
 function Session:claim()
-  local owner, asked = session.owner(), clock.uptime()
-  local present, fence = self.store:claim(self.run, owner, seen_alive)
+  local this, asked = owner.this(), clock.uptime()
+  local present, fence = self.store:claim(self.run, this, owner.seen_alive)
   if present ~= true then
-    fail.raise("PGO-LOCKED", ("run %s is being worked on by %s"):format(self.run.id, session.name_of(present)),
+    fail.raise("PGO-LOCKED", ("run %s is being worked on by %s"):format(self.run.id, owner.words(present)),
       { cure = ("Wait for it, or stop it: `pgorch cancel %s`."):format(self.run.id) })
   end
-  self.owner = owner
+  self.owner = this
   self.store = self.store:as_writer(self.run.id, fence, asked)
   read_run(self)
   read_rows(self)
@@ -208,7 +144,7 @@ end
 ---@return integer|nil lease   until when that has it
 function Session:is_at_work(id)
   local run = self.store:run(id)
-  return session.is_at_work(run), run.owner, run.lease_until
+  return owner.is_at_work(run), run.owner, run.lease_until
 end
 
 -- A database of the app, by the name under which the app reads it: several are moved side by side.
@@ -223,7 +159,7 @@ local OVER = { done = true, failed = true, put_back = true }
 
 local function take_from_one_that_is_over(self, name, holder)
   local run = self.store:run(holder)
-  if not OVER[run.state] or session.is_at_work(run) then return false end
+  if not OVER[run.state] or owner.is_at_work(run) then return false end
   return self.store:take_over(name, self.run.id, holder, run.owner)
 end
 
