@@ -21,7 +21,9 @@ local RUN_STATES = {
 
 -- The same for the states of a step that events tell; "" is one that has not begun.
 local STEP_KINDS = {
-  step_begun   = { [""] = true, step_failed = true, step_void = true, undone = true, step_skipped = true },
+  -- after undoing: a process died in the undo, and the next one lets itself in again
+  step_begun   = { [""] = true, step_failed = true, step_void = true, undone = true, step_skipped = true,
+                   undoing = true },
   step_done    = { step_begun = true },
   step_failed  = { step_begun = true },
   step_skipped = { step_begun = true },
