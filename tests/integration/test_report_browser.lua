@@ -45,7 +45,7 @@ describe("the report's page", function()
     local m = measure(written(records.moved { tables = 600, events = 1000 }), { width = 360 })
     expect_good(m, 360)
     expect(m.folded >= 4 and m.grown).is(true)
-    expect(m.bars).is(14)
+    expect(m.bars).is(16)
   end)
 
   it("fits 1400 px, in the dark, which is dark", function()
