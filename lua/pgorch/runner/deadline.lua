@@ -3,7 +3,6 @@
 -- clock: a clock that is set meanwhile moves no deadline, and is told of. Reads clocks only.
 
 local clock  = require "pgorch.clock"
-local fs     = require "pgorch.fs"
 local lost_writes = require "pgorch.runner.lost_writes"
 local task   = require "pgorch.task"
 local undo   = require "pgorch.runner.undo"
@@ -17,12 +16,6 @@ M.LEAST_SECONDS = 120
 local LOOK_SECONDS = 1
 local UNDO_SECONDS = 10          -- of a step that does not say how long its undo takes
 local JUMP_SECONDS = 60          -- less than that is a clock that is being kept right
-
--- Seconds since the machine was started, those included in which it slept.
-local function uptime()
-  local ok, text = pcall(fs.read, "/proc/uptime", 256)
-  return ok and tonumber(text:match "^[%d.]+") or task.now()
-end
 
 ---Why a deadline cannot be kept; nil when it can.
 ---@param at number   epoch seconds
@@ -61,7 +54,7 @@ Eye.__index = Eye
 ---@param clocks? {wall: fun(): number, steady: fun(): number}
 ---@return table
 function M.eye(at, clocks)
-  clocks = clocks or { wall = clock.time, steady = uptime }
+  clocks = clocks or { wall = clock.time, steady = clock.uptime }
   local wall, steady = clocks.wall(), clocks.steady()
   return setmetatable({ clocks = clocks, left_then = at - wall, wall = wall, steady = steady, drift = 0 }, Eye)
 end
