@@ -151,7 +151,9 @@ return recipe.step {
   needs = { "size", "dump_to_store" },
   plan = plan,
   estimate = function(ctx) return 20 + times.at("restore", ctx.result.size.bytes) end,
-  stands = function(result) return result.lines and "the copy is in the target" or "the target is half filled" end,
+  stands = function(result)
+    return result.lines and "the copy is in the target" or "the target may be half filled"    -- asked for, at least
+  end,
   undo_estimate = 120,                     -- cancelled, waited for, the database emptied
   goes_on = function(did)
     return did.num and ("Heroku's restore %s is not stopped by this"):format(verdict.name(did))
