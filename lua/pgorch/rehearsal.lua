@@ -57,13 +57,6 @@ local function has_warnings(current)
   return false
 end
 
--- Forwards: as they began.
-local function rows_of(current)
-  local list = current:backwards()
-  for i = 1, #list // 2 do list[i], list[#list + 1 - i] = list[#list + 1 - i], list[i] end
-  return list
-end
-
 local function put_back(current)
   if #undo.pending(current) == 0 then return {} end
   return attended.undisturbed(current, undo.all, current)
@@ -73,7 +66,7 @@ local function results_of(o, current, err)
   local list, seconds = measured.of(current.rows, current.steps)
   local unmeasured = measured.not_measured(list, current.results, { hooks = o.params.on_freeze or o.params.on_thaw })
   return { measured = list, unmeasured = unmeasured, window = not err and measured.window(seconds, unmeasured) or nil,
-           error = err, rows = rows_of(current), run = current.run, record = o.store.path,
+           error = err, rows = current:forwards(), run = current.run, record = o.store.path,
            seconds = task.now() - current.started }
 end
 

@@ -78,7 +78,7 @@ function recorded.read(store, run)
     problem = not ok and recipe or nil }
 end
 
--- As of a session: what undo.standing and what summary.kept ask.
+-- As of a session: what undo.standing and what summary.kept ask. `list` is in the order of the first start.
 function Recorded:step_of(id) return self.steps[id:match "^([^%[]+)%[" or id] end
 
 function Recorded:backwards()
@@ -89,6 +89,8 @@ function Recorded:backwards()
   end)
   return list
 end
+
+function Recorded:forwards() return self.list end
 
 function Recorded:cut_over() return self.run.cut_over_at ~= nil end
 

@@ -51,13 +51,6 @@ local function still_holds(session, step, row)
   return answer
 end
 
--- In the order of the first start: a premise is looked at before what stands on it.
-local function forwards(session)
-  local list = session:backwards()
-  for i = 1, #list // 2 do list[i], list[#list + 1 - i] = list[#list + 1 - i], list[i] end
-  return list
-end
-
 ---Looks at every finished step again. Returns the ids whose results are void.
 ---Past the point of no return there is nothing to look at: the dump is gone on purpose, and a second restore would
 ---overwrite what the app has written since.
@@ -66,10 +59,10 @@ end
 function resume.recheck(session)
   local voided = {}
   if session:cut_over() or lost_writes.threat(session) then return voided end
-  for _, row in ipairs(forwards(session)) do
+  for _, row in ipairs(session:forwards()) do
     if row.state == "undone" then resume.void(session, row.id, voided) end
   end
-  for _, row in ipairs(forwards(session)) do
+  for _, row in ipairs(session:forwards()) do
     local step = session:step_of(row.id)
     local whole = step and step.each and row.id == step.id
     if row.state == "done" and step and step.check and not whole and not still_holds(session, step, row) then
@@ -89,7 +82,7 @@ local REACHED = { done = true, undone = true }
 ---They come first, so that they are undone last.
 ---@param session table
 function resume.reopen(session)
-  for _, row in ipairs(forwards(session)) do
+  for _, row in ipairs(session:forwards()) do
     local step = session:step_of(row.id)
     if step and step.before_checks and REACHED[row.state] and not still_holds(session, step, row) then
       row.state = "void"

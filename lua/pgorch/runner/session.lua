@@ -241,6 +241,14 @@ function Session:backwards()
   return list
 end
 
+---In the order of their first start: a premise stands before what was built on it.
+---@return table[]
+function Session:forwards()
+  local list = self:backwards()
+  for i = 1, #list // 2 do list[i], list[#list + 1 - i] = list[#list + 1 - i], list[i] end
+  return list
+end
+
 ---What is printed when a second Ctrl-C ends the process at once. `standing` and `going_on` are given by the runner.
 function Session:last_words()
   local list, far = self.standing and self:standing() or {}, self.going_on and self:going_on() or {}

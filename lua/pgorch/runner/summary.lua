@@ -10,12 +10,6 @@ local values  = require "pgorch.recipe.values"
 
 local summary = {}
 
-local function ordered(session)
-  local list = session:backwards()
-  for i = 1, #list // 2 do list[i], list[#list + 1 - i] = list[#list + 1 - i], list[i] end
-  return list
-end
-
 local STATE = { running = "interrupted", failed = "FAILED", skipped = "not needed", undone = "put back",
                 undo_failed = "NOT PUT BACK", void = "to be done again", undoing = "half put back" }
 
@@ -97,7 +91,7 @@ end
 function summary.kept(session)
   local list = {}
   if session.run.state ~= "put_back" and session.run.state ~= "undo_failed" then return list end
-  for _, row in ipairs(ordered(session)) do
+  for _, row in ipairs(session:forwards()) do
     local step, did = session:step_of(row.id), row.result or row.remembered
     local ok, text = pcall(step and step.keeps or error, did, session.run.id)
     if did and ok and text and not is_cleaned(session, text) then list[#list + 1] = text end
@@ -158,7 +152,7 @@ end
 ---@param e table  the event `ended`
 ---@return string
 function summary.text(e)
-  local rows, out = ordered(e.session), {}
+  local rows, out = e.session:forwards(), {}
   out[1] = "\n" .. headline(e)
   for _, row in ipairs(rows) do out[#out + 1] = step_line(row) end
   for _, each in ipairs(gather(rows, "tables")) do
@@ -206,7 +200,7 @@ local function ended_fields(e, fields)
   fields.window_open = e.window_open
   fields.steps, fields.standing, fields.not_put_back = json.array {}, json.array(e.standing), json.array {}
   fields.kept, fields.going_on = json.array(summary.kept(e.session)), json.array(e.going_on or {})
-  for i, row in ipairs(ordered(e.session)) do fields.steps[i] = row_fields(row) end
+  for i, row in ipairs(e.session:forwards()) do fields.steps[i] = row_fields(row) end
   for i, failure in ipairs(e.failures or {}) do
     fields.not_put_back[i] = { id = failure.row.id, error = error_fields(failure.error), by_hand = failure.by_hand }
   end
