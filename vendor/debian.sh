@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing from Debian's packages:  vendor/debian.sh SET...
-# (sets: build, sandbox, test, browser, servers, npm). Needs root, or sudo. Does nothing, and asks for nothing, when all is
-# there.
+# (sets: build, sandbox, test, browser, servers, bench, npm). Needs root, or sudo. Does nothing, and asks for nothing, when
+# all is there.
 #
 # The PostgreSQL server is not installed but unpacked: installing the package would start a cluster on this
 # machine, or leave a setting behind that keeps a later installation from making one. The same goes for the real
@@ -10,12 +10,14 @@
 set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config liblua5.4-dev libuv1-dev libpq-dev libcurl4-openssl-dev libssl-dev
-    libjansson-dev libsqlite3-dev libexpat1-dev libmicrohttpd-dev libcmocka-dev"
+    libjansson-dev libsqlite3-dev libexpat1-dev libmicrohttpd-dev libcmocka-dev
+    zlib1g-dev libisal-dev libdeflate-dev"
 sandbox="postgresql-client-15 openssl ca-certificates"
 server_libraries="libicu72 libldap-2.5-0 libpam0g libsystemd0 libxml2 libgssapi-krb5-2 liblz4-1 libzstd1 libuuid1
     libselinux1 libxslt1.1 tzdata"
 test="lua-check clang-format clang-tidy awscli s3cmd rclone curl procps python3 git sqlite3 faketime"
 npm="npm"
+bench="awscli pgcopydb python3 procps"
 browser="chromium fonts-dejavu-core"
 # What the programs of the unpacked object stores load: libraries and Python modules, no daemon among them. Of
 # Swift the modules are all that is needed (tests/support/swift.lua).
@@ -128,9 +130,10 @@ for set in "$@"; do
     test) wanted="$wanted $test" ;;
     servers) wanted="$wanted $servers" ;;
     npm) wanted="$wanted $npm" ;;
+    bench) wanted="$wanted $bench" ;;
     browser) wanted="$wanted $browser" ;;
     *)
-        echo "usage: vendor/debian.sh build|sandbox|test|browser|servers|npm ..." >&2
+        echo "usage: vendor/debian.sh build|sandbox|test|browser|servers|bench|npm ..." >&2
         exit 2
         ;;
     esac
