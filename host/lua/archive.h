@@ -1,0 +1,15 @@
+/* What the files of native.archive share: archive.c makes archives, archive_head.c reads heads. */
+#ifndef PGO_LUA_ARCHIVE_H
+#define PGO_LUA_ARCHIVE_H
+
+#include "io/archive_head.h"
+
+#include <lua5.4/lua.h>
+
+int pgo_lua_archive_read_head(lua_State *L); /* what it takes and gives is above it */
+/* Declares the type of heads. [-0, +0, e] */
+void pgo_lua_archive_head_type(lua_State *L);
+/* A copy of the head's bytes. [-0, +1, e] */
+void pgo_lua_push_head_bytes(lua_State *L, const pgo_archive_head *head);
+
+#endif
