@@ -216,7 +216,7 @@ static int keep_mark(pgo_archive_head *head, const pgo_archive_entry *entry, pgo
         head->room = room;
     }
     head->marks[head->count++] =
-        (struct pgo_archive_mark){head->at, entry->flag_at, entry->id, entry->flag};
+        (struct pgo_archive_mark){head->at, entry->flag_at, entry->id, entry->flag, false};
     return 0;
 }
 
@@ -290,6 +290,17 @@ bool pgo_archive_head_dependency(const pgo_archive_head *head, size_t *at, int *
     return found;
 }
 
+static void write_offset(pgo_archive_head *head, size_t index, enum pgo_archive_data flag,
+                         uint64_t offset) {
+    struct pgo_archive_mark *mark = &head->marks[index];
+    char *bytes = head->raw.data + mark->flag_at;
+    mark->flag = flag;
+    bytes[0] = (char)flag;
+    for (int i = 1; i <= OFFSET_SIZE; i++, offset >>= 8) {
+        bytes[i] = (char)(offset & 0xff);
+    }
+}
+
 void pgo_archive_head_set_gzip(pgo_archive_head *head) {
     static const char level[] = {1, 1, 0, 0, 0}; /* -1 */
     if (head->minor < 15) {
@@ -298,15 +309,15 @@ void pgo_archive_head_set_gzip(pgo_archive_head *head) {
         head->raw.data[COMPRESSION_AT] = PGO_ARCHIVE_GZIP;
     }
     head->compression = PGO_ARCHIVE_GZIP;
+    for (size_t i = 0; i < head->count; i++) {
+        if (head->marks[i].flag == PGO_ARCHIVE_DATA_SET) {
+            write_offset(head, i, PGO_ARCHIVE_DATA_UNSET, 0);
+        }
+    }
 }
 
 void pgo_archive_head_set_offset(pgo_archive_head *head, size_t index, uint64_t offset) {
-    struct pgo_archive_mark *mark = &head->marks[index];
-    char *bytes = head->raw.data + mark->flag_at;
-    *bytes = (char)(mark->flag = PGO_ARCHIVE_DATA_SET);
-    for (int i = 1; i <= OFFSET_SIZE; i++, offset >>= 8) {
-        bytes[i] = (char)(offset & 0xff);
-    }
+    write_offset(head, index, PGO_ARCHIVE_DATA_SET, offset);
 }
 
 void pgo_archive_head_free(pgo_archive_head *head) {

@@ -45,6 +45,7 @@ struct pgo_archive_mark {
     size_t at, flag_at;
     int id;
     enum pgo_archive_data flag;
+    bool seen; /* for whoever reads the data: its block has come */
 };
 
 typedef struct pgo_archive_head {
@@ -76,7 +77,7 @@ void pgo_archive_head_entry(const pgo_archive_head *head, size_t index, pgo_arch
 /* The id at *at, which moves on; false behind the last. */
 bool pgo_archive_head_dependency(const pgo_archive_head *head, size_t *at, int *id);
 
-/* The changes that leave every other byte as it is. */
+/* The changes that leave every other byte as it is. What becomes gzip has no known places yet. */
 void pgo_archive_head_set_gzip(pgo_archive_head *head);
 void pgo_archive_head_set_offset(pgo_archive_head *head, size_t index, uint64_t offset);
 

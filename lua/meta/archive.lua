@@ -23,4 +23,37 @@ function Head:entries(first, last) end
 ---@return pgorch.Bytes   a copy
 function Head:bytes() end
 
+---@param o pgorch.archive.RecompressOptions
+---@return pgorch.archive.Press
+function archive.recompress(o) end
+
+---@class pgorch.archive.Press   makes one archive
+local Press = {}
+
+---@class pgorch.archive.Counts
+---@field bytes integer    of the archive that was written
+---@field raw integer      of the one that was read
+---@field blocks integer   tables, and groups of large objects
+---@field engines table<"isal"|"deflate"|"zlib", integer>   pieces that each has pressed
+
+---Reads an uncompressed archive to its end and writes the compressed one, which every pg_restore of that version reads.
+---Ends `to`, well or with the error that it raises; with keep_end the good end is the caller's. PGO-ARCHIVE, with the
+---place, when what comes is no whole archive.
+---@async
+---@param from pgorch.Stream
+---@param to pgorch.Stream
+---@param options? {keep_end?: boolean}
+---@return pgorch.archive.Counts
+function Press:run(from, to, options) end
+
+---The size of header and table of contents, which is the same before and after; nil until they have been read. It is
+---known before the first byte is written.
+---@return integer|nil
+function Press:head_size() end
+
+---After run: header and table of contents once more, now with the places of the data, by which pg_restore -j finds them
+---in a file.
+---@return pgorch.Bytes
+function Press:head() end
+
 return archive

@@ -1,5 +1,5 @@
--- Archives in pg_dump's custom format: what is in one (read_head), and making one that is compressed on all cores out of
--- what `pg_dump -Fc -Z0` writes (recompress). The bytes stay outside Lua; the format's facts are in host/io/archive_head.h.
+-- Archives in pg_dump's custom format: what is in one (read_head), and making one that is compressed on all cores out
+-- of what `pg_dump -Fc -Z0` writes (recompress). The bytes stay outside Lua; docs/archive.md has the format's facts.
 -- Restores nothing, and opens no file: streams come in, streams go out.
 
 local native = require "pgorch.native.archive"
@@ -64,5 +64,14 @@ function archive.read_head(stream)
   contents.count, contents.entries = nil, entries
   return contents, head:bytes()
 end
+
+---@class pgorch.archive.RecompressOptions
+---@field engine? "auto"|"isal"|"deflate"|"zlib"   auto: quick while the way out is quick, small when it is slow
+---@field level? integer     of an engine that is named: isal 1-3, deflate 1-12, zlib 1-9
+---@field threads? integer   one for each core
+
+---@param o? pgorch.archive.RecompressOptions
+---@return pgorch.archive.Press
+function archive.recompress(o) return native.recompress(o or {}) end
 
 return archive

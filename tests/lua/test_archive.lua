@@ -15,7 +15,8 @@ end
 
 -- What `pg_restore -l` prints of an entry.
 local function line_of(e)
-  local line = ("%d; %s %s %s %s %s %s"):format(e.id, e.tableoid, e.oid, e.desc, e.namespace or "-", e.tag, e.owner or "")
+  local line = ("%d; %s %s %s %s %s %s"):format(e.id, e.tableoid, e.oid, e.desc, e.namespace or "-", e.tag,
+    e.owner or "")
   return (line:gsub("\n", " "))
 end
 
