@@ -141,11 +141,13 @@ void pgo_archive_turn(pgo_archive *archive) {
     if (archive->failing || archive->op.state != PGO_OP_RUNNING) {
         return;
     }
+    pgo_archive_line_look(archive);
     int status = read_input(archive);
     write_output(archive);
     if (status == 0 && archive->spare != NULL) {
         status = read_input(archive); /* into what has just become free */
     }
+    pgo_archive_line_look(archive);
     if (status == 0) {
         status = read_end(archive, &ended);
     }

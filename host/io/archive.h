@@ -2,13 +2,7 @@
  * streams through: pieces of 512 KiB are pressed on the crew's threads and put into their order
  * again. Memory: 2 * threads + 4 pieces of 512 KiB, what they became, and the head; 12 MiB on two
  * cores.
- *
- * Engine "auto" follows the speed of the way out, piece by piece. While whoever reads the output
- * takes it as fast as it comes, the quickest engine is used: the source is then what it waits for.
- * When the output is full and half of the pieces wait, finished, to go out, there is time to spare,
- * and the next piece is made small; when three quarters wait, smaller. Fewer bytes then go through
- * the narrow place. There is no clock and no mean in this: the queue is the memory, and a mixture
- * of both where the speeds are near each other is what they should be there. */
+ * Engine "auto" follows the speed of the way out, piece by piece (archive_pace.h). */
 #ifndef PGO_IO_ARCHIVE_H
 #define PGO_IO_ARCHIVE_H
 
@@ -16,19 +10,17 @@
 #include "core/op.h"
 #include "core/stream.h"
 #include "io/archive_blocks.h"
+#include "io/archive_pace.h"
 
 struct pgo_archive_choice {
     enum pgo_deflate_engine engine;
     int level;
 };
 
-/* How pieces are pressed: the same three times unless the engine is "auto". */
-enum { PGO_ARCHIVE_QUICK, PGO_ARCHIVE_SMALL, PGO_ARCHIVE_SMALLER, PGO_ARCHIVE_CHOICES };
-
 typedef struct pgo_archive_plan {
-    struct pgo_archive_choice choices[PGO_ARCHIVE_CHOICES];
-    unsigned threads; /* by which memory goes */
-    unsigned at_once; /* pieces that the crew has at once */
+    struct pgo_archive_choice choices[PGO_ARCHIVE_CHOICES]; /* all the same unless "auto" */
+    unsigned threads;                                       /* by which memory goes */
+    unsigned at_once;                                       /* pieces that the crew has at once */
 } pgo_archive_plan;
 
 /* engine NULL: "auto". level 0: the engine's usual one. threads 0: one for each core. PGO_E_INVALID
@@ -57,11 +49,12 @@ typedef struct pgo_archive {
     struct pgo_archive_task *tasks, *spare;          /* all, owned; those that are free */
     struct pgo_archive_task *first, *last, *filling; /* the line; the one that is filled */
     struct pgo_archive_task *unpressed; /* in the line, the first that the crew has not had */
-    unsigned pressing, finished;        /* on the crew; done, and in the line */
-    size_t piece_sent;                  /* of the first one */
-    struct pgo_archive_sum run;         /* of the run that goes on from one piece to the next */
-    uv_mutex_t mutex;                   /* guards `engines` */
-    pgo_deflate **engines;              /* those not in use now */
+    pgo_archive_pace pace;
+    unsigned pressing, finished; /* on the crew; done, and in the line */
+    size_t piece_sent;           /* of the first one */
+    struct pgo_archive_sum run;  /* of the run that goes on from one piece to the next */
+    uv_mutex_t mutex;            /* guards `engines` */
+    pgo_deflate **engines;       /* those not in use now */
     unsigned idle;
 } pgo_archive;
 

@@ -3,6 +3,7 @@
 #include "io/archive_line.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 static unsigned task_count(const pgo_archive *archive) {
     return 2 * archive->plan.threads + 4;
@@ -23,28 +24,33 @@ static void give_engine_back(pgo_archive *archive, pgo_deflate *engine) {
     uv_mutex_unlock(&archive->mutex);
 }
 
+/* Its own time: others on the machine do not make a piece dearer. */
+static uint64_t thread_time(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static void press(pgo_work *work) {
     struct pgo_archive_task *task = work->arg;
+    const struct pgo_archive_choice *choice = &task->archive->plan.choices[task->choice];
+    uint64_t began = thread_time();
     pgo_deflate *engine = borrow_engine(task->archive);
     if (engine == NULL) {
         task->status = pgo_fail(&task->piece.err, PGO_E_NOMEM, "a compressor");
         return;
     }
-    task->status =
-        pgo_archive_piece_press(&task->piece, engine, task->choice.engine, task->choice.level);
+    task->status = pgo_archive_piece_press(&task->piece, engine, choice->engine, choice->level);
     give_engine_back(task->archive, engine);
+    task->took = thread_time() - began;
 }
 
 /* --- on the loop --- */
 
-/* What "auto" goes by: archive.h. */
-static struct pgo_archive_choice choose(const pgo_archive *archive) {
-    unsigned count = task_count(archive);
-    bool full = pgo_stream_room(archive->to) == 0;
-    int choice = !full || archive->finished < count / 2  ? PGO_ARCHIVE_QUICK
-                 : archive->finished < count - count / 4 ? PGO_ARCHIVE_SMALL
-                                                         : PGO_ARCHIVE_SMALLER;
-    return archive->plan.choices[choice];
+void pgo_archive_line_look(pgo_archive *archive) {
+    bool full = archive->spare == NULL && archive->filling == NULL && archive->pressing == 0;
+    pgo_archive_pace_look(&archive->pace, full && pgo_stream_room(archive->to) == 0,
+                          archive->plan.threads, uv_hrtime());
 }
 
 static void pressed(pgo_work *work);
@@ -54,8 +60,8 @@ static void employ_crew(pgo_archive *archive) {
     while ((task = archive->unpressed) != NULL && archive->pressing < archive->plan.at_once) {
         archive->unpressed = task->next;
         archive->pressing++;
-        task->choice = choose(archive);
-        archive->counts.pieces[task->choice.engine]++;
+        task->choice = pgo_archive_pace_choose(&archive->pace);
+        archive->counts.pieces[archive->plan.choices[task->choice].engine]++;
         task->work = (pgo_work){.work = press, .done = pressed, .arg = task};
         pgo_crew_submit(archive->crew, &task->work);
     }
@@ -75,6 +81,7 @@ static void pressed(pgo_work *work) {
         pgo_archive_fail(archive);
         return;
     }
+    pgo_archive_pace_learn(&archive->pace, task->choice, task->took);
     employ_crew(archive);
     pgo_archive_turn(archive);
 }

@@ -9,7 +9,8 @@ struct pgo_archive_task {
     pgo_archive *archive;
     struct pgo_archive_task *next; /* of the spare ones, or in the line */
     pgo_archive_piece piece;
-    struct pgo_archive_choice choice;
+    int choice;    /* of the plan's */
+    uint64_t took; /* of the thread's time */
     int status;
     bool finished, joined;
 };
@@ -23,6 +24,9 @@ bool pgo_archive_line_fill(pgo_archive *archive);
 void pgo_archive_line_submit(pgo_archive *archive);
 /* The first one, which has gone out, becomes spare. */
 void pgo_archive_line_recycle(pgo_archive *archive);
+
+/* Whether everything is pressed and waits for the output to take it: for the pace. */
+void pgo_archive_line_look(pgo_archive *archive);
 
 /* archive.c's: a piece is pressed, or could not be (archive->op.err is then filled). */
 void pgo_archive_turn(pgo_archive *archive);

@@ -14,8 +14,8 @@ static const struct pgo_archive_choice wanted[PGO_ARCHIVE_CHOICES][3] = {
     [PGO_ARCHIVE_QUICK] = {{PGO_DEFLATE_ISAL, 3},
                            {PGO_DEFLATE_LIBDEFLATE, 1},
                            {PGO_DEFLATE_ZLIB, 1}},
-    [PGO_ARCHIVE_SMALL] = {{PGO_DEFLATE_LIBDEFLATE, 4}, {PGO_DEFLATE_ZLIB, 6}},
-    [PGO_ARCHIVE_SMALLER] = {{PGO_DEFLATE_LIBDEFLATE, 6}, {PGO_DEFLATE_ZLIB, 6}},
+    [PGO_ARCHIVE_SMALL] = {{PGO_DEFLATE_LIBDEFLATE, 6}, {PGO_DEFLATE_ZLIB, 6}},
+    [PGO_ARCHIVE_SMALLER] = {{PGO_DEFLATE_LIBDEFLATE, 7}, {PGO_DEFLATE_ZLIB, 6}},
 };
 
 static struct pgo_archive_choice first_there(const struct pgo_archive_choice *list) {
