@@ -1,4 +1,4 @@
-/* PostgreSQL on the loop: connect, query, stream rows, COPY out, cancel, close.
+/* PostgreSQL on the loop: connect, query, stream rows, COPY out and in, cancel, close.
  * One connection serves one op at a time; a second is refused with PGO_E_INVALID. libpq does the
  * protocol, always non-blocking. No message ever holds a password or the text of a statement. */
 #ifndef PGO_IO_PG_H
@@ -83,7 +83,7 @@ typedef struct pgo_pg_query {
     bool finished;        /* false: there is more, ask with pgo_pg_query_init_next */
     unsigned long serial; /* names the statement */
     int64_t affected; /* once finished: rows that the last statement inserted, changed, returned */
-    uint64_t copy_bytes; /* COPY ... TO STDOUT */
+    uint64_t copy_bytes; /* of a COPY: out of the server, or into it */
     /* private */
     pgo_pg *conn;
     pgo_buffer text; /* the statement and its parameters */
@@ -92,10 +92,12 @@ typedef struct pgo_pg_query {
     bool next, discard, sent, draining, canceled, dropped;
     void **rows; /* PGresult of one row each */
     size_t row_count, row_bytes;
-    pgo_stream *stream;
+    pgo_stream *stream; /* COPY out goes there */
     bool copied, reader_gone;
-    char *chunk; /* from libpq: what the stream had no room for */
-    size_t chunk_length, chunk_offset;
+    pgo_stream *feed; /* COPY in comes from there */
+    bool feed_foreign, feed_failed, heard, refused;
+    bool stalled; /* it is the stream that is waited for, not the server */
+    pgo_err feed_err;
 } pgo_pg_query;
 
 /* Completes with the first batch of rows (bounded), or at the end. With count 0 several statements
@@ -113,6 +115,11 @@ int pgo_pg_query_init_next(pgo_pg_query *query, pgo_pg *conn, unsigned long seri
  * is one. PGO_E_CLOSED when its consumer gives up: the statement is then cancelled. */
 int pgo_pg_copy_init(pgo_pg_query *query, pgo_pg *conn, const char *sql, pgo_stream *stream,
                      pgo_err *err) PGO_MUSTCHECK;
+/* COPY ... FROM STDIN out of `stream` (a reference is taken) until its end; `affected` is the number
+ * of rows. A bad end of the stream aborts the COPY and is the op's error. When the COPY fails the
+ * stream is closed, so that its producer stops. */
+int pgo_pg_copy_in_init(pgo_pg_query *query, pgo_pg *conn, const char *sql, pgo_stream *stream,
+                        pgo_err *err) PGO_MUSTCHECK;
 
 /* The batch; valid until release. */
 size_t pgo_pg_row_count(const pgo_pg_query *query);

@@ -1,69 +1,75 @@
-/* COPY ... TO STDOUT: rows from libpq into a stream. While the stream is full nothing is read, so
- * the server waits too. Owns the one row that did not fit. */
+/* COPY ... TO STDOUT: rows from libpq straight into a stream's memory. While the stream is full
+ * nothing is read, so the server waits too. Owns nothing: what does not fit stays with libpq.
+ * PQgetlineAsync, old as it is, is the one call that neither allocates nor copies twice per row. */
 #include "io/pg_private.h"
+
+#include <limits.h>
 
 static bool unwanted(const pgo_pg_query *query) {
     return !query->stream || query->draining || query->canceled || query->reader_gone;
 }
 
-static void drop_chunk(pgo_pg_query *query) {
-    PQfreemem(query->chunk);
-    query->chunk = NULL;
+/* Fills `into`. Fewer bytes than `size`: nothing more is there now; *over: nor will be. */
+static size_t take(pgo_pg_query *query, char *into, size_t size, bool *over) {
+    size_t taken = 0;
+    while (taken < size) {
+        size_t most = size - taken < INT_MAX ? size - taken : INT_MAX;
+        int length = query->conn->pg ? PQgetlineAsync(query->conn->pg, into + taken, (int)most) : 0;
+        if (length < 0) { /* the end, or an error that PQgetResult will tell after this: */
+            char *none = NULL;
+            (void)PQgetCopyData(query->conn->pg, &none, 1);
+            *over = true;
+        }
+        if (length <= 0) {
+            break;
+        }
+        taken += (size_t)length;
+    }
+    return taken;
 }
 
-/* True when the row that is held has gone. */
-static bool push_chunk(pgo_pg_query *query) {
-    if (!query->chunk) {
-        return true;
-    }
-    if (pgo_stream_closed(query->stream) && !query->reader_gone) {
-        query->reader_gone = true;
-        pgo_pg_stop_begin(query->conn);
-    }
-    if (!unwanted(query)) {
-        query->chunk_offset += pgo_stream_write(query->stream, query->chunk + query->chunk_offset,
-                                                query->chunk_length - query->chunk_offset);
-        if (query->chunk_offset < query->chunk_length) {
-            return false;
-        }
-    }
-    drop_chunk(query);
-    return true;
+static bool throw_away(pgo_pg_query *query) {
+    char nowhere[8192];
+    bool over = false;
+    size_t taken;
+    do {
+        taken = take(query, nowhere, sizeof nowhere, &over);
+        query->dropped = query->dropped || taken > 0;
+    } while (taken == sizeof nowhere);
+    return over;
 }
 
 bool pgo_pg_copy_pump(pgo_pg_query *query) {
+    bool over = false;
+    size_t room = 0, taken = 0;
+    query->stalled = false;
     query->copied = !query->draining;
-    while (push_chunk(query)) {
-        char *row = NULL;
-        int length = query->conn->pg ? PQgetCopyData(query->conn->pg, &row, 1) : 0;
-        if (length == 0) {
+    if (query->stream && pgo_stream_closed(query->stream) && !query->reader_gone) {
+        query->reader_gone = true;
+        pgo_pg_stop_begin(query->conn);
+    }
+    while (!over && taken == room && !unwanted(query)) {
+        char *into = pgo_stream_reserve(query->stream, &room);
+        if (!into) {
+            query->stalled = true;
             return false;
         }
-        if (length < 0) { /* the end, or an error that PQgetResult will tell */
-            return true;
-        }
-        if (unwanted(query)) {
-            query->dropped = true;
-            PQfreemem(row);
-            continue;
-        }
-        query->chunk = row;
-        query->chunk_length = (size_t)length;
-        query->chunk_offset = 0;
-        query->copy_bytes += query->chunk_length;
+        taken = take(query, into, room, &over);
+        pgo_stream_commit(query->stream, taken);
+        query->copy_bytes += taken;
     }
-    return false;
+    return over || (unwanted(query) && throw_away(query));
 }
 
 bool pgo_pg_copy_blocked(const pgo_pg_query *query) {
-    return query->chunk != NULL && !unwanted(query) && !pgo_stream_closed(query->stream);
+    return query->stalled && !unwanted(query) && !pgo_stream_closed(query->stream);
 }
 
 /* Room has appeared, or the reader has gone. */
 static void on_room(pgo_stream *stream, void *arg) {
     pgo_pg_query *query = arg;
     pgo_pg *conn = query->conn;
-    bool waiting = query->chunk != NULL || pgo_stream_closed(stream);
+    bool waiting = query->stalled || pgo_stream_closed(stream);
     if (waiting && conn->user == &query->op) {
         conn->step(conn, conn->user);
     }
@@ -74,7 +80,6 @@ void pgo_pg_copy_begin(pgo_pg_query *query) {
 }
 
 void pgo_pg_copy_end(pgo_pg_query *query, const pgo_err *err) {
-    drop_chunk(query);
     pgo_stream_on_room(query->stream, NULL, NULL);
     pgo_stream_end(query->stream, err);
 }

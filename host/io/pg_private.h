@@ -36,6 +36,7 @@ struct pgo_pg {
     unsigned long serial;          /* of the last statement sent */
     unsigned sets;                 /* sets of rows seen of it */
     bool in_set, copying;          /* what of it comes now */
+    bool feeding;                  /* it takes COPY data now */
     bool running;                  /* it has not been read to its end */
     bool safe_to_cancel;           /* it is a plain read outside a transaction */
     bool gave_up;                  /* closed because what ran could not be stopped */
@@ -83,6 +84,16 @@ bool pgo_pg_copy_pump(pgo_pg_query *query);
 bool pgo_pg_copy_blocked(const pgo_pg_query *query);
 void pgo_pg_copy_begin(pgo_pg_query *query);
 void pgo_pg_copy_end(pgo_pg_query *query, const pgo_err *err);
+/* COPY ... FROM STDIN. The server asks for data: false when this op has none to give. */
+bool pgo_pg_feed_accept(pgo_pg_query *query);
+/* Notes what the server is about to say. Before anything that reads. */
+void pgo_pg_feed_listen(pgo_pg_query *query);
+/* Data is given, and nothing has come back: there is nothing to read. */
+bool pgo_pg_feed_silent(const pgo_pg_query *query);
+/* Moves what can be moved to the server. True when the end was sent, or the connection lost. */
+bool pgo_pg_feed_pump(pgo_pg_query *query);
+void pgo_pg_feed_begin(pgo_pg_query *query);
+void pgo_pg_feed_end(pgo_pg_query *query);
 /* Cancels the running statement on behalf of its own op; closes the connection if that fails. */
 void pgo_pg_stop_begin(pgo_pg *conn);
 void pgo_pg_stop_end(pgo_pg *conn);

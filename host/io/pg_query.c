@@ -29,6 +29,9 @@ static void finish(pgo_pg_query *query, int status) {
     if (query->stream) {
         pgo_pg_copy_end(query, status ? &query->op.err : NULL);
     }
+    if (query->feed) {
+        pgo_pg_feed_end(query);
+    }
     pgo_op_complete(&query->op, status);
 }
 
@@ -63,12 +66,15 @@ static void finish_read(pgo_pg_query *query) {
         finish_canceled(query);
     } else if (query->reader_gone) {
         finish(query, pgo_fail(&query->op.err, PGO_E_CLOSED, "the reader of the COPY has gone"));
+    } else if (query->feed_failed) { /* the server only repeats that it was aborted */
+        pgo_err_move(&query->op.err, &query->feed_err);
+        finish(query, query->op.err.code);
     } else if (failed) {
         pgo_err_move(&query->op.err, &conn->err);
         finish(query, query->op.err.code);
-    } else if (query->stream && !query->copied) {
-        finish(query,
-               pgo_fail(&query->op.err, PGO_E_INVALID, "not a COPY ... TO STDOUT statement"));
+    } else if ((query->stream || query->feed) && !query->copied) {
+        finish(query, pgo_fail(&query->op.err, PGO_E_INVALID, "not a COPY ... %s statement",
+                               query->stream ? "TO STDOUT" : "FROM STDIN"));
     } else {
         finish(query, 0);
     }
@@ -102,7 +108,7 @@ static int send_statement(pgo_pg_query *query) {
     pgo_err_clear(&conn->err);
     conn->affected = 0;
     conn->sets = 0;
-    conn->in_set = conn->copying = false;
+    conn->in_set = conn->copying = conn->feeding = false;
     conn->running = query->sent = true;
     query->serial = ++conn->serial;
     return 0;
@@ -176,7 +182,9 @@ static void query_step(pgo_pg *conn, pgo_op *op) {
         return; /* finished meanwhile */
     }
     if (conn->running) {
-        (void)PQflush(conn->pg);
+        if (!conn->feeding) { /* feeding listens first */
+            (void)PQflush(conn->pg);
+        }
         pgo_pg_read_some(query);
     }
     if (conn->pg && conn->running && query->row_count > 0 && conn->err.code == 0) {
@@ -202,6 +210,9 @@ static bool refuse(pgo_pg_query *query) {
         finish(query, pgo_fail(err, PGO_E_INVALID,
                                "another statement was run on the connection while "
                                "rows were being read from it: use a second connection"));
+    } else if (query->feed && pgo_stream_is_read(query->feed)) {
+        query->feed_foreign = true;
+        finish(query, pgo_fail(err, PGO_E_INVALID, "the stream is being read already"));
     } else {
         return false;
     }
@@ -219,6 +230,9 @@ static void query_start(pgo_op *op) {
     if (query->stream) {
         pgo_pg_copy_begin(query);
     }
+    if (query->feed) {
+        pgo_pg_feed_begin(query);
+    }
     if (!query->next && (conn->running || conn->cancels > 0)) {
         query->draining = true;
         if (conn->safe_to_cancel) {
@@ -235,6 +249,9 @@ static void query_cancel(pgo_op *op) {
     query->canceled = true;
     query->discard = true;
     pgo_pg_stop_begin(query->conn);
+    if (query->conn->feeding) { /* the server waits for data: it hears only what we say here */
+        query->conn->step(query->conn, op);
+    }
 }
 
 static void query_release(pgo_op *op) {
@@ -246,13 +263,16 @@ static void query_release(pgo_op *op) {
     query->values = NULL;
     pgo_buffer_wipe(&query->text);
     pgo_stream_unref(query->stream);
-    query->stream = NULL;
+    pgo_stream_unref(query->feed);
+    query->stream = query->feed = NULL;
+    pgo_err_clear(&query->feed_err);
     pgo_pg_unref(query->conn);
     query->conn = NULL;
 }
 
 static const pgo_op_type query_type = {"pg.query", query_start, query_cancel, query_release};
 static const pgo_op_type copy_type = {"pg.copy", query_start, query_cancel, query_release};
+static const pgo_op_type copy_in_type = {"pg.copy_in", query_start, query_cancel, query_release};
 
 /* --- making one --- */
 
@@ -312,13 +332,27 @@ int pgo_pg_query_init_next(pgo_pg_query *query, pgo_pg *conn, unsigned long seri
     return 0;
 }
 
-int pgo_pg_copy_init(pgo_pg_query *query, pgo_pg *conn, const char *sql, pgo_stream *stream,
+/* Rows of any statement but the COPY are thrown away. */
+static int init_copy(pgo_pg_query *query, pgo_pg *conn, const pgo_op_type *type, const char *sql,
                      pgo_err *err) {
-    int status = init(query, conn, &copy_type);
-    query->stream = pgo_stream_ref(stream);
+    int status = init(query, conn, type);
     query->discard = true;
     if (status || copy_texts(query, sql, 0, NULL)) {
         return pgo_fail(err, PGO_E_NOMEM, "out of memory");
     }
     return 0;
+}
+
+int pgo_pg_copy_init(pgo_pg_query *query, pgo_pg *conn, const char *sql, pgo_stream *stream,
+                     pgo_err *err) {
+    int status = init_copy(query, conn, &copy_type, sql, err);
+    query->stream = pgo_stream_ref(stream);
+    return status;
+}
+
+int pgo_pg_copy_in_init(pgo_pg_query *query, pgo_pg *conn, const char *sql, pgo_stream *stream,
+                        pgo_err *err) {
+    int status = init_copy(query, conn, &copy_in_type, sql, err);
+    query->feed = pgo_stream_ref(stream);
+    return status;
 }

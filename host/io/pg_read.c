@@ -38,6 +38,13 @@ static void keep_row(pgo_pg_query *query, PGresult *row) {
     query->rows[query->row_count++] = row;
 }
 
+static void refuse_data(pgo_pg *conn) {
+    if (PQputCopyEnd(conn->pg, "nothing is there to be copied") != 1) {
+        conn->gave_up = true; /* it would ask for ever */
+        pgo_pg_close(conn);
+    }
+}
+
 static void take_result(pgo_pg_query *query, PGresult *result) {
     pgo_pg *conn = query->conn;
     switch (PQresultStatus(result)) {
@@ -58,8 +65,10 @@ static void take_result(pgo_pg_query *query, PGresult *result) {
         }
         break;
     case PGRES_COPY_IN:
-        note_invalid(conn, "COPY ... FROM STDIN cannot be used here");
-        (void)PQputCopyEnd(conn->pg, "not supported");
+        if (!pgo_pg_feed_accept(query)) {
+            note_invalid(conn, "COPY ... FROM STDIN needs copy_in, one for each");
+            refuse_data(conn);
+        }
         break;
     default:
         if (conn->err.code == 0) {
@@ -85,6 +94,13 @@ static void collect(pgo_pg_query *query, bool bad) {
             }
             conn->copying = false;
         }
+        if (conn->feeding) {
+            if (!pgo_pg_feed_pump(query) && !bad) {
+                return;
+            }
+            conn->feeding = false;
+            continue; /* it may have been closed */
+        }
         if (!bad && PQisBusy(conn->pg)) {
             return;
         }
@@ -109,8 +125,10 @@ static void drop_notifications(pgo_pg *conn) {
 
 void pgo_pg_read_some(pgo_pg_query *query) {
     pgo_pg *conn = query->conn;
+    pgo_pg_feed_listen(query);
     collect(query, false);
-    if (conn->running && query->row_count == 0 && !pgo_pg_copy_blocked(query)) {
+    bool waits = pgo_pg_copy_blocked(query) || pgo_pg_feed_silent(query);
+    if (conn->running && query->row_count == 0 && !waits) {
         bool bad = !PQconsumeInput(conn->pg);
         drop_notifications(conn);
         collect(query, bad);

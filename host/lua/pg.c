@@ -283,6 +283,24 @@ static int conn_copy(lua_State *L) {
     return pgo_await(L, &query->op, push_copied);
 }
 
+static int push_copied_in(lua_State *L, pgo_op *op) {
+    lua_pushinteger(L, ((const pgo_pg_query *)(const void *)op)->affected);
+    return 1;
+}
+
+/* conn:copy_in(sql, stream) -> rows   [-0, +1, e] */
+static int conn_copy_in(lua_State *L) {
+    pgo_pg *pg = check_conn(L);
+    const char *sql = check_sql(L, 2);
+    pgo_stream *stream = pgo_lua_check_stream(L, 3);
+    pgo_pg_query *query = pgo_lua_op(L, sizeof *query);
+    pgo_err err = PGO_ERR_INIT;
+    if (pgo_pg_copy_in_init(query, pg, sql, stream, &err) < 0) {
+        return pgo_raise(L, &err);
+    }
+    return pgo_await(L, &query->op, push_copied_in);
+}
+
 static int push_sent(lua_State *L, pgo_op *op) {
     lua_pushboolean(L, ((const pgo_pg_cancel *)(const void *)op)->sent);
     return 1;
@@ -363,9 +381,10 @@ static int conn_notices(lua_State *L) {
 static const luaL_Reg functions[] = {{"connect", pg_connect}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
-    {"start", conn_start},   {"next", conn_next},       {"copy", conn_copy},
-    {"cancel", conn_cancel}, {"close", conn_close},     {"state", conn_state},
-    {"facts", conn_facts},   {"notices", conn_notices}, {NULL, NULL}};
+    {"start", conn_start},     {"next", conn_next},     {"copy", conn_copy},
+    {"copy_in", conn_copy_in}, {"cancel", conn_cancel}, {"close", conn_close},
+    {"state", conn_state},     {"facts", conn_facts},   {"notices", conn_notices},
+    {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {{"__gc", conn_gc}, {"__close", conn_close}, {NULL, NULL}};
 

@@ -75,6 +75,13 @@ function connection:next(shape, serial) end
 ---@return integer bytes, integer rows
 function connection:copy(sql, stream) end
 
+---COPY ... FROM STDIN out of a stream, until its end.
+---@async
+---@param sql string|pgorch.Secret
+---@param stream pgorch.Stream
+---@return integer rows
+function connection:copy_in(sql, stream) end
+
 ---Cancels what another task runs here.
 ---@async
 ---@return boolean running

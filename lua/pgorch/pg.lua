@@ -5,6 +5,7 @@
 local native = require "pgorch.native.pg"
 local fail = require "pgorch.error"
 local secret = require "pgorch.secret"
+local stream = require "pgorch.stream"
 local task = require "pgorch.task"
 
 local pg = { null = native.null }
@@ -268,12 +269,20 @@ end
 ---Runs COPY ... TO STDOUT into a stream. Another task must read it; if that one closes it, the COPY is cancelled
 ---and PGO-CLOSED is raised. The stream ends with the COPY, with its error if it fails.
 ---@param sql string
----@param stream pgorch.Stream
+---@param to pgorch.Stream
 ---@return {bytes: integer, rows: integer}
-function Connection:copy_out(sql, stream)
-  local bytes, rows = self.native:copy(sql, stream)
+function Connection:copy_out(sql, to)
+  local bytes, rows = self.native:copy(sql, to)
   return { bytes = bytes, rows = rows }
 end
+
+---Runs COPY ... FROM STDIN with what comes out of a stream, until its end. A stream that ends with an error aborts the
+---COPY, and that error is raised. A COPY that fails closes the stream, which tells its producer; the `detail` of the
+---error names the row ("CONTEXT: COPY t, line 5, column x").
+---@param sql string
+---@param from pgorch.Stream
+---@return integer rows
+function Connection:copy_in(sql, from) return self.native:copy_in(sql, from) end
 
 ---Cancels what another task runs on this connection: that statement raises with sqlstate 57014.
 ---@return boolean running false when there was nothing to cancel
@@ -285,5 +294,45 @@ function Connection:state() return self.native:state() end
 
 ---Closes at once, whatever runs; idempotent. Done by `<close>` too.
 function Connection:close() self.native:close() end
+
+local TELL_SECONDS = 0.5
+
+local function tell(through, progress)
+  local told
+  while true do
+    task.sleep(TELL_SECONDS)
+    local bytes = through:total()
+    if bytes ~= told then
+      progress(bytes)
+      told = bytes
+    end
+  end
+end
+
+---@class pgorch.CopyOptions
+---@field from pgorch.Connection
+---@field query string                    COPY ... TO STDOUT
+---@field to pgorch.Connection
+---@field into string                     COPY ... FROM STDIN, in the same format
+---@field progress? fun(bytes: integer)   now and then, with the bytes that have left the source so far; and at the end
+
+---Copies rows from one connection to another. The bytes stay in C, at the pace of the slower side. When one side fails
+---the other is stopped, and the failure that came first is raised; both connections can be used after it, unless it
+---was one of them that was lost.
+---@param o pgorch.CopyOptions
+---@return {rows: integer, bytes: integer}
+function pg.copy(o)
+  local through = stream.new()
+  local done = task.group(function(group)
+    local reader = group:spawn(o.from.copy_out, o.from, o.query, through)
+    local teller = o.progress and group:spawn(tell, through, o.progress)
+    local rows = o.to:copy_in(o.into, through)
+    local read = reader:join()
+    if teller then group:cancel() end
+    return { rows = rows, bytes = read.bytes }
+  end)
+  if o.progress then o.progress(done.bytes) end
+  return done
+end
 
 return pg
