@@ -115,9 +115,9 @@ int pgo_pg_query_init_next(pgo_pg_query *query, pgo_pg *conn, unsigned long seri
  * is one. PGO_E_CLOSED when its consumer gives up: the statement is then cancelled. */
 int pgo_pg_copy_init(pgo_pg_query *query, pgo_pg *conn, const char *sql, pgo_stream *stream,
                      pgo_err *err) PGO_MUSTCHECK;
-/* COPY ... FROM STDIN out of `stream` (a reference is taken) until its end; `affected` is the number
- * of rows. A bad end of the stream aborts the COPY and is the op's error. When the COPY fails the
- * stream is closed, so that its producer stops. */
+/* COPY ... FROM STDIN out of `stream` (a reference is taken) until its end; `affected` is the
+ * number of rows. A bad end of the stream aborts the COPY and is the op's error. When the COPY
+ * fails the stream is closed, so that its producer stops. */
 int pgo_pg_copy_in_init(pgo_pg_query *query, pgo_pg *conn, const char *sql, pgo_stream *stream,
                         pgo_err *err) PGO_MUSTCHECK;
 

@@ -39,6 +39,7 @@ static void finish(pgo_pg_cancel *cancel, int status) {
         pgo_pg_close(cancel->second);
     }
     victim->cancels--;
+    victim->told_to_stop = victim->told_to_stop || cancel->sent;
     pgo_op_complete(&cancel->op, status);
     if (victim->step && victim->user) {
         victim->step(victim, victim->user);

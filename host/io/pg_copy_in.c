@@ -1,6 +1,6 @@
-/* COPY ... FROM STDIN: bytes from a stream to the server, in pieces as large as the stream has them.
- * libpq never holds more than one piece, and the next is taken once it has gone out, so the server's
- * pace is the producer's. Owns nothing; what comes back is pg_read.c's. */
+/* COPY ... FROM STDIN: bytes from a stream to the server, in pieces as large as the stream has
+ * them. libpq never holds more than one piece, and the next is taken once it has gone out, so the
+ * server's pace is the producer's. Owns nothing; what comes back is pg_read.c's. */
 #include "io/pg_private.h"
 
 #include <errno.h>
@@ -14,7 +14,8 @@
 
 /* --- what the server says meanwhile --- */
 
-/* Nothing is taken away. 0: nothing is there. -1: the connection has ended, which libpq will tell. */
+/* Nothing is taken away. 0: nothing is there. -1: the connection has ended, which libpq will tell.
+ */
 static int peek(PGconn *pg, unsigned char *bytes, int size) {
     SSL *ssl = PQsslStruct(pg, "OpenSSL");
     if (!ssl) {
@@ -33,9 +34,7 @@ static size_t message_length(const unsigned char *at) {
     return (size_t)at[1] << 24 | (size_t)at[2] << 16 | (size_t)at[3] << 8 | (size_t)at[4];
 }
 
-/* Whether these bytes, the beginning of some messages, hold the end of the COPY: an ErrorResponse,
- * or the ReadyForQuery after one. */
-static bool tell_the_end(const unsigned char *bytes, size_t length) {
+bool pgo_pg_tells_the_end(const unsigned char *bytes, size_t length) {
     while (length >= 6) {
         size_t size = message_length(bytes);
         if (bytes[0] == 'E' || bytes[0] == 'Z') {
@@ -53,8 +52,9 @@ static bool tell_the_end(const unsigned char *bytes, size_t length) {
 
 /* A COPY that has failed on the server must not be fed to its end: the server would throw gigabytes
  * away. But in this state libpq passes on notices only; an error it keeps, and says nothing of it.
- * So what is about to be read is looked at first. (libpq reads by itself when the socket is full: an
- * error that comes in just then is found by the ReadyForQuery that follows, or else at the end.) */
+ * So what is about to be read is looked at first. (libpq reads by itself when the socket is full:
+ * an error that comes in just then is found by the ReadyForQuery that follows, or else at the end.)
+ */
 void pgo_pg_feed_listen(pgo_pg_query *query) {
     unsigned char bytes[4096];
     pgo_pg *conn = query->conn;
@@ -63,7 +63,7 @@ void pgo_pg_feed_listen(pgo_pg_query *query) {
     }
     int length = peek(conn->pg, bytes, sizeof bytes);
     query->heard = length != 0;
-    if (length > 0 && tell_the_end(bytes, (size_t)length)) {
+    if (length > 0 && pgo_pg_tells_the_end(bytes, (size_t)length)) {
         query->refused = true;
     }
 }
@@ -116,7 +116,7 @@ static bool put(pgo_pg_query *query) {
 
 bool pgo_pg_feed_pump(pgo_pg_query *query) {
     PGconn *pg = query->conn->pg;
-    if (query->canceled) {
+    if (query->conn->told_to_stop) { /* it looks up only when something comes */
         return end(query, "cancelled");
     }
     if (query->refused) {

@@ -37,6 +37,7 @@ struct pgo_pg {
     unsigned sets;                 /* sets of rows seen of it */
     bool in_set, copying;          /* what of it comes now */
     bool feeding;                  /* it takes COPY data now */
+    bool told_to_stop;             /* the server was */
     bool running;                  /* it has not been read to its end */
     bool safe_to_cancel;           /* it is a plain read outside a transaction */
     bool gave_up;                  /* closed because what ran could not be stopped */
@@ -92,6 +93,9 @@ void pgo_pg_feed_listen(pgo_pg_query *query);
 bool pgo_pg_feed_silent(const pgo_pg_query *query);
 /* Moves what can be moved to the server. True when the end was sent, or the connection lost. */
 bool pgo_pg_feed_pump(pgo_pg_query *query);
+/* Whether these bytes, the beginning of some messages, hold the end of the COPY: an ErrorResponse,
+ * or the ReadyForQuery after one. */
+bool pgo_pg_tells_the_end(const unsigned char *bytes, size_t length);
 void pgo_pg_feed_begin(pgo_pg_query *query);
 void pgo_pg_feed_end(pgo_pg_query *query);
 /* Cancels the running statement on behalf of its own op; closes the connection if that fails. */

@@ -108,7 +108,7 @@ static int send_statement(pgo_pg_query *query) {
     pgo_err_clear(&conn->err);
     conn->affected = 0;
     conn->sets = 0;
-    conn->in_set = conn->copying = conn->feeding = false;
+    conn->in_set = conn->copying = conn->feeding = conn->told_to_stop = false;
     conn->running = query->sent = true;
     query->serial = ++conn->serial;
     return 0;
@@ -249,9 +249,6 @@ static void query_cancel(pgo_op *op) {
     query->canceled = true;
     query->discard = true;
     pgo_pg_stop_begin(query->conn);
-    if (query->conn->feeding) { /* the server waits for data: it hears only what we say here */
-        query->conn->step(query->conn, op);
-    }
 }
 
 static void query_release(pgo_op *op) {

@@ -380,11 +380,11 @@ static int conn_notices(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"connect", pg_connect}, {NULL, NULL}};
 
-static const luaL_Reg methods[] = {
-    {"start", conn_start},     {"next", conn_next},     {"copy", conn_copy},
-    {"copy_in", conn_copy_in}, {"cancel", conn_cancel}, {"close", conn_close},
-    {"state", conn_state},     {"facts", conn_facts},   {"notices", conn_notices},
-    {NULL, NULL}};
+static const luaL_Reg methods[] = {{"start", conn_start},     {"next", conn_next},
+                                   {"copy", conn_copy},       {"copy_in", conn_copy_in},
+                                   {"cancel", conn_cancel},   {"close", conn_close},
+                                   {"state", conn_state},     {"facts", conn_facts},
+                                   {"notices", conn_notices}, {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {{"__gc", conn_gc}, {"__close", conn_close}, {NULL, NULL}};
 

@@ -176,6 +176,34 @@ static void a_ca_lies_in_a_file_of_its_own(void **state) {
     pgo_err_clear(&err);
 }
 
+/* Messages of the server's: a letter, the length in four bytes, which counts itself, the body. */
+#define NOTICE "N\0\0\0\x0dSNOTICE\0\0"
+#define PARAMETER                                                                                  \
+    "S\0\0\0\x08"                                                                                  \
+    "a\0b\0"
+#define ERROR "E\0\0\0\x0cSERROR\0\0"
+#define READY "Z\0\0\0\x05I"
+
+static bool tells(const char *bytes, size_t size) {
+    return pgo_pg_tells_the_end((const unsigned char *)bytes, size - 1);
+}
+#define TELLS(bytes) tells(bytes, sizeof(bytes))
+
+static void the_end_of_a_copy_is_told_from_what_passes(void **state) {
+    (void)state;
+    assert_true(TELLS(ERROR));
+    assert_true(TELLS(READY));
+    assert_true(TELLS(NOTICE PARAMETER NOTICE ERROR READY));
+    assert_true(TELLS(NOTICE "E\0\0\1\0S")); /* the rest of it has not come */
+    assert_false(TELLS(""));
+    assert_false(TELLS(NOTICE PARAMETER));
+    assert_false(TELLS(NOTICE "E\0\0\0"));
+    assert_false(TELLS("N\0\0\1\0S" ERROR)); /* inside a long notice */
+    assert_false(TELLS("EMERGENCY " ERROR)); /* in the middle of one */
+    assert_false(TELLS("N\0\0\0\0" ERROR));  /* nonsense does not hold it up */
+    assert_false(TELLS("N\xff\xff\xff\xffS" ERROR));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_have_defaults_that_can_be_replaced),
@@ -184,6 +212,7 @@ int main(void) {
         cmocka_unit_test(connect_errors_are_told_apart),
         cmocka_unit_test(uris_are_parsed_or_refused_without_a_word),
         cmocka_unit_test(literals_are_quoted),
+        cmocka_unit_test(the_end_of_a_copy_is_told_from_what_passes),
         cmocka_unit_test(a_ca_lies_in_a_file_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
