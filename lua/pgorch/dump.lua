@@ -72,7 +72,11 @@ local function lock_refused(said, state)
   return fail.new("PGO-DUMP-LOCK", "pg_dump waited in vain for " .. (state.blocker or "a lock"), { detail = said })
 end
 
-local function dump_failed(ended, state)
+---The error of a pg_dump that has not ended well.
+---@param ended pgorch.process.Result
+---@param state pgorch.DumpState|{[integer]: string}   its last messages
+---@return pgorch.Error
+function dump.failed(ended, state)
   local how = ended.signal and "signal " .. tostring(ended.signal) or "status " .. tostring(ended.code)
   local said = table.concat(state, "\n")
   return lock_refused(said, state) or fail.new("PGO-DUMP", "pg_dump ended with " .. how,
@@ -93,7 +97,7 @@ local function finish(proc, into, state, said)
   local ended = proc:wait()
   said:join()
   if ended.code == 0 then return into:finish() end
-  local err = dump_failed(ended, state)
+  local err = dump.failed(ended, state)
   into:fail(err)
   error(err, 0)
 end

@@ -24,8 +24,10 @@ local function last(lines, count)
   return table.concat(lines, "\n", math.max(1, #lines - count + 1))
 end
 
--- Each complaint, with what it means and what to do: the same cure is said once.
-local function explain(lossy)
+---Each complaint, with what it means and what to do: the same cure is said once.
+---@param lossy pgorch.restore.Verdict[]
+---@return string
+function verdict.explain(lossy)
   local parts, cures = {}, {}
   for i, each in ipairs(lossy) do
     if i > SHOWN then
@@ -53,13 +55,13 @@ local function canceled(name)
 end
 
 local function failed(name, judged, lines)
-  local detail = #judged.lossy > 0 and explain(judged.lossy) or last(lines, 15)
+  local detail = #judged.lossy > 0 and verdict.explain(judged.lossy) or last(lines, 15)
   return fail.new("PGO-RESTORE-FAILED", ("restore %s failed"):format(name), { detail = detail })
 end
 
 local function lossy(name, judged, lines)
   return fail.new("PGO-RESTORE-LOSSY", ("restore %s: %d lossy of %d lines"):format(name, #judged.lossy, #lines),
-    { detail = explain(judged.lossy) })
+    { detail = verdict.explain(judged.lossy) })
 end
 
 local function explained(judged) return #judged.harmless + #judged.mended end

@@ -1,0 +1,96 @@
+-- Large objects: made in the target where the schema has not made them, and copied in lots through a temporary table,
+-- so that thousands of small ones take a few round trips and one of any size no memory. Bytes never pass through Lua.
+
+local pg     = require "pgorch.pg"
+local source = require "pgorch.source"
+
+local large_objects = {}
+
+local LOT = 64 << 20           -- bytes of one lot
+local MOST = 20000             -- objects of one lot
+local PIECE = 1 << 20          -- bytes of one row on the way
+local MADE_AT_ONCE = 500
+
+---@class pgorch.copy.Lot
+---@field first integer   number of the first object
+---@field last integer
+---@field at integer      of a large one: the bytes from here
+---@field upto integer|nil   to here; nil: to the end
+---@field bytes integer
+
+local function cut(lots, oid, size)
+  for at = 0, size - 1, LOT do
+    local upto = at + LOT < size and at + LOT or nil
+    lots[#lots + 1] = { first = oid, last = oid, at = at, upto = upto, bytes = math.min(LOT, size - at) }
+  end
+end
+
+---What there is to copy.
+---@param conn pgorch.Connection   in the snapshot
+---@return pgorch.copy.Lot[] lots
+---@return integer count    of large objects
+---@return integer bytes
+function large_objects.lots(conn)
+  local lots, open, count, bytes = {}, nil, 0, 0
+  for row in conn:rows(source.sql "copy/large_objects") do
+    count, bytes = count + 1, bytes + row.size
+    if row.size > LOT then
+      cut(lots, row.oid, row.size)
+    elseif row.size > 0 then
+      if not open or open.bytes + row.size > LOT or open.count == MOST then
+        open = { first = row.oid, at = 0, bytes = 0, count = 0 }
+        lots[#lots + 1] = open
+      end
+      open.last, open.bytes, open.count = row.oid, open.bytes + row.size, open.count + 1
+    end
+  end
+  return lots, count, bytes
+end
+
+-- Archives of 17 and later name them, one number in a line, and make none: "BLOB METADATA" is no SQL.
+---@param conn pgorch.Connection   of the target
+---@param entries pgorch.archive.Entry[]
+function large_objects.make(conn, entries)
+  local function make(list) conn:exec("select lo_create(o) from unnest('{" .. table.concat(list, ",") .. "}'::oid[]) o") end
+  local list = {}
+  for _, entry in ipairs(entries) do
+    for oid in (entry.desc == "BLOB METADATA" and entry.defn or ""):gmatch "%d+" do
+      list[#list + 1] = oid
+      if #list == MADE_AT_ONCE then
+        make(list)
+        list = {}
+      end
+    end
+  end
+  if #list > 0 then make(list) end
+end
+
+-- As sql/copy/large_objects.sql has it, of some objects, with their bytes.
+local BYTES = "copy (select o.oid, s.at, lo_get(o.oid, s.at, %d) from (select s.oid, s.size, lo_close(s.fd) as closed from "
+  .. "(select o.oid, o.fd, lo_lseek64(o.fd, 0, 2) as size from (select m.oid, lo_open(m.oid, 262144) as fd "
+  .. "from pg_largeobject_metadata m where m.oid between '%d'::oid and '%d'::oid order by m.oid offset 0) as o offset 0) "
+  .. "as s offset 0) as o cross join lateral generate_series(%d::bigint, %s - 1, %d) as s(at)) to stdout (format binary)"
+
+local function query_of(lot)
+  local upto = lot.upto and ("least(o.size, %d)"):format(lot.upto) or "o.size"
+  return BYTES:format(PIECE, lot.first, lot.last, lot.at, upto, PIECE)
+end
+
+local ON_THE_WAY = "pg_temp.pgorch_large_object"
+
+---Copies one lot.
+---@param from pgorch.Connection   in the snapshot
+---@param to pgorch.Connection
+---@param lot pgorch.copy.Lot
+---@param progress fun(bytes: integer)
+function large_objects.copy(from, to, lot, progress)
+  to:exec("create temp table if not exists " .. ON_THE_WAY:match "[^.]+$"
+    .. " (loid oid, at bigint, bytes bytea) on commit delete rows")
+  to:transaction({}, function()
+    pg.copy { from = from, query = query_of(lot), to = to, into = "copy " .. ON_THE_WAY .. " from stdin (format binary)",
+              progress = progress }
+    to:exec("select lo_put(loid, at, bytes) from " .. ON_THE_WAY)
+  end)
+end
+
+return large_objects

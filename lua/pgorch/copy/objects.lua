@@ -1,0 +1,187 @@
+-- What comes after the rows: indexes, keys, triggers, materialized views, each as soon as the tables that it is about
+-- are full. Turns the archive's dependencies into an order of work, and runs a statement. The dependencies are those
+-- that pg_restore -j follows, and one that it lacks: what stands on a partitioned table waits for all its partitions.
+
+local fail        = require "pgorch.error"
+local restore_log = require "pgorch.restore_log"
+local schema      = require "pgorch.copy.schema"
+
+local objects = {}
+
+-- These need all rows and keys: a view may read anything, and an event trigger would fire for each statement.
+local LATE = { ["MATERIALIZED VIEW DATA"] = 2, ["EVENT TRIGGER"] = 3 }
+
+local HOLDS_ROWS = { ["TABLE"] = true, ["MATERIALIZED VIEW"] = true, ["FOREIGN TABLE"] = true }
+
+---@class pgorch.copy.Place   a table, as what comes after the rows sees it
+---@field oid integer
+---@field full pgorch.copy.Work    its own rows, and those of its children, are there
+---@field children boolean
+---@field family integer|nil       the oldest of its ancestors, where there are any or children
+---@field bytes integer
+
+-- --- tables ---
+
+-- The number of the family that a table belongs to, by its parents and theirs; an own one where there are several.
+local function family_of(oid, parents)
+  local seen = {}
+  while parents[oid] and not seen[oid] do
+    seen[oid] = true
+    oid = parents[oid][1]
+  end
+  return oid
+end
+
+local function places_of(order, entries, parents)
+  local by_id, by_oid = {}, {}
+  for _, entry in ipairs(entries) do
+    if HOLDS_ROWS[entry.desc] then
+      local oid = math.tointeger(tonumber(entry.oid))
+      local place = { oid = oid, bytes = 0, children = false, full = order:add({}, {}) }
+      by_id[entry.id], by_oid[oid] = place, place
+    end
+  end
+  for child, list in pairs(parents) do
+    for _, parent in ipairs(list) do
+      local upper, lower = by_oid[parent], by_oid[child]
+      if upper and lower then
+        order:follow(upper.full, lower.full)
+        upper.children, upper.family, lower.family = true, family_of(parent, parents), family_of(child, parents)
+      end
+    end
+  end
+  return by_id, by_oid
+end
+
+-- --- what keeps a table to itself ---
+
+-- Building an index lets others be built; everything else that alters a table, or two (a foreign key), wants it alone,
+-- or two statements would wait for each other. What alters a parent alters its children.
+local function locks_of(entry, places)
+  local exclusive, shared, seen = {}, {}, {}
+  local function add(list, name)
+    if not seen[name] then list[#list + 1] = name end
+    seen[name] = true
+  end
+  for _, place in ipairs(places) do
+    if place.children then add(exclusive, "family " .. place.family) end
+  end
+  for _, place in ipairs(places) do
+    if not place.children then
+      if place.family then add(shared, "family " .. place.family) end
+      add(entry.desc == "INDEX" and shared or exclusive, place.oid)
+    end
+  end
+  return exclusive, shared
+end
+
+-- The tables that an entry is about: those that it names, and those of the indexes and keys that it names.
+local function places_for(entry, by_id, known)
+  local list, seen = {}, {}
+  local function add(place)
+    if not seen[place] then list[#list + 1] = place end
+    seen[place] = true
+  end
+  for _, id in ipairs(entry.dependencies) do
+    if by_id[id] then add(by_id[id]) end
+    for _, place in ipairs(known[id] and known[id].places or {}) do add(place) end
+  end
+  return list
+end
+
+-- --- the order ---
+
+local function pass_of(entry, known)
+  local pass = LATE[entry.desc] or 1
+  for _, id in ipairs(entry.dependencies) do
+    if known[id] then pass = math.max(pass, known[id].pass) end
+  end
+  return pass
+end
+
+local function weight_of(places)
+  local most = 0
+  for _, place in ipairs(places) do most = math.max(most, place.bytes) end
+  return most
+end
+
+local function add_statement(plan, entry)
+  local places = places_for(entry, plan.by_id, plan.known)
+  local work = { queue = "statements", entry = entry, places = places, pass = pass_of(entry, plan.known),
+                 weight = weight_of(places) }
+  work.exclusive, work.shared = locks_of(entry, places)
+  local after = {}
+  for _, place in ipairs(places) do after[#after + 1] = place.full end
+  for _, id in ipairs(entry.dependencies) do after[#after + 1] = plan.known[id] end
+  plan.known[entry.id] = plan.order:add(work, after)
+  plan.statements = plan.statements + 1
+  return work
+end
+
+-- Each pass begins when the one before has ended.
+local function separate(order, works)
+  local gates = { order:add({}, {}), order:add({}, {}) }
+  for _, work in ipairs(works) do
+    if gates[work.pass] then order:follow(gates[work.pass], work) end
+    if work.pass > 1 then order:follow(work, gates[work.pass - 1]) end
+  end
+  order:follow(gates[2], gates[1])
+  return gates[1]
+end
+
+---Adds all that comes after the rows. `full` of a place is to follow the copying of its rows; `rows_end` everything that
+---has to be there before materialized views are filled.
+---@param order pgorch.copy.Order
+---@param entries pgorch.archive.Entry[]
+---@param o {parents: table<integer, integer[]>, bytes: table<integer, integer>}   by the tables' oids
+---@return table<integer, pgorch.copy.Place> places   by oid
+---@return pgorch.copy.Work rows_end
+---@return integer statements
+function objects.plan(order, entries, o)
+  local plan = { order = order, known = {}, statements = 0 }
+  local by_oid
+  plan.by_id, by_oid = places_of(order, entries, o.parents)
+  for oid, place in pairs(by_oid) do place.bytes = o.bytes[oid] or 0 end
+  local sections, works = schema.sections(entries), {}
+  for _, entry in ipairs(entries) do
+    if sections[entry] == "post-data" and (entry.defn or "") ~= "" then works[#works + 1] = add_statement(plan, entry) end
+  end
+  return by_oid, separate(order, works), plan.statements
+end
+
+-- --- a statement ---
+
+-- "INDEX "shop"."orders_open"": what a reader looks for.
+local function name_of(entry)
+  return ("%s %s%s"):format(entry.desc:lower(), entry.namespace and entry.namespace .. "." or "", entry.tag or "")
+end
+
+-- As pg_restore would say it: the rules of a restore know what it means.
+local function complaint_of(entry, err)
+  local text = ("pg_restore: error: could not execute query: %s\nCommand was: %s"):format(err.message, entry.defn)
+  return text
+end
+
+local function failed(entry, err, lossy)
+  local parts = { err.detail or "" }
+  if lossy.rule then parts[#parts + 1] = lossy.why end
+  parts[#parts + 1] = "Command was: " .. entry.defn:sub(1, 600)
+  return fail.new("PGO-COPY", ("%s: %s"):format(name_of(entry), err.message), { cause = err, sqlstate = err.sqlstate,
+    retryable = err.retryable, detail = table.concat(parts, "\n"):gsub("^\n", ""), cure = lossy.cure })
+end
+
+---Runs a statement of the archive. What is harmless, or made good by a later step of a recipe, is returned.
+---@param conn pgorch.Connection   of the target
+---@param entry pgorch.archive.Entry
+---@param mends? table<string, boolean>   ids of the steps that come later
+---@return pgorch.restore.Verdict|nil complaint
+function objects.run(conn, entry, mends)
+  local ok, err = pcall(conn.exec, conn, entry.defn)
+  if ok then return nil end
+  if not fail.is(err, "PGO-PG-QUERY") then error(err, 0) end
+  local judged = restore_log.classify(complaint_of(entry, err), mends)
+  if judged.lossy[1] then error(failed(entry, err, judged.lossy[1]), 0) end
+  return judged.harmless[1] or judged.mended[1]
+end
+
+return objects

@@ -1,0 +1,210 @@
+-- What may run now: work with what it waits for, and with the tables that it keeps to itself, in two queues for two
+-- kinds of workers. The largest goes first. Knows no SQL; asks and closes nothing.
+-- Adding, taking and ending a piece of work take a time that grows with what it waits for, not with how much there is.
+
+local fail = require "pgorch.error"
+local task = require "pgorch.task"
+
+local order = {}
+
+---@class pgorch.copy.Work
+---@field queue string|nil       nil: nothing is to be done, it only stands for the end of what it waits for
+---@field weight number|nil      the largest goes first
+---@field exclusive any[]|nil    names that nothing else may hold meanwhile
+---@field shared any[]|nil       names that others may share, and nobody have exclusively
+---@field waits integer|nil      for how many it waits; the order's own
+---@field followers pgorch.copy.Work[]|nil
+
+---@class pgorch.copy.Order
+---@field left table<string, integer>   of each queue, what was not taken yet
+---@field running integer
+local Order = {}
+Order.__index = Order
+
+---@return pgorch.copy.Order
+function order.new()
+  return setmetatable({ left = {}, ready = {}, locks = {}, running = 0, change = task.event() }, Order)
+end
+
+-- --- heaps, by weight ---
+
+local function weight(work) return work.weight or 0 end
+
+local function push(heap, work)
+  local at = #heap + 1
+  while at > 1 and weight(heap[at // 2]) < weight(work) do
+    heap[at], at = heap[at // 2], at // 2
+  end
+  heap[at] = work
+end
+
+local function heavier_child(heap, at)
+  local child = 2 * at
+  if heap[child + 1] and weight(heap[child + 1]) > weight(heap[child]) then child = child + 1 end
+  return heap[child] and child
+end
+
+local function pop(heap)
+  local top, last = heap[1], table.remove(heap)
+  if #heap == 0 then return top end
+  local at, child = 1, heavier_child(heap, 1)
+  while child and weight(heap[child]) > weight(last) do
+    heap[at], at = heap[child], child
+    child = heavier_child(heap, at)
+  end
+  heap[at] = last
+  return top
+end
+
+-- --- what is kept to itself ---
+
+local function lock_of(self, name)
+  local lock = self.locks[name]
+  if not lock then
+    lock = { shared = 0, exclusive = false, waiting = {} }
+    self.locks[name] = lock
+  end
+  return lock
+end
+
+local function in_the_way(self, work)
+  for _, name in ipairs(work.exclusive or {}) do
+    local lock = lock_of(self, name)
+    if lock.exclusive or lock.shared > 0 then return lock end
+  end
+  for _, name in ipairs(work.shared or {}) do
+    local lock = lock_of(self, name)
+    if lock.exclusive then return lock end
+  end
+end
+
+local function hold(self, work)
+  for _, name in ipairs(work.exclusive or {}) do lock_of(self, name).exclusive = true end
+  for _, name in ipairs(work.shared or {}) do
+    local lock = lock_of(self, name)
+    lock.shared = lock.shared + 1
+  end
+end
+
+-- --- the order ---
+
+local function changed(self)
+  local event = self.change
+  self.change = task.event()
+  event:set()
+end
+
+local function is_ready(self, work)
+  push(self.ready[work.queue], work)
+  self.news = true
+end
+
+-- Iterative: a chain of things to be done at once may be as long as the archive.
+local function ended(self, work)
+  local list = { work }
+  while #list > 0 do
+    local one = table.remove(list)
+    one.ended = true
+    for _, follower in ipairs(one.followers or {}) do
+      follower.waits = follower.waits - 1
+      if follower.waits == 0 then
+        if follower.queue then is_ready(self, follower) else list[#list + 1] = follower end
+      end
+    end
+    one.followers = nil
+  end
+end
+
+---Adds a piece of work that waits for others, which were added before. Nothing is ready before `begin`.
+---@param work pgorch.copy.Work
+---@param after pgorch.copy.Work[]
+---@return pgorch.copy.Work
+function Order:add(work, after)
+  work.waits = 0
+  for _, each in ipairs(after) do Order.follow(self, work, each) end
+  if work.queue then
+    self.left[work.queue] = (self.left[work.queue] or 0) + 1
+    self.ready[work.queue] = self.ready[work.queue] or {}
+  end
+  self[#self + 1] = work
+  return work
+end
+
+---Lets a piece of work that was added wait for one more. Before `begin` only.
+---@param work pgorch.copy.Work
+---@param earlier pgorch.copy.Work
+function Order:follow(work, earlier)
+  work.waits = work.waits + 1
+  earlier.followers = earlier.followers or {}
+  table.insert(earlier.followers, work)
+end
+
+---All is added: what waits for nothing is ready.
+function Order:begin()
+  for _, work in ipairs(self) do
+    if work.waits == 0 and not work.ended then
+      if work.queue then is_ready(self, work) else ended(self, work) end
+    end
+  end
+end
+
+-- What is kept from its tables waits there, and is looked at again when they are let go.
+local function take(self, queue)
+  local heap = self.ready[queue] or {}
+  while #heap > 0 do
+    local work = pop(heap)
+    local lock = in_the_way(self, work)
+    if not lock then
+      hold(self, work)
+      self.left[queue], self.running = self.left[queue] - 1, self.running + 1
+      if self.left[queue] == 0 then changed(self) end      -- the other workers of this queue may go home
+      return work
+    end
+    table.insert(lock.waiting, work)
+  end
+end
+
+local function stuck(self)
+  if self.running > 0 then return false end
+  for _, heap in pairs(self.ready) do
+    if #heap > 0 then return false end
+  end
+  return true
+end
+
+---Waits for the next piece of work; nil when there is none any more.
+---@async
+---@param queue string
+---@return pgorch.copy.Work|nil
+function Order:next(queue)
+  while true do
+    local work = take(self, queue)
+    if work then return work end
+    if (self.left[queue] or 0) == 0 then return nil end
+    if stuck(self) then fail.raise("PGO-BUG", "things to be copied wait for each other in a circle") end
+    self.change:wait()
+  end
+end
+
+---It is done: what waited for it, or for its tables, may run.
+---@param work pgorch.copy.Work
+function Order:done(work)
+  self.running, self.news = self.running - 1, false
+  local function let_go(lock)
+    for _, each in ipairs(lock.waiting) do is_ready(self, each) end
+    lock.waiting = {}
+  end
+  for _, name in ipairs(work.exclusive or {}) do
+    self.locks[name].exclusive = false
+    let_go(self.locks[name])
+  end
+  for _, name in ipairs(work.shared or {}) do
+    local lock = self.locks[name]
+    lock.shared = lock.shared - 1
+    if lock.shared == 0 then let_go(lock) end
+  end
+  ended(self, work)
+  if self.news or self.running == 0 then changed(self) end
+end
+
+return order
