@@ -51,7 +51,9 @@ end
 ---@param conn pgorch.Connection   of the target
 ---@param entries pgorch.archive.Entry[]
 function large_objects.make(conn, entries)
-  local function make(list) conn:exec("select lo_create(o) from unnest('{" .. table.concat(list, ",") .. "}'::oid[]) o") end
+  local function make(list)
+    conn:exec("select lo_create(o) from unnest('{" .. table.concat(list, ",") .. "}'::oid[]) as o")
+  end
   local list = {}
   for _, entry in ipairs(entries) do
     for oid in (entry.desc == "BLOB METADATA" and entry.defn or ""):gmatch "%d+" do
@@ -66,10 +68,12 @@ function large_objects.make(conn, entries)
 end
 
 -- As sql/copy/large_objects.sql has it, of some objects, with their bytes.
-local BYTES = "copy (select o.oid, s.at, lo_get(o.oid, s.at, %d) from (select s.oid, s.size, lo_close(s.fd) as closed from "
-  .. "(select o.oid, o.fd, lo_lseek64(o.fd, 0, 2) as size from (select m.oid, lo_open(m.oid, 262144) as fd "
-  .. "from pg_largeobject_metadata m where m.oid between '%d'::oid and '%d'::oid order by m.oid offset 0) as o offset 0) "
-  .. "as s offset 0) as o cross join lateral generate_series(%d::bigint, %s - 1, %d) as s(at)) to stdout (format binary)"
+local BYTES = "copy (select o.oid, s.at, lo_get(o.oid, s.at, %d) from "
+  .. "(select s.oid, s.size, lo_close(s.fd) as closed from "
+  .. "(select o.oid, o.fd, lo_lseek64(o.fd, 0, 2) as size from "
+  .. "(select m.oid, lo_open(m.oid, 262144) as fd from pg_largeobject_metadata m "
+  .. "where m.oid between '%d'::oid and '%d'::oid order by m.oid offset 0) as o offset 0) as s offset 0) as o "
+  .. "cross join lateral generate_series(%d::bigint, %s - 1, %d) as s(at)) to stdout (format binary)"
 
 local function query_of(lot)
   local upto = lot.upto and ("least(o.size, %d)"):format(lot.upto) or "o.size"
@@ -83,13 +87,15 @@ local ON_THE_WAY = "pg_temp.pgorch_large_object"
 ---@param to pgorch.Connection
 ---@param lot pgorch.copy.Lot
 ---@param progress fun(bytes: integer)
+---@return {rows: integer, bytes: integer}   rows: pieces
 function large_objects.copy(from, to, lot, progress)
-  to:exec("create temp table if not exists " .. ON_THE_WAY:match "[^.]+$"
+  to:exec("create temp table if not exists " .. ON_THE_WAY
     .. " (loid oid, at bigint, bytes bytea) on commit delete rows")
-  to:transaction({}, function()
-    pg.copy { from = from, query = query_of(lot), to = to, into = "copy " .. ON_THE_WAY .. " from stdin (format binary)",
-              progress = progress }
+  return to:transaction({}, function()
+    local done = pg.copy { from = from, query = query_of(lot), to = to, progress = progress,
+                           into = "copy " .. ON_THE_WAY .. " from stdin (format binary)" }
     to:exec("select lo_put(loid, at, bytes) from " .. ON_THE_WAY)
+    return done
   end)
 end
 

@@ -8,14 +8,21 @@ local schema      = require "pgorch.copy.schema"
 
 local objects = {}
 
--- These need all rows and keys: a view may read anything, and an event trigger would fire for each statement.
+-- These need all rows and keys: a view may read anything, and an event trigger would fire for each statement. Views are
+-- filled one after the other, as pg_restore does: one may read another in a function's text, which nobody knows of.
 local LATE = { ["MATERIALIZED VIEW DATA"] = 2, ["EVENT TRIGGER"] = 3 }
 
 local HOLDS_ROWS = { ["TABLE"] = true, ["MATERIALIZED VIEW"] = true, ["FOREIGN TABLE"] = true }
 
+-- These are about one table, also where it has children: nothing is done to those. An index on a partitioned table is
+-- an empty shell, and those of its partitions wait for it: it must not wait for rows.
+local ONE_TABLE = { ["INDEX"] = true, ["INDEX ATTACH"] = true, ["CONSTRAINT"] = true }
+local NEEDS_NO_CHILDREN = { ["INDEX"] = true, ["INDEX ATTACH"] = true }
+
 ---@class pgorch.copy.Place   a table, as what comes after the rows sees it
 ---@field oid integer
----@field full pgorch.copy.Work    its own rows, and those of its children, are there
+---@field rows pgorch.copy.Work    its own rows are there
+---@field full pgorch.copy.Work    and those of its children
 ---@field children boolean
 ---@field family integer|nil       the oldest of its ancestors, where there are any or children
 ---@field bytes integer
@@ -37,7 +44,8 @@ local function places_of(order, entries, parents)
   for _, entry in ipairs(entries) do
     if HOLDS_ROWS[entry.desc] then
       local oid = math.tointeger(tonumber(entry.oid))
-      local place = { oid = oid, bytes = 0, children = false, full = order:add({}, {}) }
+      local place = { oid = oid, bytes = 0, children = false, rows = order:add({}, {}) }
+      place.full = order:add({}, { place.rows })
       by_id[entry.id], by_oid[oid] = place, place
     end
   end
@@ -56,34 +64,33 @@ end
 -- --- what keeps a table to itself ---
 
 -- Building an index lets others be built; everything else that alters a table, or two (a foreign key), wants it alone,
--- or two statements would wait for each other. What alters a parent alters its children.
+-- or two statements would wait for each other. What alters a parent alters its children, but for ONE_TABLE.
 local function locks_of(entry, places)
   local exclusive, shared, seen = {}, {}, {}
   local function add(list, name)
     if not seen[name] then list[#list + 1] = name end
     seen[name] = true
   end
+  local one = ONE_TABLE[entry.desc]
   for _, place in ipairs(places) do
-    if place.children then add(exclusive, "family " .. place.family) end
+    if place.children and not one then add(exclusive, "family " .. place.family) end
   end
   for _, place in ipairs(places) do
-    if not place.children then
-      if place.family then add(shared, "family " .. place.family) end
-      add(entry.desc == "INDEX" and shared or exclusive, place.oid)
-    end
+    if place.family then add(shared, "family " .. place.family) end
+    add(entry.desc == "INDEX" and shared or exclusive, place.oid)
   end
   return exclusive, shared
 end
 
--- The tables that an entry is about: those that it names, and those of the indexes and keys that it names.
+-- The tables that an entry is about; where it names none, those of the indexes and keys that it names (a comment).
 local function places_for(entry, by_id, known)
   local list, seen = {}, {}
   local function add(place)
-    if not seen[place] then list[#list + 1] = place end
-    seen[place] = true
+    if place and not seen[place] then list[#list + 1], seen[place] = place, true end
   end
+  for _, id in ipairs(entry.dependencies) do add(by_id[id]) end
+  if #list > 0 then return list end
   for _, id in ipairs(entry.dependencies) do
-    if by_id[id] then add(by_id[id]) end
     for _, place in ipairs(known[id] and known[id].places or {}) do add(place) end
   end
   return list
@@ -99,9 +106,10 @@ local function pass_of(entry, known)
   return pass
 end
 
+-- The largest table first; what partitions wait for before all.
 local function weight_of(places)
   local most = 0
-  for _, place in ipairs(places) do most = math.max(most, place.bytes) end
+  for _, place in ipairs(places) do most = math.max(most, place.children and math.huge or place.bytes) end
   return most
 end
 
@@ -111,8 +119,13 @@ local function add_statement(plan, entry)
                  weight = weight_of(places) }
   work.exclusive, work.shared = locks_of(entry, places)
   local after = {}
-  for _, place in ipairs(places) do after[#after + 1] = place.full end
+  for _, place in ipairs(places) do
+    after[#after + 1] = NEEDS_NO_CHILDREN[entry.desc] and place.rows or place.full
+  end
   for _, id in ipairs(entry.dependencies) do after[#after + 1] = plan.known[id] end
+  if entry.desc == "MATERIALIZED VIEW DATA" then
+    after[#after + 1], plan.last_view = plan.last_view, work
+  end
   plan.known[entry.id] = plan.order:add(work, after)
   plan.statements = plan.statements + 1
   return work
@@ -129,8 +142,8 @@ local function separate(order, works)
   return gates[1]
 end
 
----Adds all that comes after the rows. `full` of a place is to follow the copying of its rows; `rows_end` everything that
----has to be there before materialized views are filled.
+---Adds all that comes after the rows. The caller lets `rows` of a place follow the copying of its rows, and `rows_end`
+---everything that has to be there before materialized views are filled.
 ---@param order pgorch.copy.Order
 ---@param entries pgorch.archive.Entry[]
 ---@param o {parents: table<integer, integer[]>, bytes: table<integer, integer>}   by the tables' oids
@@ -144,30 +157,29 @@ function objects.plan(order, entries, o)
   for oid, place in pairs(by_oid) do place.bytes = o.bytes[oid] or 0 end
   local sections, works = schema.sections(entries), {}
   for _, entry in ipairs(entries) do
-    if sections[entry] == "post-data" and (entry.defn or "") ~= "" then works[#works + 1] = add_statement(plan, entry) end
+    if sections[entry] == "post-data" and (entry.defn or "") ~= "" then
+      works[#works + 1] = add_statement(plan, entry)
+    end
   end
   return by_oid, separate(order, works), plan.statements
 end
 
 -- --- a statement ---
 
--- "INDEX "shop"."orders_open"": what a reader looks for.
+-- "index shop.orders_open", "fk constraint shop.orders orders_customer_fk": what a reader looks for.
 local function name_of(entry)
   return ("%s %s%s"):format(entry.desc:lower(), entry.namespace and entry.namespace .. "." or "", entry.tag or "")
 end
 
 -- As pg_restore would say it: the rules of a restore know what it means.
-local function complaint_of(entry, err)
-  local text = ("pg_restore: error: could not execute query: %s\nCommand was: %s"):format(err.message, entry.defn)
-  return text
-end
+local COMPLAINT = "pg_restore: error: could not execute query: ERROR:  %s\nCommand was: %s"
 
 local function failed(entry, err, lossy)
-  local parts = { err.detail or "" }
+  local parts = { err.detail }
   if lossy.rule then parts[#parts + 1] = lossy.why end
   parts[#parts + 1] = "Command was: " .. entry.defn:sub(1, 600)
   return fail.new("PGO-COPY", ("%s: %s"):format(name_of(entry), err.message), { cause = err, sqlstate = err.sqlstate,
-    retryable = err.retryable, detail = table.concat(parts, "\n"):gsub("^\n", ""), cure = lossy.cure })
+    retryable = err.retryable, detail = table.concat(parts, "\n"), cure = lossy.cure })
 end
 
 ---Runs a statement of the archive. What is harmless, or made good by a later step of a recipe, is returned.
@@ -179,7 +191,7 @@ function objects.run(conn, entry, mends)
   local ok, err = pcall(conn.exec, conn, entry.defn)
   if ok then return nil end
   if not fail.is(err, "PGO-PG-QUERY") then error(err, 0) end
-  local judged = restore_log.classify(complaint_of(entry, err), mends)
+  local judged = restore_log.classify(COMPLAINT:format(err.message, entry.defn), mends)
   if judged.lossy[1] then error(failed(entry, err, judged.lossy[1]), 0) end
   return judged.harmless[1] or judged.mended[1]
 end

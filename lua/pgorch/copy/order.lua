@@ -104,7 +104,6 @@ local function ended(self, work)
   local list = { work }
   while #list > 0 do
     local one = table.remove(list)
-    one.ended = true
     for _, follower in ipairs(one.followers or {}) do
       follower.waits = follower.waits - 1
       if follower.waits == 0 then
@@ -121,7 +120,7 @@ end
 ---@return pgorch.copy.Work
 function Order:add(work, after)
   work.waits = 0
-  for _, each in ipairs(after) do Order.follow(self, work, each) end
+  for _, each in ipairs(after) do self:follow(work, each) end
   if work.queue then
     self.left[work.queue] = (self.left[work.queue] or 0) + 1
     self.ready[work.queue] = self.ready[work.queue] or {}
@@ -133,7 +132,7 @@ end
 ---Lets a piece of work that was added wait for one more. Before `begin` only.
 ---@param work pgorch.copy.Work
 ---@param earlier pgorch.copy.Work
-function Order:follow(work, earlier)
+function Order.follow(_, work, earlier)
   work.waits = work.waits + 1
   earlier.followers = earlier.followers or {}
   table.insert(earlier.followers, work)
@@ -141,10 +140,12 @@ end
 
 ---All is added: what waits for nothing is ready.
 function Order:begin()
+  local first = {}
   for _, work in ipairs(self) do
-    if work.waits == 0 and not work.ended then
-      if work.queue then is_ready(self, work) else ended(self, work) end
-    end
+    if work.waits == 0 then first[#first + 1] = work end
+  end
+  for _, work in ipairs(first) do
+    if work.queue then is_ready(self, work) else ended(self, work) end
   end
 end
 

@@ -20,7 +20,7 @@ local LEAST_PIECE = 64 << 20
 ---@field columns string[]|nil          nil: all that can be inserted
 ---@field filter string|nil             of an extension's table: which rows are the user's
 ---@field binary boolean
----@field pieces integer
+---@field extension boolean             the extension of the target has put rows into it, which stay
 
 local function by_oid(conn, name)
   local found = {}
@@ -46,9 +46,9 @@ local function table_of(entry, sizes, conditions)
   local name = pg.ident(entry.namespace, entry.tag)
   local size = sizes[oid]
   local condition = conditions[oid] and conditions[oid].condition
-  return { entry = entry, name = name, oid = oid, columns = columns_of(entry, name), pieces = 1,
+  return { entry = entry, name = name, oid = oid, columns = columns_of(entry, name),
            bytes = size and size.bytes or 0, pages = size and size.pages or 0,
-           filter = condition ~= "" and condition or nil,
+           filter = condition ~= "" and condition or nil, extension = conditions[oid] ~= nil,
            binary = size ~= nil and data.is_binary_safe(json.decode(size.types)) }
 end
 
@@ -71,13 +71,14 @@ end
 
 local function piece(one, first, last, bytes)
   return { schema = one.entry.namespace, name = one.entry.tag, columns = one.columns, filter = one.filter,
-           binary = one.binary, first = first, last = last, freeze = first == nil, bytes = bytes, of = one.name }
+           binary = one.binary, first = first, last = last, freeze = first == nil and not one.extension, bytes = bytes, of = one.name }
 end
 
----The pieces of a table. Only one that is larger than its share is cut: a whole table can be loaded frozen, which
----spares its pages a second writing.
+---The pieces of a table. Only one that is larger than its share is cut: a whole table can be emptied and loaded
+---frozen, which spares its pages a second writing.
 ---@param one pgorch.copy.Table
----@param o {version: integer, total: integer, jobs: integer}   the server's; all tables' bytes; how many go at once
+---@param o {version: integer, total: integer, jobs: integer}   the server's; bytes of all that is copied; how many go
+---  at once
 ---@return table[]
 function tables.pieces(one, o)
   local share = math.max(LEAST_PIECE, o.total // o.jobs)

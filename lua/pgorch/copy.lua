@@ -1,0 +1,108 @@
+-- The direct path: a database copied into another one without an archive in between. The schema comes by pg_dump and
+-- pg_restore, the rows by COPY over several connections that stand in one snapshot, and what comes after the rows is
+-- made while others are still copied. The source is only read; in the target nothing is dropped: it has to be empty.
+
+local connections   = require "pgorch.copy.connections"
+local fail          = require "pgorch.error"
+local large_objects = require "pgorch.copy.large_objects"
+local plan          = require "pgorch.copy.plan"
+local schema        = require "pgorch.copy.schema"
+local sequences     = require "pgorch.copy.sequences"
+local snapshot      = require "pgorch.verify.snapshot"
+local source        = require "pgorch.source"
+local task          = require "pgorch.task"
+local workers       = require "pgorch.copy.workers"
+
+local copy = { jobs = connections.jobs }
+
+---@class pgorch.CopyRun
+---@field source pgorch.Source
+---@field target {connect: (fun(o: table): pgorch.Connection), env: (fun(dir: string): table), name: fun(): string}
+---@field client pgorch.PgClient
+---@field dir string               a folder of this copy's own: a head of the archive, the provider's CA
+---@field snapshot? string         exported by a session that stays; default one of the copy's own
+---@field jobs integer             connections that copy, on each side
+---@field index_jobs integer       connections of the target that build indexes meanwhile
+---@field analyze? boolean         ANALYZE at the end
+---@field extensions_there? boolean   the target has the extensions already
+---@field mends? table<string, boolean>   ids of steps that come later and make good what they can
+---@field progress? fun(at: {bytes: integer, total: integer, text: string})
+---@field log? string              a file that pg_restore's messages are added to
+
+---@class pgorch.CopyResult
+---@field tables integer
+---@field rows integer
+---@field bytes integer            that went through the connections
+---@field indexes integer          statements after the rows
+---@field large_objects integer
+---@field sequences integer
+---@field seconds number
+---@field phases {schema: number, data: number, rest: number, analyze: number|nil}  seconds; rest: after the last row
+---@field complaints pgorch.restore.Verdict[]   harmless, or made good by a later step
+
+-- --- before ---
+
+local function refuse_standing(conn, name)
+  local standing = conn:row(source.sql "copy/standing")
+  if standing.relations == 0 and standing.large_objects == 0 then return end
+  fail.raise("PGO-CONFIRM", ("%s is not empty: it has %d tables, views and sequences, %d large objects"):format(name,
+    standing.relations, standing.large_objects), { detail = standing.names,
+    cure = "Name a new database, or empty this one: a copy overwrites nothing." })
+end
+
+local function open_snapshot(o)
+  local at = snapshot.open(function(c) return o.source:connect(c) end, o.snapshot)
+  if at.id then return at end
+  at.conn:close()
+  fail.raise("PGO-INVALID", "the source is a standby, which can give no snapshot to several connections",
+    { cure = "Copy from its primary, or move by an archive (--via archive)." })
+end
+
+-- --- all of it ---
+
+local function read_and_restore(at, o)
+  local contents = schema.read { client = o.client, source = o.source, dir = o.dir, snapshot = at.id, conn = at.conn }
+  return contents.entries, schema.restore(contents, o)
+end
+
+-- What rows do not wait for, on the connection that makes all durable at the end.
+local function prepare(conn, entries, settings, todo)
+  for name, value in pairs(settings) do conn:exec("select set_config($1, $2, false)", name, value) end
+  large_objects.make(conn, entries)
+  sequences.set(conn, todo.sequences)
+end
+
+local function copy_all(at, o, conn)
+  local began = task.now()
+  local entries, complaints = read_and_restore(at, o)
+  local settings = connections.settings(conn, entries, o.index_jobs)
+  local todo = plan.make(at, entries, o)
+  prepare(conn, entries, settings, todo)
+  local rows_began = task.now()
+  local done = workers.run(at, o, todo, settings)
+  local ended = task.now()
+  if o.analyze then workers.analyze(o, settings) end
+  connections.make_durable(conn)
+  table.move(done.complaints, 1, #done.complaints, #complaints + 1, complaints)
+  return {
+    tables = #todo.tables, rows = done.rows, bytes = done.wire, indexes = todo.statements,
+    large_objects = todo.large_objects, sequences = #todo.sequences, complaints = complaints,
+    seconds = task.now() - began,
+    phases = { schema = rows_began - began, data = done.rows_ended - rows_began, rest = ended - done.rows_ended,
+               analyze = o.analyze and task.now() - ended or nil },
+  }
+end
+
+---Copies all of a database into an empty one. Raises PGO-CONFIRM when that is not empty, PGO-DUMP, PGO-DUMP-LOCK,
+---PGO-COPY with the name of what failed and the server's words. What was copied until then stays in the target.
+---@async
+---@param o pgorch.CopyRun
+---@return pgorch.CopyResult
+function copy.run(o)
+  local conn <close> = o.target.connect {}
+  refuse_standing(conn, o.target.name())
+  local at <close> = open_snapshot(o)
+  return copy_all(at, o, conn)
+end
+
+return copy

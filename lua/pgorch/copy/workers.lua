@@ -1,0 +1,136 @@
+-- The workers of a copy: some copy rows, each over a pair of connections, others make indexes and keys of the tables
+-- that are full. The first failure stops them all. Opens and closes their connections; decides nothing about the order.
+
+local data          = require "pgorch.copy.data"
+local fail          = require "pgorch.error"
+local large_objects = require "pgorch.copy.large_objects"
+local objects       = require "pgorch.copy.objects"
+local pg            = require "pgorch.pg"
+local snapshot      = require "pgorch.verify.snapshot"
+local source        = require "pgorch.source"
+local task          = require "pgorch.task"
+
+local workers = {}
+
+local TELL_SECONDS = 0.5
+
+---@class pgorch.copy.State
+---@field bytes integer          by the source's sizes
+---@field wire integer           that went through the connections
+---@field rows integer
+---@field statements integer     done
+---@field complaints pgorch.restore.Verdict[]
+---@field rows_ended number|nil
+---@field at string|nil          what is copied now
+
+-- Bytes are counted by what the source says of its tables: what is on the wire is another number.
+local function begin_piece(state, bytes, name)
+  local counted = 0
+  state.at = name
+  local function count(upto)
+    state.bytes, counted = state.bytes + upto - counted, upto
+  end
+  return function(wire) count(math.min(wire, bytes)) end, function() count(bytes) end
+end
+
+local function failed_rows(name, err)
+  if task.cancelled(err) or not fail.is(err, "PGO-PG-QUERY") then return err end
+  return fail.new("PGO-COPY", ("the rows of %s: %s"):format(name, err.message), { detail = err.detail, cause = err,
+    sqlstate = err.sqlstate, retryable = err.retryable })
+end
+
+local function copy_work(from, to, work, state)
+  local piece, lot = work.piece, work.lot
+  local name = piece and piece.of or "large objects"
+  local progress, finish = begin_piece(state, work.weight, name)
+  local ok, done = pcall(function()
+    if lot then return large_objects.copy(from, to, lot, progress) end
+    return data.copy_piece(from, to, piece, { progress = progress })
+  end)
+  if not ok then error(failed_rows(name, done), 0) end
+  finish()
+  state.wire, state.rows = state.wire + done.bytes, state.rows + (piece and done.rows or 0)
+end
+
+local function row_worker(at, o, settings, order, state)
+  local from <close> = at:another()
+  local to <close> = o.target.connect { settings = settings }
+  for work in function() return order:next "rows" end do
+    copy_work(from, to, work, state)
+    snapshot.release_locks(from)
+    order:done(work)
+  end
+end
+
+local function statement_worker(o, settings, order, state)
+  local conn <close> = o.target.connect { settings = settings }
+  for work in function() return order:next "statements" end do
+    state.complaints[#state.complaints + 1] = objects.run(conn, work.entry, o.mends)
+    state.statements = state.statements + 1
+    order:done(work)
+  end
+end
+
+local function tell(o, todo, state)
+  while true do
+    local text = state.at or ""
+    if state.statements > 0 or state.rows_ended then
+      text = ("%d of %d indexes, keys and others  %s"):format(state.statements, todo.statements, text)
+    end
+    o.progress { bytes = state.bytes, total = todo.total, text = text }
+    task.sleep(TELL_SECONDS)
+  end
+end
+
+local function spawn(group, count, fn, ...)
+  local list = {}
+  for i = 1, count do list[i] = group:spawn(fn, ...) end
+  return list
+end
+
+local function join(list)
+  for _, each in ipairs(list) do each:join() end
+end
+
+---Copies all rows, and makes all that comes after them.
+---@param at pgorch.Snapshot
+---@param o pgorch.CopyRun
+---@param todo pgorch.copy.Plan
+---@param settings table<string, string>   of the target's connections
+---@return pgorch.copy.State
+function workers.run(at, o, todo, settings)
+  local state = { bytes = 0, wire = 0, rows = 0, statements = 0, complaints = {} }
+  todo.order:begin()
+  task.group(function(group)
+    local teller = o.progress and group:spawn(tell, o, todo, state)
+    local builders = spawn(group, o.index_jobs, statement_worker, o, settings, todo.order, state)
+    join(spawn(group, o.jobs, row_worker, at, o, settings, todo.order, state))
+    state.rows_ended, state.at = task.now(), nil
+    join(builders)
+    if teller then group:cancel "done" end
+  end)
+  return state
+end
+
+local function analyzer(o, settings, queue)
+  local conn <close> = o.target.connect { settings = settings }
+  while queue[queue.at + 1] do
+    queue.at = queue.at + 1
+    conn:exec("analyze " .. pg.ident(queue[queue.at].schema, queue[queue.at].name))
+  end
+end
+
+---ANALYZE of every table: a copy brings no statistics.
+---@param o pgorch.CopyRun
+---@param settings table<string, string>
+function workers.analyze(o, settings)
+  local queue
+  do
+    local conn <close> = o.target.connect { settings = settings }
+    queue = conn:query(source.sql "analyzable")
+  end
+  queue.at = 0
+  task.group(function(group) spawn(group, math.min(o.index_jobs, #queue), analyzer, o, settings, queue) end)
+end
+
+return workers
