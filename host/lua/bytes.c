@@ -50,6 +50,24 @@ static int bytes_string(lua_State *L) {
     return 1;
 }
 
+/* bytes:overwrite(from, skip = 0)   [-0, +0, e]  what `from` holds after its first `skip` bytes
+ * replaces the beginning of this block, as far as both reach */
+static int bytes_overwrite(lua_State *L) {
+    struct pgo_bytes *bytes = check_bytes(L), *from = pgo_lua_test_bytes(L, 2);
+    luaL_argcheck(L, from != NULL, 2, "a block of bytes is needed");
+    lua_Integer skip = luaL_optinteger(L, 3, 0);
+    luaL_argcheck(L, skip >= 0 && (size_t)skip <= from->length, 3, "past the block's end");
+    if (bytes->pins > 0) {
+        return pgo_raisef(L, PGO_E_INVALID, "the block is still in use");
+    }
+    size_t rest = from->length - (size_t)skip;
+    size_t length = rest < bytes->length ? rest : bytes->length;
+    if (length > 0) {
+        memmove(bytes->data, from->data + skip, length);
+    }
+    return 0;
+}
+
 static int bytes_len(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)check_bytes(L)->length);
     return 1;
@@ -144,8 +162,11 @@ static int bytes_new(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"new", bytes_new}, {NULL, NULL}};
 
-static const luaL_Reg methods[] = {
-    {"free", bytes_free}, {"string", bytes_string}, {"digests", bytes_digests}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"free", bytes_free},
+                                   {"string", bytes_string},
+                                   {"overwrite", bytes_overwrite},
+                                   {"digests", bytes_digests},
+                                   {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {
     {"__len", bytes_len}, {"__gc", bytes_free}, {"__close", bytes_free}, {NULL, NULL}};

@@ -13,12 +13,13 @@ local environment = require "pgorch.s3.environment"
 local errors = require "pgorch.s3.errors"
 local fail = require "pgorch.error"
 local http = require "pgorch.http"
+local parts = require "pgorch.s3.parts"
 local stream = require "pgorch.stream"
 local task = require "pgorch.task"
 local transport = require "pgorch.s3.transport"
 local upload = require "pgorch.s3.upload"
 
-local s3 = { part_size = upload.part_size, composite_etag = upload.composite_etag }
+local s3 = { part_size = parts.size, composite_etag = parts.composite_etag }
 
 local READ_AT_ONCE = 4 << 20
 

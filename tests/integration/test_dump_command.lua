@@ -12,7 +12,7 @@ local task    = require "pgorch.task"
 
 local BUCKET = "dumps"
 
--- 60 MB that do not compress: long enough to be stopped in the middle, and four parts of an upload.
+-- 60 MB that do not compress: long enough to be stopped in the middle, and eight parts of an upload.
 local NOISE = [[
 CREATE TABLE noise AS SELECT n, (SELECT decode(string_agg(md5(random()::text || n || i), ''), 'hex')
   FROM generate_series(1, 32768) i) AS bytes FROM generate_series(1, 120) n;

@@ -60,14 +60,14 @@ end
 
 local function uploads_in_parts(bucket)
   local id
-  local result = upload(bucket, "big ü", 40 * MIB + 5, { sha256 = true, meta = { run = "1" },
+  local result = upload(bucket, "big ü", 20 * MIB + 5, { sha256 = true, meta = { run = "1" },
     on_upload_id = function(given) id = given end })
   expect(result.parts).is(3)
   expect(id).is_not(nil)
   expect(bucket:head_object("big ü").meta.run).is "1"
   expect(bucket:sha256 "big ü").is(result.sha256)
   expect(#bucket:uploads()).is(0)
-  expect(upload(bucket, "even", 32 * MIB).parts).is(2)
+  expect(upload(bucket, "even", 16 * MIB).parts).is(2)
   bucket:delete "even"
   bucket:delete "big ü"
 end
@@ -161,7 +161,7 @@ describe("the S3 client", function()
         task.sleep(3)
         osd:kill "CONT"
       end)
-      expect(upload(bucket, "slow", 40 * MIB).parts).is(3)
+      expect(upload(bucket, "slow", 20 * MIB).parts).is(3)
     end)
   end, LIMIT)
 end)

@@ -209,16 +209,16 @@ describe("s3", function()
   it("uploads in parts, tells the id first, and verifies the whole", function()
     local b = bucket()
     local id, seen = nil, {}
-    local result = upload(b, "big", 40 * MIB + 5, {
+    local result = upload(b, "big", 20 * MIB + 5, {
       meta = { run = "1" }, sha256 = true,
       on_upload_id = function(given) id = given; expect(#seen).is(0) end,
       progress = function(n) seen[#seen + 1] = n end,
     })
-    expect(result.bytes).is(40 * MIB + 5)
+    expect(result.bytes).is(20 * MIB + 5)
     expect(result.parts).is(3)
     expect(result.etag).matches "^%x+%-3$"
     expect(id).is_not(nil)
-    expect(seen[#seen]).is(40 * MIB + 5)
+    expect(seen[#seen]).is(20 * MIB + 5)
     local head = b:head_object "big"
     expect(head.etag).is(result.etag)
     expect(head.meta.run).is "1"
@@ -227,16 +227,67 @@ describe("s3", function()
     expect(#b:uploads()).is(0)
   end)
 
+  -- Uploads an archive whose first `head_size` bytes are final only at its end, and expects them in their place.
+  local function upload_archive(b, size, head_size)
+    local text, ended = crypto.random(65521):rep(size // 65521 + 1):sub(1, size), false
+    local from, final = stream.new(), ("H"):rep(head_size)
+    local head = { head_size = function() return head_size end,
+      head = function() return ended and bytes.new(final) or error "asked before the end" end }
+    local result = task.group(function(group)
+      group:spawn(function()
+        from:write(text)
+        ended = true
+        from:finish()
+      end)
+      return b:upload("archive", from, { head = head })
+    end)
+    expect(result.bytes).is(size)
+    expect(b:head_object("archive").etag).is(result.etag)
+    expect(#b:uploads()).is(0)
+    local stored = b:get("archive", { limit = 80 * MIB })
+    expect(stored == (result.offsets and final or text:sub(1, head_size)) .. text:sub(head_size + 1)).is(true)
+    return result
+  end
+
+  it("sends the part that holds an archive's head last, with the final head in it", function()
+    local result = upload_archive(bucket(), 20 * MIB + 5, 70001)
+    expect(result.parts).is(3)
+    expect(result.offsets).is(true)
+  end)
+
+  it("finishes a head of several parts, one that ends at a part's border, and one in a single request", function()
+    local b = bucket()
+    for _, each in ipairs { { 20 * MIB, 9 * MIB + 1 }, { 17 * MIB, 8 * MIB }, { 16 * MIB, 16 * MIB - 9 },
+      { 100000, 70001 } } do
+      expect(upload_archive(b, each[1], each[2]).offsets).is(true)
+    end
+  end)
+
+  it("leaves a head as it was streamed when it is more than may wait in memory", function()
+    local b = bucket()
+    expect(upload_archive(b, 50 * MIB, 48 * MIB + 1).offsets).is(false)
+    expect(upload_archive(b, 50 * MIB, 48 * MIB).offsets).is(true)
+  end)
+
+  it("takes a final head of another size for a mistake, and leaves nothing", function()
+    local b = bucket()
+    local head = { head_size = function() return 1001 end, head = function() return bytes.new(("H"):rep(1000)) end }
+    expect(function() upload(b, "archive", 9 * MIB, { head = head }) end):raises "PGO-BUG"
+    expect(function() upload(b, "archive", 9000, { head = head }) end):raises "PGO-BUG"
+    expect(#b:uploads() + #b:list()).is(0)
+    expect(function() upload(b, "archive", 9000, { head = head, sha256 = true }) end):raises "PGO-INVALID"
+  end)
+
   it("ends well on a part's border", function()
-    expect(upload(bucket(), "even", 32 * MIB).parts).is(2)
+    expect(upload(bucket(), "even", 16 * MIB).parts).is(2)
   end)
 
   it("sends a part again", function()
     local b = bucket()
     fault("s3.put_part", { answer = 503, code = "SlowDown", times = 2 })
-    expect(upload(b, "again", 40 * MIB).parts).is(3)
+    expect(upload(b, "again", 20 * MIB).parts).is(3)
     fault("s3.put_part", { drop = true })
-    expect(upload(b, "again", 40 * MIB).parts).is(3)
+    expect(upload(b, "again", 20 * MIB).parts).is(3)
     expect(faults_left()).is(0)
   end)
 
@@ -249,7 +300,7 @@ describe("s3", function()
       { after = true, answer = 500, code = "InternalError" },
     } do
       fault("s3.complete_upload", what)
-      expect(upload(b, "complete", 17 * MIB).parts).is(2)
+      expect(upload(b, "complete", 9 * MIB).parts).is(2)
       expect(faults_left()).is(0)
     end
   end)
@@ -332,10 +383,11 @@ describe("s3 by itself", function()
   it("makes parts grow, so that 10,000 hold what a database may be", function()
     local total = 0
     for number = 1, 10000 do total = total + s3.part_size(number) end
-    expect(s3.part_size(1)).is(16 * MIB)
-    expect(s3.part_size(256)).is(16 * MIB)
-    expect(s3.part_size(257)).is(64 * MIB)
-    expect(total // MIB > 2000000).is(true)
+    expect(s3.part_size(1)).is(8 * MIB)
+    expect(s3.part_size(256)).is(8 * MIB)
+    expect(s3.part_size(257)).is(32 * MIB)
+    expect(s3.part_size(3001)).is(256 * MIB)
+    expect(total // MIB > 1800000).is(true)
     expect(function() s3.part_size(10001) end):raises "PGO-LIMIT"
   end)
 

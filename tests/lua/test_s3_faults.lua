@@ -10,7 +10,7 @@ local stream     = require "pgorch.stream"
 local task       = require "pgorch.task"
 
 local MIB = 1 << 20
-local SIZE = 33 * MIB -- three parts
+local SIZE = 17 * MIB -- three parts
 
 local world, endpoint, bucket
 
@@ -59,7 +59,7 @@ describe("the S3 client, when the storage", function()
   end)
 
   it("is slow: waits for it", function()
-    fault("s3.put_part", { rate = 20 * MIB, times = "always" })
+    fault("s3.put_part", { rate = 10 * MIB, times = "always" })
     expect(upload().bytes).is(SIZE)
   end)
 

@@ -1,0 +1,214 @@
+-- The parts of an upload on their way. Each is a block of memory until the server has it, so it can be sent again; how
+-- many there are at once is bounded by their sizes. The parts that hold the head of an archive, which is final only
+-- when all the rest has been written, wait in memory, get the final head, and go last.
+
+local crypto = require "pgorch.crypto"
+local errors = require "pgorch.s3.errors"
+local fail   = require "pgorch.error"
+local task   = require "pgorch.task"
+
+local parts = {}
+
+local MIB = 1 << 20
+local UNIT = 8 * MIB
+local MOST_PARTS = 10000
+local MOST_HELD = 6      -- units that may wait for the final head
+local LEAST_MOVING = 2   -- units that are left for the others then
+
+-- Parts grow so that a stream of unknown length fits in 10,000 of them. With eight units on their way, one part being
+-- filled and one held back, memory stays below 120 MB up to the last step: 256 x 8 MiB (2 GiB), then 32 MiB (88 GiB in
+-- all), then 256 MiB (1.8 TiB).
+local SIZES = { { 256, UNIT }, { 3000, 4 * UNIT }, { MOST_PARTS, 32 * UNIT } }
+
+---@param number integer  1 to 10000
+---@return integer bytes
+function parts.size(number)
+  for _, step in ipairs(SIZES) do
+    if number <= step[1] then return step[2] end
+  end
+  fail.raise("PGO-LIMIT", "the dump is larger than an object of 10,000 parts can be")
+end
+
+-- --- places in memory, in units. When the server asks for less, there are fewer from then on ---
+
+local Places = {}
+Places.__index = Places
+
+local function new_places(count)
+  return setmetatable({ count = count, used = 0, change = task.event() }, Places)
+end
+
+-- Waits for places for a block of that size; a block larger than all of them waits for all. One task only.
+function Places:take(size)
+  while true do
+    local wanted = math.max(1, math.min(size // UNIT, self.count))
+    if self.used + wanted <= self.count then
+      self.used = self.used + wanted
+      return wanted
+    end
+    self.change = task.event()
+    self.change:wait()
+  end
+end
+
+function Places:give(count)
+  self.used = self.used - count
+  self.change:set()
+end
+
+function Places:halve()
+  self.count = math.max(1, self.count // 2)
+  self.change:set()
+end
+
+-- What is held back is not on its way, but it is memory all the same.
+function Places:without(count)
+  self.count = math.max(LEAST_MOVING, self.count - count)
+end
+
+-- --- one part ---
+
+local function plain_etag(reply)
+  return ((reply.headers.etag or ""):gsub('"', ""))
+end
+
+local function send(self, number, block)
+  local digests = block:digests { "md5", "sha256" }
+  local reply = self.bucket:request {
+    method = "PUT", key = self.key, query = { partNumber = tostring(number), uploadId = self.id },
+    body = block, digests = digests,
+    on_error = function(err) if errors.is(err, "SlowDown") then self.places:halve() end end,
+  }
+  if plain_etag(reply) ~= digests.md5 then
+    fail.raise("PGO-S3-INTEGRITY", ("part %d of %s was stored with the ETag %s, its MD5 is %s"):format(number, self.key,
+      plain_etag(reply), digests.md5), { retryable = true })
+  end
+  self.md5[number] = digests.md5
+end
+
+-- Our own finding; what the server refused as damaged was sent again before (it has a code).
+local function stored_wrong(err)
+  return fail.is(err, "PGO-S3-INTEGRITY") and not err.code
+end
+
+-- Runs as a child of the group: one part, its memory and its places.
+local function carry(self, number, block, places)
+  local size = #block
+  local ok, err = pcall(task.retry, { tries = 3, on = stored_wrong }, send, self, number, block)
+  block:free()
+  self.places:give(places)
+  if not ok then error(err, 0) end
+  self.sent = self.sent + size
+  if self.progress then self.progress(self.sent) end
+end
+
+local function dispatch(self, group, number, block)
+  local ok, places = pcall(self.places.take, self.places, #block)
+  if not ok then
+    block:free()
+    error(places, 0)
+  end
+  group:spawn(carry, self, number, block, places)
+end
+
+-- --- the head ---
+
+---How many of the first parts hold a head of that size; none, when they are more than may wait in memory: then the
+---head goes as it is.
+---@param head_size integer|nil
+---@return integer
+function parts.held(head_size)
+  local count, bytes, units = 0, 0, 0
+  while bytes < (head_size or 0) do
+    count = count + 1
+    bytes, units = bytes + parts.size(count), units + parts.size(count) // UNIT
+  end
+  return units <= MOST_HELD and count or 0
+end
+
+---Puts the final head in the place of the one that was streamed.
+---@param head pgorch.s3.Head
+---@param blocks pgorch.Bytes[]   the first ones of the stream
+function parts.finish_head(head, blocks)
+  local final, at = head:head(), 0
+  if #final ~= head:head_size() then
+    fail.raise("PGO-BUG", ("an archive's final head has %d bytes, %d were announced"):format(#final, head:head_size()))
+  end
+  for _, block in ipairs(blocks) do
+    if at < #final then block:overwrite(final, at) end
+    at = at + #block
+  end
+end
+
+-- --- all of them ---
+
+---@class pgorch.s3.Sending
+---@field bucket pgorch.s3.Bucket
+---@field key string
+---@field id string                        of the upload
+---@field head? pgorch.s3.Head
+---@field hasher? pgorch.Hasher
+---@field progress? fun(bytes: integer)
+---@field places pgorch.s3.Places
+---@field md5 string[]                     of each part, hex, as they arrive
+---@field size integer                     bytes of the stream so far
+---@field sent integer                     bytes that the server has
+---@field offsets? boolean                 the final head was put in its place
+
+---Places for blocks in memory.
+---@param units? integer  of 8 MiB
+---@return pgorch.s3.Places
+function parts.places(units) return new_places(units or 8) end
+
+local function keep(self, block)
+  self.size = self.size + #block
+  if self.hasher then self.hasher:update(block) end
+end
+
+-- Sends the blocks as they are filled, but for the first `count`: they go into `held`.
+local function stream_parts(self, group, stream, block, held, count)
+  local number = 1
+  while block do
+    keep(self, block)
+    local last = #block < parts.size(number)
+    if number <= count then
+      held[number] = block
+    else
+      dispatch(self, group, number, block)
+    end
+    if last then break end
+    number = number + 1
+    block = stream:take(parts.size(number))
+  end
+end
+
+local function free_all(blocks)
+  for _, each in ipairs(blocks) do each:free() end
+end
+
+---Cuts the stream into parts and sends them all. `block` is the first one, taken already.
+---@param self pgorch.s3.Sending
+---@param stream pgorch.Stream
+---@param block pgorch.Bytes
+function parts.send_all(self, stream, block)
+  local count = parts.held(self.head and self.head:head_size())
+  self.offsets = count > 0
+  self.places:without(count * parts.size(1) // UNIT)
+  local held <close> = setmetatable({}, { __close = free_all })    -- when it fails; else they are free already
+  task.group(function(group)
+    stream_parts(self, group, stream, block, held, count)
+    if count > 0 then parts.finish_head(self.head, held) end
+    for number, each in ipairs(held) do dispatch(self, group, number, each) end
+  end)
+end
+
+---The ETag of a multipart object: the MD5 of its parts' MD5s, and how many there are.
+---@param digests string[]  hex MD5 of each part
+---@return string
+function parts.composite_etag(digests)
+  local raw = {}
+  for i, each in ipairs(digests) do raw[i] = crypto.unhex(each) end
+  return ("%s-%d"):format(crypto.md5(table.concat(raw)), #digests)
+end
+
+return parts
