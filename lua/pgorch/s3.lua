@@ -152,7 +152,7 @@ function Bucket:put(key, data, options)
   for name, value in pairs(options.headers or {}) do headers[name] = value end
   for name, value in pairs(options.meta or {}) do headers["x-amz-meta-" .. name] = value end
   local block = type(data) == "string" and bytes.new(data) or data
-  local digests = block:digests { "md5", "sha256" }
+  local digests = block:digests { "md5" }
   local reply = self:request { method = "PUT", key = key, headers = headers, body = block, digests = digests }
   if block ~= data then block:free() end
   return { etag = (reply.headers.etag or ""):gsub('"', ""), md5 = digests.md5 }

@@ -73,7 +73,7 @@ local function plain_etag(reply)
 end
 
 local function send(self, number, block)
-  local digests = block:digests { "md5", "sha256" }
+  local digests = block:digests { "md5" }
   local reply = self.bucket:request {
     method = "PUT", key = self.key, query = { partNumber = tostring(number), uploadId = self.id },
     body = block, digests = digests,

@@ -1,6 +1,6 @@
--- Sends one signed request to an S3 endpoint: path style, the body's real SHA-256 and Content-MD5, never a
--- checksum trailer (Ceph RGW 16 refuses them, others store them as data). Repeats what may be repeated, and
--- mends the two things that only the server can tell: its clock and its region.
+-- Sends one signed request to an S3 endpoint: path style, Content-MD5, a short body's real SHA-256, never a checksum
+-- trailer (Ceph RGW 16 refuses them, others store them as data). Repeats what may be repeated, and mends the two things
+-- that only the server can tell: its clock and its region.
 
 local clock = require "pgorch.clock"
 local crypto = require "pgorch.crypto"
@@ -19,6 +19,7 @@ local DAMAGE_TRIES = 3         -- the first and two more
 local SKEW_ALLOWED = 14 * 60   -- servers refuse from 15 minutes on
 local SLOWEST = 64 * 1024      -- bytes a second that a body is given time for
 local EMPTY = crypto.sha256 ""
+local UNSIGNED = "UNSIGNED-PAYLOAD"
 
 local DEFAULT_PORT = { http = "80", https = "443" }
 
@@ -77,19 +78,17 @@ local function label(request)
   return ("%s s3:/%s"):format(request.method, path_of(request))
 end
 
--- The payload hash, and the headers that go with a body.
+-- The payload hash, and the headers that go with a body. A block has its Content-MD5 alone, which is signed: a SHA-256
+-- of it costs both sides as much as all the rest of sending it. Who sits in between is kept off by TLS: the HTTP client
+-- sends no credentials without it, except to loopback.
 local function describe_body(request)
   local headers = { host = request.host }
   for name, value in pairs(request.headers or {}) do headers[name:lower()] = value end
   if not request.body then return EMPTY, headers end
-  local md5, sha256
-  if type(request.body) == "string" then
-    md5, sha256 = crypto.md5(request.body), crypto.sha256(request.body)
-  else
-    md5, sha256 = request.digests.md5, request.digests.sha256
-  end
+  local short = type(request.body) == "string"
+  local md5 = short and crypto.md5(request.body) or request.digests.md5
   headers["content-md5"] = crypto.base64(crypto.unhex(md5))
-  return sha256, headers
+  return short and crypto.sha256(request.body) or UNSIGNED, headers
 end
 
 function Transport:signed(request)
@@ -184,7 +183,7 @@ end
 ---@field query? table<string, string|number>
 ---@field headers? table<string, string>
 ---@field body? string|userdata           text or block; a block comes with its `digests`
----@field digests? {md5: string, sha256: string}  hex
+---@field digests? {md5: string}           hex
 ---@field expect? string                  name of the XML reply's root; the reply then has `xml`
 ---@field into? userdata                  stream for the body
 ---@field tries? integer                  6
