@@ -23,7 +23,9 @@ void pgo_archive_fail(pgo_archive *archive) {
     if (!archive->failing) {
         archive->failing = true;
         let_go(archive);
-        pgo_stream_end(archive->to, &archive->op.err);
+        if (!archive->keep_end) {
+            pgo_stream_end(archive->to, &archive->op.err);
+        }
         pgo_stream_close(archive->from);
     }
     complete_if_idle(archive);

@@ -37,7 +37,7 @@ local Press = {}
 ---@field engines table<"isal"|"deflate"|"zlib", integer>   pieces that each has pressed
 
 ---Reads an uncompressed archive to its end and writes the compressed one, which every pg_restore of that version reads.
----Ends `to`, well or with the error that it raises; with keep_end the good end is the caller's. PGO-ARCHIVE, with the
+---Ends `to`, well or with the error that it raises; with keep_end either end is the caller's. PGO-ARCHIVE, with the
 ---place, when what comes is no whole archive.
 ---@async
 ---@param from pgorch.Stream

@@ -1,12 +1,13 @@
--- pg_dump as a stream: runs it, hands its archive to whoever stores it, and follows what it says meanwhile.
--- The archive's good end is given only after pg_dump's exit status 0: a dump that was cut must not look whole.
--- Knows no storage; keeps no file but the log that is asked for.
+-- pg_dump as a stream: runs it, compresses its archive on all cores, hands it to whoever stores it, and follows what
+-- pg_dump says meanwhile. The archive's good end is given only after pg_dump's exit status 0: a dump that was cut must
+-- not look whole. Knows no storage; keeps no file but the log that is asked for.
 
 local fail      = require "pgorch.error"
 local fs        = require "pgorch.fs"
 local process   = require "pgorch.process"
 local stream    = require "pgorch.stream"
 local task      = require "pgorch.task"
+local compression = require "pgorch.dump.compression"
 local pg_client = require "pgorch.pg_client"
 local values    = require "pgorch.recipe.values"
 local watch     = require "pgorch.dump.watch"
@@ -17,6 +18,7 @@ local TAIL = 20       -- messages that are kept to be shown when it fails
 
 ---@class pgorch.DumpState
 ---@field pid integer            pg_dump's
+---@field archive pgorch.archive.Press|nil   what compresses; nil: pg_dump does
 ---@field table string|nil       the table that pg_dump is at
 ---@field progress pgorch.dump.Progress|nil   how much of the source was read; nil when it could not be asked
 ---@field waits_for string|nil   who keeps it waiting: "a lock that session 4711 holds (...)"
@@ -28,6 +30,7 @@ local TAIL = 20       -- messages that are kept to be shown when it fails
 ---@field source pgorch.Source
 ---@field client pgorch.PgClient
 ---@field dir string             where the provider's CA lies meanwhile
+---@field compress? string|pgorch.archive.RecompressOptions   "auto", "fast", "small", "stock", or an engine by name
 ---@field snapshot? string       an exported snapshot's id
 ---@field log? string            a file that all messages are added to
 ---@field progress? fun(state: pgorch.DumpState, bytes: integer)   called every few seconds, with the archive's size
@@ -83,13 +86,29 @@ function dump.failed(ended, state)
     { detail = said, status = ended.code, retryable = is_lost(said) })
 end
 
+local function carry(proc, into, press)
+  if press then return press:run(proc.stdout, into, { keep_end = true }) end
+  return proc.stdout:pipe(into, { keep_open = true })
+end
+
+-- An archive that ends too early was cut by pg_dump's end, and its own words say more; unless we had left before.
+local function cause_of(err, proc, state, said)
+  if not fail.is(err, "PGO-ARCHIVE") then return err end
+  local ended = proc:wait()
+  said:join()
+  local left = ended.signal == "PIPE" or table.concat(state, "\n"):find("Broken pipe", 1, true)
+  return (ended.code == 0 or left) and err or dump_failed(ended, state)
+end
+
 -- A consumer that gives up closes the stream before it has cleaned up behind itself: its error says why, the closed
 -- stream does not. Meanwhile the source is not kept waiting.
-local function pump(proc, into, consumer)
-  local ok, err = pcall(proc.stdout.pipe, proc.stdout, into, { keep_open = true })
+local function pump(proc, into, state, consumer, said)
+  local ok, err = pcall(carry, proc, into, state.archive)
   if ok then return end
+  err = cause_of(err, proc, state, said)
   proc:kill()
   if fail.is(err, "PGO-CLOSED") then consumer:join() end
+  into:fail(err)
   error(err, 0)
 end
 
@@ -105,8 +124,9 @@ end
 local LOCK_WAIT = 60
 
 -- What pg_dump is started with. Its password and its server are in the environment alone.
-local function command_of(o)
-  local argv = pg_client.dump_argv(o.client, { snapshot = o.snapshot, lock_wait = o.lock_wait or LOCK_WAIT })
+local function command_of(o, press)
+  local argv = pg_client.dump_argv(o.client, { snapshot = o.snapshot, lock_wait = o.lock_wait or LOCK_WAIT,
+    compress = press and 0 })
   argv[#argv + 1] = "--verbose"
   argv.env, argv.env_clear = pg_client.environment(o.source:env(o.dir)), true
   argv.stdout, argv.stderr = "stream", "stream"
@@ -121,7 +141,8 @@ end
 ---@param consume fun(archive: pgorch.Stream, state: pgorch.DumpState): any
 ---@return any
 function dump.run(o, consume)
-  local argv, into, state, result = command_of(o), stream.new(), { messages = 0 }, nil
+  local press = compression.press(o.compress)
+  local argv, into, state, result = command_of(o, press), stream.new(), { messages = 0, archive = press }, nil
   local eye <close> = watch.open(o.source, state, { still = o.still })
   task.group(function(g)
     local proc <close> = process.spawn(argv)
@@ -129,7 +150,7 @@ function dump.run(o, consume)
     local consumer = g:spawn(consume, into, state)
     local said = g:spawn(follow_messages, proc.stderr, state, o.log)
     g:spawn(eye.run, eye, state, into, o.progress)
-    pump(proc, into, consumer)
+    pump(proc, into, state, consumer, said)
     finish(proc, into, state, said)
     result = consumer:join()
     g:cancel "done"

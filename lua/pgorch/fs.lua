@@ -26,4 +26,35 @@ function fs.with_temporary(prefix, fn)
   return fn(path)
 end
 
+---Replaces what a file holds from `offset` on, as far as the block reaches. With `sync` all of the file is on the disk
+---afterwards.
+---@param path string
+---@param offset integer
+---@param block pgorch.Bytes|string
+---@param o? {sync?: boolean}
+function fs.write_at(path, offset, block, o)
+  local task, stream = require "pgorch.task", require "pgorch.stream"
+  local from = stream.new()
+  task.group(function(group)
+    group:spawn(function()
+      from:write(block)
+      from:finish()
+    end)
+    native.sink(path, from, { offset = offset, create = false, sync = o and o.sync })
+  end)
+end
+
+---The SHA-256 of a file's bytes, read a piece at a time.
+---@param path string
+---@return string hex
+function fs.sha256(path)
+  local crypto = require "pgorch.crypto"
+  local hasher, body = crypto.hasher "sha256", (native.source(path))
+  for block in function() return body:take(4 << 20) end do
+    hasher:update(block)
+    block:free()
+  end
+  return hasher:finish()
+end
+
 return fs

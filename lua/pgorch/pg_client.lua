@@ -101,13 +101,15 @@ local KEEPALIVES = "--dbname=keepalives=1 keepalives_idle=30 keepalives_interval
 ---Arguments of a dump that Heroku can restore: no owners, grants, publications, labels, tablespaces of the source. All
 ---names are quoted: a newer major has more reserved words (system_user since 16).
 ---@param client pgorch.PgClient
----@param o {snapshot?: string, lock_wait?: number}   lock_wait: seconds to wait for the lock of each table
+---@param o {snapshot?: string, lock_wait?: number, compress?: integer}   lock_wait: seconds to wait for the lock of
+---each table; compress: 0 leaves that to who reads
 ---@return string[]
 function M.dump_argv(client, o)
   local argv = { client.pg_dump, "--format=custom", "--large-objects", "--no-acl", "--no-owner", "--no-publications",
                  "--no-subscriptions", "--no-security-labels", "--no-tablespaces", "--quote-all-identifiers",
                  "--no-password", KEEPALIVES }
   if client.major < 16 then argv[3] = "--blobs" end          -- the option's name until 15
+  if o.compress then argv[#argv + 1] = ("--compress=%d"):format(o.compress) end
   if o.snapshot then argv[#argv + 1] = "--snapshot=" .. o.snapshot end
   if o.lock_wait then argv[#argv + 1] = ("--lock-wait-timeout=%d"):format(math.floor(o.lock_wait * 1000)) end
   return argv

@@ -1,6 +1,8 @@
 -- `pgorch dump`, run as a user runs it, in the sandbox: the archives restore, each mistake is named, and a dump that
 -- did not end well leaves nothing behind.
 
+local archive = require "pgorch.archive"
+local crypto  = require "pgorch.crypto"
 local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
 local pg      = require "pgorch.pg"
@@ -72,6 +74,24 @@ local function restores(world, path)
   world.target:drop(database)
 end
 
+-- The table of contents says where the data of each table lies: pg_restore -j goes straight there.
+local function expect_places(from)
+  local contents, places = archive.read_head(from), 0
+  expect(contents.compression).is "gzip"
+  for _, each in ipairs(contents.entries) do
+    expect(each.data).is_not "unset"
+    if each.data == "set" then places = places + 1 end
+  end
+  expect(places).above(3)
+  from:close()
+end
+
+-- What is stored there, said by pg_restore: SQL, but for the words that it makes up each time.
+local function sql_of(world, path)
+  local said = process.run({ world.server.client .. "/pg_restore", "-f", "-", path }).stdout
+  return crypto.sha256((said:gsub("\n\\%l*restrict [^\n]+", "")))
+end
+
 -- Waits until something is so.
 local function await(what, fn)
   for _ = 1, 600 do
@@ -86,10 +106,11 @@ local function names(dir) return table.concat(fs.list(dir), " ") end
 describe("pgorch dump -o FILE", function()
   it("writes an archive that restores, and overwrites nothing", in_world({ scale = 0.05 }, function(world, dir)
     local path = dir .. "/a.dump"
-    local status, said = dump(world, { "-o", path })
+    local status, said = dump(world, { "-o", path, "--sha256" })
     expect(said).has(path)
     expect(status).is(0)
     expect(fs.stat(path).mode).is(0600)
+    expect_places(fs.source(path))
     expect(said:match "sha256%s+(%x+)").is(process.run({ "sha256sum", path }).stdout:match "^%x+")
     expect(said).has(("(%d bytes)"):format(fs.stat(path).size))
     restores(world, path)
@@ -99,9 +120,27 @@ describe("pgorch dump -o FILE", function()
     expect(status).is(2)
     expect(said).has "is there already"
     expect(fs.read(path)).is "precious"
-    expect(dump(world, { "-o", path, "--force" })).is(0)
+    status, said = dump(world, { "-o", path, "--force" })
+    expect(status).is(0)
+    expect(said).lacks "sha256"
     expect(fs.read(path, 1 << 30):sub(1, 5)).is "PGDMP"
     expect(names(dir)).is "a.dump"
+  end))
+
+  it("compresses as one asks, and pg_restore reads the same out of each", in_world({ scale = 0.1 }, function(world, dir)
+    local sizes, content = {}, nil
+    for _, how in ipairs { "stock", "auto", "fast", "small" } do
+      local path = ("%s/%s"):format(dir, how)
+      local status, said = dump(world, { "-o", path, "--compress", how })
+      if status ~= 0 then error(said, 0) end
+      sizes[how], content = fs.stat(path).size, content or sql_of(world, path)
+      expect(sql_of(world, path)).is(content)
+    end
+    expect(sizes.small < sizes.fast).is(true)
+    expect(sizes.small < sizes.stock * 1.02).is(true)
+    local status, said = dump(world, { "-o", dir .. "/none", "--compress", "much" })
+    expect(said).has "--compress"
+    expect(status).is(2)
   end))
 
   it("names what is wrong, and leaves no file", in_world({ scale = 0.05 }, function(world, dir)
@@ -139,11 +178,15 @@ end)
 describe("pgorch dump --to s3://", function()
   it("uploads an archive that restores", in_world({ scale = 0.05 }, function(world, dir)
     local bucket = bucket_of(world)
-    local status, said = dump(world, { "--to", "s3://dumps/a/b.dump" }, { AWS_CA_BUNDLE = "/none.pem" }) -- not for http
+    local status, said = dump(world, { "--to", "s3://dumps/a/b.dump", "--sha256" },
+      { AWS_CA_BUNDLE = "/none.pem" }) -- not for http
     expect(said).has "s3://dumps/a/b.dump"
     expect(status).is(0)
     local data = bucket:get "a/b.dump"
     fs.write(dir .. "/b.dump", data)
+    expect(said:match "sha256%s+(%x+)").is(crypto.sha256(data))
+    expect(said:match "etag%s+(%S+)").is(bucket:head_object("a/b.dump").etag)
+    expect_places(fs.source(dir .. "/b.dump"))
     restores(world, dir .. "/b.dump")
 
     status, said = dump(world, { "--to", "s3://dumps/a/b.dump" })

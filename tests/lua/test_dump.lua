@@ -1,5 +1,6 @@
 -- pg_dump as a stream, against a throwaway server: the good end comes after exit 0 alone, and whoever fails is heard.
 
+local compression = require "pgorch.dump.compression"
 local dump      = require "pgorch.dump"
 local fail      = require "pgorch.error"
 local fs        = require "pgorch.fs"
@@ -65,18 +66,45 @@ describe("dump.run", function()
   end))
 
   it("never ends the archive well when pg_dump is killed", with_server(function(o)
-    local ended_well = false
-    local err = expect(function()
-      dump.run(o, function(archive, state)
-        archive:read(1000)
-        process.run { "kill", "-KILL", state.pid }
-        archive:drain()
-        ended_well = true
-      end)
-    end).raises "PGO-DUMP"
-    expect(err.message).has "signal KILL"
-    expect(ended_well).is(false)
+    for _, how in ipairs { "auto", "stock" } do
+      local ended_well, given = false, nil
+      o.compress = how
+      local err = expect(function()
+        dump.run(o, function(archive, state)
+          archive:read(1000)
+          process.run { "kill", "-KILL", state.pid }
+          local ok, why = pcall(archive.drain, archive)
+          ended_well, given = ok, why
+          if not ok then error(why, 0) end
+        end)
+      end).raises "PGO-DUMP"
+      expect(err.message).has "signal KILL"
+      expect(given.id).is "PGO-DUMP"       -- and not that the archive is cut short, which is only what followed
+      expect(ended_well).is(false)
+    end
   end))
+
+  it("calls an archive that pg_dump did not write by its name", with_server(function(o, dir)
+    local path = dir .. "/pg_dump"
+    fs.write(path, "#!/bin/sh\nprintf 'not an archive, but long enough to be taken for one'\n", { mode = 0700 })
+    o.client = { major = 15, version = "15.0", pg_dump = path }
+    local err = expect(function() dump.run(o, function(archive) return archive:drain() end) end).raises "PGO-ARCHIVE"
+    expect(err.retryable).is(false)
+    fs.write(path, "#!/bin/sh\nwhile echo 'this is no archive, and does not end'; do :; done\n", { mode = 0700 })
+    expect(function() dump.run(o, function(archive) return archive:drain() end) end).raises "PGO-ARCHIVE"
+  end))
+
+  it("lets a pg_dump whose archives are not known compress its own, and says so", function()
+    local how, note = compression.of("auto", { major = 15, version = "15.18" })
+    expect(how).is "auto"
+    expect(note).is_nil()
+    how, note = compression.of("fast", { major = 99, version = "99.1" })
+    expect(how).is "stock"
+    expect(note).has "the archives of pg_dump 99.1 are not known here"
+    expect(select(2, compression.of("stock", { major = 99, version = "99.1" }))).is_nil()
+    expect(compression.press "stock").is_nil()
+    expect(function() compression.press "much" end).raises "PGO-INVALID"
+  end)
 
   it("raises the consumer's own error when that gives up, and ends pg_dump", with_server(function(o, _, server)
     local err = expect(function()

@@ -3,6 +3,7 @@
 
 local arguments = require "pgorch.recipe.arguments"
 local authority = require "pgorch.authority"
+local compression = require "pgorch.dump.compression"
 local crypto    = require "pgorch.crypto"
 local dump      = require "pgorch.dump"
 local env       = require "pgorch.env"
@@ -25,6 +26,9 @@ command.usage = [[pgorch dump [-o FILE | --to s3://BUCKET/KEY] [FLAG...]
       --to s3://BUCKET/KEY  no file: straight into a bucket that exists
       --endpoint-url URL  of the object storage (default AWS_ENDPOINT_URL, else Amazon's)
       --ca FILE           certificate authority of the database: its name is verified too
+      --compress HOW      auto (the default): as small as the way out leaves time for; fast; small;
+                          stock: by pg_dump itself, on one core
+      --sha256            read the stored archive again and print its SHA-256
       --force             overwrite what is there
       --json              JSON Lines on standard output
       --no-color, -q, -v  plain output, less of it, more of it
@@ -37,6 +41,8 @@ The archive holds no owners, grants, publications, subscriptions, labels or tabl
 local FLAGS = {
   { name = "output", short = "o", type = "string" }, { name = "to", type = "string" },
   { name = "endpoint-url", type = "string" }, { name = "ca", type = "string" },
+  { name = "compress", type = "string" },
+  { name = "sha256", type = "boolean" },
   { name = "force", type = "boolean" }, { name = "json", type = "boolean" },
   { name = "no-color", type = "boolean" }, { name = "quiet", short = "q", type = "boolean" },
   { name = "verbose", short = "v", type = "boolean" },
@@ -48,6 +54,10 @@ local function parse(argv)
   local state = arguments.parse(argv, arguments.flags({}, FLAGS))
   local flags, problems = state.host, state.problems
   for _, word in ipairs(state.words) do problems[#problems + 1] = ("%s: not expected"):format(word) end
+  flags.compress = flags.compress or "auto"
+  if not compression.is_choice(flags.compress) then
+    problems[#problems + 1] = ("--compress %s: it is %s"):format(flags.compress, compression.CHOICES)
+  end
   if flags.to and flags.output then problems[#problems + 1] = "-o and --to: one of them" end
   if flags.output == "-" then problems[#problems + 1] = "-o -: an archive is not written to standard output" end
   if #problems > 0 then
@@ -56,7 +66,7 @@ local function parse(argv)
   return flags
 end
 
--- --- where it goes: {name, store = fn(archive) -> {bytes, sha256, ...}} ---
+-- --- where it goes: {name, store = fn(archive, head) -> {bytes, ...}, sha256 = fn() -> hex} ---
 
 -- A file has its name only once it is whole: what a crash leaves behind is not taken for a dump.
 local function into_file(flags, database)
@@ -65,17 +75,18 @@ local function into_file(flags, database)
     fail.raise("PGO-INVALID", path .. " is there already", { cure = "Name another file, or pass --force." })
   end
   local partial = ("%s.partial-%s"):format(path, crypto.hex(crypto.random(4)))
-  local function store(archive)
+  local function store(archive, head)
     local whole = false
     local _ <close> = setmetatable({}, { __close = function()
       if not whole then task.shield(30, fs.remove, partial) end
     end })
-    local sunk = fs.sink(partial, archive, { mode = 0600, sync = true, digests = { "sha256" } })
+    local sunk = fs.sink(partial, archive, { mode = 0600, sync = not head })
+    if head then fs.write_at(partial, 0, head:head(), { sync = true }) end  -- now with the places of the tables' data
     fs.rename(partial, path)
     whole = true
     return sunk
   end
-  return { name = path, store = store }
+  return { name = path, store = store, sha256 = function() return fs.sha256(path) end }
 end
 
 -- Keys that may write and not ask about the bucket are fine: the upload itself tells what it needs.
@@ -100,7 +111,8 @@ local function into_bucket(flags)
   if not flags.force and bucket:head_object(key) then
     fail.raise("PGO-INVALID", flags.to .. " is there already", { cure = "Name another key, or pass --force." })
   end
-  return { name = flags.to, store = function(archive) return bucket:upload(key, archive, { sha256 = true }) end }
+  return { name = flags.to, store = function(archive, head) return bucket:upload(key, archive, { head = head }) end,
+           sha256 = function() return bucket:sha256(key) end }
 end
 
 -- --- the source ---
@@ -138,8 +150,9 @@ local function work(display, o, to, size)
     group:spawn(follow, display, current, size)
     result = dump.run(o, function(archive, state)
       current.archive, current.state = archive, state
-      return to.store(archive)
+      return to.store(archive, state.archive)
     end)
+    if o.sha256 then result.sha256 = to.sha256() end
     group:cancel "done"
   end)
   return result
@@ -150,6 +163,7 @@ local function report(to, result)
   term.out(("%s\n  size    %s (%d bytes)\n  time    %.1f s\n  rate    %s/s\n"):format(to.name,
     values.show_size(result.bytes), result.bytes, result.seconds, values.show_size(result.bytes / result.seconds)))
   if result.parts then term.out(("  parts   %d\n"):format(result.parts)) end
+  if result.etag then term.out(("  etag    %s\n"):format(result.etag)) end
   if result.sha256 then term.out(("  sha256  %s\n"):format(result.sha256)) end
 end
 
@@ -182,7 +196,10 @@ function command.run(argv)
     display:emit("message", { text = ("%s, PostgreSQL %s, with pg_dump %s into %s"):format(from:name(), facts.version,
       client.version, to.name) })
   end
-  local result = attempt(display, { source = from, client = client }, to, values.show_size(facts.bytes))
+  local compress, note = compression.of(flags.compress, client)
+  if note then display:emit("message", { text = note }) end
+  local result = attempt(display, { source = from, client = client, compress = compress, sha256 = flags.sha256 }, to,
+    values.show_size(facts.bytes))
   if not flags.json then report(to, result) end
   return 0
 end

@@ -169,6 +169,8 @@ local STANDARD = {
   { "on_thaw", help = "a command to run when the window closes; PGORCH_OUTCOME is moved or put-back" },
   { "hook_limit", type = "duration", default = "30m",
     help = "how long a command of --on-freeze, --on-thaw or --accept may run; 0: as long as it likes" },
+  { "compress", default = "auto", choices = { "auto", "fast", "small", "stock" },
+    help = "how the dump is compressed; auto: as small as the way to the storage leaves time for; stock: by pg_dump" },
   { "keep_dump", default = false, help = "keep the dump in the object storage afterwards" },
   { "watch", type = "duration", default = "0", help = "how long to watch the source for stray writers after cut-over" },
   { "settings", choices = { "safe", "all", "none" }, default_text = "safe: those that change what queries mean",

@@ -2,9 +2,9 @@
 -- The upload is completed only after pg_dump has ended well; until then the object does not exist.
 
 local recipe    = require "pgorch.recipe"
+local compression = require "pgorch.dump.compression"
 local dump      = require "pgorch.dump"
 local dump_snapshot = require "pgorch.dump_snapshot"
-local fail      = require "pgorch.error"
 local task      = require "pgorch.task"
 local pg_client = require "pgorch.pg_client"
 local times     = require "pgorch.plan.times"
@@ -16,10 +16,13 @@ end
 
 local function transfer(ctx, client, key)
   local total = values.show_size(ctx.result.size.bytes)
+  local compress, note = compression.of(ctx.params.compress or "auto", client)
+  if note then ctx:note(note) end
   local o = { source = ctx.source, client = client, dir = ctx.run.dir, log = ctx.run.dir .. "/pg_dump.log",
+              compress = compress,
               snapshot = dump_snapshot.id(ctx),
               progress = function(state, bytes) ctx:progress(dump.progress(state, bytes, total)) end }
-  return dump.run(o, function(archive) return ctx.store:upload(key, archive) end)
+  return dump.run(o, function(archive, state) return ctx.store:upload(key, archive, { head = state.archive }) end)
 end
 
 -- What earlier attempts of this run left in the bucket: parts are billed until they are aborted.
@@ -42,11 +45,6 @@ local function run(ctx)
   local client = pg_client.choose(ctx.result.preflight.source_major, major)
   local started = task.now()
   local up = transfer(ctx, client, key)
-  local object = ctx.store:head_object(key)
-  if not object or object.size ~= up.bytes then
-    fail.raise("PGO-S3-INTEGRITY", ("%s has %s bytes, %d were sent"):format(key, object and object.size or "no",
-      up.bytes), { retryable = true })
-  end
   local seconds = task.now() - started
   ctx:progress { bytes = up.bytes }            -- the figures of a finished step are the dump's own
   ctx:note(("dump of %s in %s"):format(values.show_size(up.bytes), values.show_duration(seconds)))
