@@ -11,7 +11,7 @@ return recipe.from "postgres" {
     dbname   = { help = "database inside it", required = "if the cluster has several" },
     token    = { env = { "DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN" }, secret = true,
                  help = "DigitalOcean's API token" },
-    bucket   = { help = "the Space for the dump; made if it does not exist", required = true },
+    bucket   = { help = "the Space for the dump; made if it does not exist", required_when = { via = "archive" } },
     storage_region = { help = "region of the Space, such as nyc3; its keys are SPACES_ACCESS_KEY_ID and "
                        .. "SPACES_SECRET_ACCESS_KEY" },
     endpoint_url = { help = "another S3 storage in its place; its keys may be AWS_ACCESS_KEY_ID and "

@@ -18,7 +18,8 @@ return recipe {
                      help = "URL of the database to move: postgres://USER:PASSWORD@HOST:PORT/DATABASE" },
     source_ca    = { use = "source", help = "a file with the certificate authority of the source: then certificate and "
                      .. "name are verified", default_text = "the URL's sslrootcert" },
-    bucket       = { use = "store", required = true, help = "bucket for the dump; made if it does not exist" },
+    bucket       = { use = "store", required_when = { via = "archive" },
+                     help = "bucket for the dump; made if it does not exist" },
     endpoint_url = { use = "store", env = { "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL" }, default_text = "AWS",
                      help = "the object storage; its keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" },
     storage_region = { use = "store", env = { "AWS_REGION", "AWS_DEFAULT_REGION" }, default = "us-east-1",
@@ -35,7 +36,7 @@ return recipe {
 
   steps = {
     section "Check Your Database Size",
-      step.credentials, step.allow_list, step.size, step.choose_plan,
+      step.credentials, step.allow_list, step.size, step.choose_plan, step.choose_way,
 
     section "Preparing Your Migration",
       step.save_settings, step.preflight,
@@ -51,6 +52,7 @@ return recipe {
     section "Restore to Heroku Postgres",
       together {
         { step.presign, step.restore },
+        { step.pull },
         { step.checksum_source },
       },
       step.refresh_matviews,

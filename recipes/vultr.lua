@@ -31,7 +31,7 @@ return recipe {
 
   steps = {
     section "Check Your Database Size",
-      step.credentials, step.allow_list, step.size, step.choose_plan,
+      step.credentials, step.allow_list, step.size, step.choose_plan, step.choose_way,
 
     section "Preparing Your Migration",
       step.save_settings, step.preflight,
@@ -47,7 +47,8 @@ return recipe {
     section "Restore to Heroku Postgres",
       together {
         { step.presign, step.restore },
-        { step.checksum_source },                          -- on the dump's snapshot
+        { step.pull },                                     -- --via heroku: fetched by Heroku
+        { step.checksum_source },                          -- on the snapshot of the data
       },
       step.refresh_matviews,                               -- those that the restore left empty
       step.reapply_settings { only = "safe" },

@@ -11,6 +11,7 @@
 ---@field allow_list pgorch.ConfigurableStep         our address is let in, and taken out at the end
 ---@field size pgorch.ConfigurableStep               {bytes, tables = {{key, schema, name, bytes}}, ...}
 ---@field choose_plan pgorch.ConfigurableStep        {plan, cents}
+---@field choose_way pgorch.ConfigurableStep         {way, ways}: --via, or the fastest that is possible
 ---@field save_settings pgorch.ConfigurableStep      settings_postgres.csv in the run's folder
 ---@field preflight pgorch.ConfigurableStep          {source_major, extensions, clients, ...}
 ---@field backup_is_fresh pgorch.ConfigurableStep    options: within = "26h"
@@ -25,6 +26,8 @@
 ---@field dump_to_store pgorch.ConfigurableStep      {key, bytes}
 ---@field presign pgorch.ConfigurableStep            a signed URL, tried
 ---@field restore pgorch.ConfigurableStep            {uuid, num, seconds}
+---@field copy pgorch.ConfigurableStep               --via direct: {tables, rows, bytes, seconds}
+---@field pull pgorch.ConfigurableStep               --via heroku: {uuid, num, seconds}
 ---@field checksum_source pgorch.ConfigurableStep    {sums, objects, sequences, large}; options: content
 ---@field refresh_matviews pgorch.ConfigurableStep   {refreshed, failed}: those that the restore left empty
 ---@field reapply_settings pgorch.ConfigurableStep   options: only = "safe" | "all" | "none"

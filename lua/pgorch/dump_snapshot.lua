@@ -2,7 +2,9 @@
 -- holds it. A session can be lost while nobody uses it (a server's limit, a firewall, a failover), and with it the
 -- snapshot: so it is asked before each use. Takes no snapshot itself.
 
-local task = require "pgorch.task"
+local detector = require "pgorch.detector"
+local fail     = require "pgorch.error"
+local task     = require "pgorch.task"
 
 local M = {}
 
@@ -21,6 +23,18 @@ function M.id(ctx)
   ctx:keep("snapshot", nil)
   ctx:note "the session that held the dump's snapshot was lost: the source is read as it is now, if nothing was written"
   return nil
+end
+
+---The snapshot's id; nil where it is lost and nothing was written since: what is read now is the same.
+---@param ctx pgorch.Context
+---@return string|nil
+function M.id_or_quiet(ctx)
+  local id = M.id(ctx)
+  if id then return id end
+  local asked = detector.ask(ctx.source, ctx.result.fingerprint.mark)
+  if asked.answer == "written" then
+    fail.raise("PGO-WRITTEN", "the source was written to after the dump", { detail = table.concat(asked.names, "\n") })
+  end
 end
 
 return M

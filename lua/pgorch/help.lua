@@ -80,6 +80,9 @@ local function row_of(spec)
   local more = {}
   if spec.required == true then more[#more + 1] = "required" end
   if type(spec.required) == "string" then more[#more + 1] = "needed " .. spec.required end
+  for other, value in pairs(spec.required_when or {}) do
+    more[#more + 1] = ("required with %s %s"):format(params.flag(other), tostring(value))
+  end
   local default = show_default(spec)
   if default then more[#more + 1] = "default " .. default end
   if #spec.env > 0 then more[#more + 1] = "or " .. table.concat(spec.env, ", ") end

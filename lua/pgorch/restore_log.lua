@@ -1,5 +1,5 @@
--- Judges the verbose log of a restore: which of pg_restore's complaints are harmless, which are mended by a later step
--- of the recipe, and which lost something.
+-- Judges the verbose log of a restore: which complaints of pg_restore (in a copy, of pg_dump) are harmless, which are
+-- mended by a later step of the recipe, and which lost something.
 -- "Finished with warnings" can mean anything from a comment on an extension to a restore that stopped half way, so
 -- every block is looked at, and what no rule knows counts as lossy.
 
@@ -31,6 +31,7 @@ local function finds(patterns, text)
 end
 
 local function matches(rule, block)
+  if rule.program and rule.program ~= block.program then return false end
   local by = not rule.error or finds(rule.error, block.error)
   return by and (not rule.command or finds(rule.command, block.command or "")) and by
 end
@@ -70,19 +71,22 @@ local function text_of(block)
   return table.concat(parts, "\n")
 end
 
--- What a line starts or belongs to. Only pg_restore's own lines open a block; those after it (HINT, DETAIL, Command
--- was) come without its name.
+-- What a line starts or belongs to. Only the programs' own lines open a block; those after it (HINT, DETAIL, Command
+-- was) come without their name, but for pg_dump's "detail:" and "hint:".
 local function kind_of(line)
-  local said = line:match("pg_restore: (.*)$")
+  local program, said = line:match("(pg_restore): (.*)$")
+  if not said then program, said = line:match("(pg_dump): (.*)$") end
   if said then
+    local more, rest = said:match("^(%l+): (.*)$")
+    if more == "detail" or more == "hint" then return "more", ("%s:  %s"):format(more:upper(), rest) end
     if said:lower():match("^warning: errors ignored on restore: %d+") then
       return "count", math.tointeger(tonumber(said:match("(%d+)%s*$")))
     end
     if said:match("Error from TOC entry") or said:match("Error while %u") then return "progress" end
     local problem = said:match("^error: (.*)$") or said:match("^fatal: (.*)$") or said:match("^%[[%w ()]+%] (.*)$")
-    if problem then return "problem", problem end
+    if problem then return "problem", problem, program end
     problem = said:match("^warning: (.*)$")
-    if problem then return "warning", problem end
+    if problem then return "warning", problem, program end
     return "progress"
   end
   local rest = line:match("^%s*Command was: (.*)$")
@@ -104,12 +108,12 @@ end
 local function blocks_of(lines)
   local blocks, open, ignored, errors = {}, nil, nil, 0
   for _, line in ipairs(lines) do
-    local kind, value = kind_of(line)
+    local kind, value, program = kind_of(line)
     if kind == "count" then ignored, open = value, nil
     elseif kind == "problem" or kind == "warning" then
-      open = { error = value }
+      open = { error = value, program = program }
       blocks[#blocks + 1] = open
-      errors = errors + (kind == "problem" and 1 or 0)      -- pg_restore counts no warnings
+      errors = errors + (kind == "problem" and program == "pg_restore" and 1 or 0)      -- it counts no warnings
     elseif kind == "progress" then open = nil
     elseif open and kind == "command" then open.command = value
     elseif open and kind == "more" then continue(open, value)

@@ -8,6 +8,7 @@ local claim     = require "pgorch.claim"
 local clock     = require "pgorch.clock"
 local env       = require "pgorch.env"
 local fail      = require "pgorch.error"
+local http      = require "pgorch.http"
 local pg        = require "pgorch.pg"
 local resource  = require "pgorch.resource"
 local secret    = require "pgorch.secret"
@@ -171,6 +172,17 @@ function Source:env(dir)
     vars.PGOPTIONS = vars.PGOPTIONS .. " -c transaction_timeout=0"
   end
   return vars
+end
+
+---The address with the password, for a service that is to connect by itself. It has no file of ours: it cannot verify
+---with our CA, but encrypts.
+---@return any url secret
+function Source:url()
+  local host = self.host:find(":", 1, true) and "[" .. self.host .. "]" or http.escape(self.host)
+  local mode = sslmode(self)
+  if mode:find "^verify" then mode = "require" end
+  return secret.new(("postgres://%s:"):format(http.escape(self.user))) .. http.escape(self.password)
+    .. ("@%s:%d/%s?sslmode=%s"):format(host, self.port, http.escape(self.dbname), mode)
 end
 
 ---"shop-db/defaultdb"; the label alone while it is not known which database is meant.

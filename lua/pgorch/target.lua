@@ -98,6 +98,18 @@ function Target:connect(o)
   return pg.connect(dsn)
 end
 
+---Environment of a child such as pg_restore; files that it needs (the CA) are put into `dir`.
+---@param dir string
+---@return table<string, any>
+function Target:env(dir)
+  local dsn = pg.dsn(self:url())
+  secure(dsn, self.ca_pem)
+  dsn.application_name = "pgorch"
+  local vars = pg.env(dsn, dir)
+  vars.PGOPTIONS = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
+  return vars
+end
+
 local WHO = "select oid::text || '@' || pg_postmaster_start_time()::text from pg_database "
   .. "where datname = current_database()"
 

@@ -242,7 +242,7 @@ describe("transfers", function()
     with_api({ ["GET /client/v11/apps/a/transfers"] = { 200, { raw { num = 4, uuid = "v" }, raw(),
       raw { num = 9, from_url = "https://s3.example/bucket/pgorch/other/1.dump" },
       raw { num = 8, to_type = "gof3r" } } } }, function(client)
-      expect(transfers.find(client, "a", "pgorch/r/1.dump").uuid).is "v"
+      expect(transfers.find_surely(client, "a", transfers.of_object "pgorch/r/1.dump").uuid).is "v"
     end)
   end)
 

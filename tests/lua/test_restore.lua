@@ -138,7 +138,8 @@ describe("a database of the user's own", function()
     local ctx = { params = { app = "shop", confirm = confirm }, recall = recall, target = target,
       result = { dump_to_store = { key = "k" } }, live = { signed_url = { key = "k", expires = math.huge } },
       remember = function() end, keep = function() end }
-    return ask.restore(ctx, database, { key = "pgorch/r/2.dump", again = false })
+    target.database = function() return database end
+    return ask.once(ctx, database, ask.for_dump(ctx, "pgorch/r/2.dump"), false)
   end
 
   it("is not overwritten by a resume whose request Heroku never got, without --confirm", function()

@@ -138,7 +138,24 @@ end
 
 ---The restore of the object with that key, if one was ever asked for. Two look-ups before it says no.
 function Database:find_restore(key)
-  return transfers.find_surely(self.client, self.billing_app, key)
+  return transfers.find_surely(self.client, self.billing_app, transfers.of_object(key))
+end
+
+---Asks Heroku to copy the database at `url` into this one: its own pg_dump reads there. Replaces what is in it. Returns
+---at once.
+---@param url any secret: the source's address with its password; Heroku gets both
+---@param name string  by which the copy is found again
+---@param o? {attachment?: string}
+---@return pgorch.heroku.Transfer
+function Database:copy_from(url, name, o)
+  local own = self:url(o and o.attachment)
+  return transfers.read(self.client:request("POST", data_path(self, "/transfers"),
+    { from_name = name, from_url = url, to_name = "DATABASE", to_url = own }, { data = true }))
+end
+
+---The copy that was asked for under that name, if one ever was. Two look-ups before it says no.
+function Database:find_copy(name)
+  return transfers.find_surely(self.client, self.billing_app, transfers.of_name(name))
 end
 
 ---A transfer of the owning app that still runs, but for one that writes into another database of it.

@@ -1,5 +1,6 @@
 -- A transfer is Heroku's record of one restore (or backup, or copy): how to read its state, find it again, follow it.
--- It is recognised by the object's path in its from_url, never by time; its URLs are cut down to that path at once.
+-- A restore is recognised by the object's path in its from_url, a copy by the name that it was asked for under, never
+-- by time; URLs are cut down to that path at once.
 -- Never says that a restore is good: succeeded with warnings is for restore_log.lua and verify.lua to judge.
 
 local clock  = require "pgorch.clock"
@@ -14,6 +15,8 @@ local transfers = {}
 ---@class pgorch.heroku.Transfer
 ---@field uuid string
 ---@field num integer
+---@field from_name string|nil      what whoever asked called the source: a copy's is ours
+---@field from_type string|nil      "pg_dump": a copy of a database; "htcat": a restore from a URL
 ---@field from_path string|nil      path of the URL restored from, without host and signature
 ---@field to_dbname string|nil      the database that it writes into, where it writes into one
 ---@field state "pending"|"running"|"succeeded"|"warned"|"canceled"|"failed"
@@ -47,7 +50,8 @@ end
 ---What the API sent, without its URLs.
 ---@return pgorch.heroku.Transfer
 function transfers.read(raw)
-  local t = { uuid = raw.uuid, num = raw.num, from_type = raw.from_type, to_type = raw.to_type,
+  local t = { uuid = raw.uuid, num = raw.num, from_name = raw.from_name, from_type = raw.from_type,
+              to_type = raw.to_type,
               from_path = transfers.url_path(raw.from_url), to_dbname = dbname_of(raw.to_url),
               warnings = raw.warnings or 0, processed = raw.processed_bytes or 0, created_at = raw.created_at,
               started_at = raw.started_at, updated_at = raw.updated_at,
@@ -75,23 +79,39 @@ function transfers.get(client, app, id, verbose)
     ("/client/v11/apps/%s/transfers/%s%s"):format(app, id, verbose and "?verbose=true" or ""), nil, { data = true }))
 end
 
----The restore of the object whose path ends with `key`; the newest if there are several.
----@return pgorch.heroku.Transfer|nil
-function transfers.find(client, app, key)
+---Restores of the object whose path ends with `key`.
+---@param key string
+---@return fun(t: pgorch.heroku.Transfer): boolean
+function transfers.of_object(key)
+  return function(t) return t.from_path ~= nil and t.from_path:sub(-#key) == key end
+end
+
+---Copies that were asked for under that name.
+---@param name string
+---@return fun(t: pgorch.heroku.Transfer): boolean
+function transfers.of_name(name)
+  return function(t) return t.from_type == "pg_dump" and t.from_name == name end
+end
+
+local function find(client, app, is_it)
   local found
   for _, t in ipairs(transfers.list(client, app)) do
-    local ours = t.to_type == "pg_restore" and t.from_path and t.from_path:sub(-#key) == key
-    if ours and (not found or t.num > found.num) then found = t end
+    if t.to_type == "pg_restore" and is_it(t) and (not found or t.num > found.num) then found = t end
   end
   return found
 end
 
----As `find`, but "not there" is believed only after two look-ups some seconds apart.
-function transfers.find_surely(client, app, key)
-  local found = transfers.find(client, app, key)
+---The transfer into a database that is meant, the newest if there are several. "Not there" is believed only after two
+---look-ups some seconds apart.
+---@param client pgorch.heroku.Client
+---@param app string
+---@param is_it fun(t: pgorch.heroku.Transfer): boolean
+---@return pgorch.heroku.Transfer|nil
+function transfers.find_surely(client, app, is_it)
+  local found = find(client, app, is_it)
   if found then return found end
   task.sleep(poll.seconds "lookup")
-  return transfers.find(client, app, key)
+  return find(client, app, is_it)
 end
 
 -- One that was cancelled still writes until it has finished. One that was cancelled before it started may never finish:
@@ -121,7 +141,7 @@ end
 
 local function stuck(t, since, limit)
   if task.now() - since < limit then return end
-  fail.raise("PGO-RESTORE-STUCK", ("r%03d is %s and has not moved for %s"):format(t.num, t.state,
+  fail.raise("PGO-RESTORE-STUCK", ("transfer %03d is %s and has not moved for %s"):format(t.num, t.state,
     values.show_duration(task.now() - since)), { retryable = true, state = t.state })
 end
 

@@ -1,7 +1,9 @@
 -- The database that a move goes to, as far as it can be told before there is one: named by the user, left by an earlier
 -- run, or one that will be made. Only reads.
 
-local target = require "pgorch.target"
+local preflight = require "pgorch.preflight"
+local source    = require "pgorch.source"
+local target    = require "pgorch.target"
 
 local M = {}
 
@@ -31,6 +33,16 @@ function M.name(ctx)
   local attached = M.attached(ctx)
   if attached and not M.is_in_use(ctx, attached) then return attached.addon.name end
   return target.addon_name(ctx.params.app, ctx.run.id)
+end
+
+---What it holds: in one that is not ours that is lost.
+---@param ctx pgorch.Context
+---@return string
+function M.contents(ctx)
+  if ctx.target:is_ours() then return "empty, ours" end
+  local conn <close> = ctx.target:connect()
+  local tables = conn:value(source.sql "tables_to_lose")
+  return tables == 0 and "empty" or preflight.number(tables, "table") .. " in it lost"
 end
 
 return M

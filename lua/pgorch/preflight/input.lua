@@ -9,6 +9,7 @@ local plans        = require "pgorch.heroku.plans"
 local pooled       = require "pgorch.preflight.pooled"
 local preflight    = require "pgorch.preflight"
 local surroundings = require "pgorch.preflight.surroundings"
+local way          = require "pgorch.way"
 
 local M = {}
 
@@ -51,7 +52,9 @@ local function check_plan(ctx, found)
   if ok then found:pass("plan " .. plan) end
 end
 
+-- Ways without a dump need none; where it is to be chosen, that is what asks the storage.
 local function check_store(ctx, found)
+  if way.of(ctx) ~= "archive" then return end
   local bucket = found:try(function() return ctx.store end)
   if not bucket then return end
   local state = found:try(function() return bucket:head() end)

@@ -14,6 +14,7 @@ local search_path = require "pgorch.preflight.search_path"
 local server      = require "pgorch.preflight.server"
 local size        = require "pgorch.preflight.size"
 local versions    = require "pgorch.preflight.versions"
+local ways        = require "pgorch.preflight.ways"
 
 local M = {}
 
@@ -24,7 +25,7 @@ M.LIMITS = { statement_timeout = "30s", lock_timeout = "2s", idle_in_transaction
 
 -- fn(ctx, found, facts, conn); the theme is what a check that is not answered is called.
 local THEMES = {
-  { "pooler", pooled.check },
+  { "pooler", pooled.check }, { "the way of the data", ways.check },
   { "client programs", versions.clients }, { "what newer majors took away", versions.gone },
   { "size", size.check }, { "amounts", size.amounts },
   { "closing for writing", server.closing }, { "prepared transactions", server.prepared },

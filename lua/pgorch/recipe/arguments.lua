@@ -176,6 +176,17 @@ local function why_wrong(param, value)
   end
 end
 
+-- Known only when all have their values.
+local function missing_for_others(specs, resolved, state)
+  for _, param in ipairs(params.sorted(specs)) do
+    for other, value in pairs(param.required_when or {}) do
+      if resolved[other] == value and resolved[param.name] == nil and not state.bad[param.name] then
+        missing(param, state)
+      end
+    end
+  end
+end
+
 ---Fills in environment and defaults, and checks every value. Adds to state.problems.
 ---@param specs table<string, pgorch.Param>
 ---@param state table  what arguments.parse gave
@@ -198,6 +209,7 @@ function arguments.resolve(specs, state)
       resolved[name] = value
     end
   end
+  missing_for_others(specs, resolved, state)
   return resolved, secrets
 end
 

@@ -14,6 +14,7 @@ local params = {}
 ---@field env string[]           environment variables, the first that is set counts
 ---@field help string
 ---@field required boolean|string  a string: when it is, for the help
+---@field required_when table<string, any>  it is, where another parameter has this value: { via = "archive" }
 ---@field choices string[]
 ---@field secret boolean
 ---@field pattern string         a Lua pattern for the whole value
@@ -22,8 +23,8 @@ local params = {}
 ---@field order integer          place in the help
 
 local FIELDS = { name = true, type = true, default = true, default_text = true, env = true, help = true,
-                 required = true, choices = true, secret = true, pattern = true, check = true, use = true,
-                 order = true }
+                 required = true, required_when = true, choices = true, secret = true, pattern = true, check = true,
+                 use = true, order = true }
 
 local function wrong(name, text) fail.raise("PGO-RECIPE", ("parameter `%s`: %s"):format(tostring(name), text)) end
 
@@ -169,6 +170,9 @@ local STANDARD = {
   { "on_thaw", help = "a command to run when the window closes; PGORCH_OUTCOME is moved or put-back" },
   { "hook_limit", type = "duration", default = "30m",
     help = "how long a command of --on-freeze, --on-thaw or --accept may run; 0: as long as it likes" },
+  { "via", default = "archive", choices = { "archive", "direct", "heroku", "auto" },
+    help = "the way of the data: archive, by a dump in object storage; direct, from server to server through this "
+      .. "machine; heroku, fetched by Heroku, which gets the source's password; auto, the fastest that is possible" },
   { "compress", default = "auto", choices = { "auto", "fast", "small", "stock" },
     help = "how the dump is compressed; auto: as small as the way to the storage leaves time for; stock: by pg_dump" },
   { "keep_dump", default = false, help = "keep the dump in the object storage afterwards" },

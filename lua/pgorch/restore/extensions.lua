@@ -1,7 +1,9 @@
--- What became of the source's extensions in the target: Heroku makes them again, in the version that its server has.
--- Only reads.
+-- The source's extensions in the target: made there, each in the version that its server has; and what became of them
+-- after a restore, in which Heroku makes them again.
 
-local source = require "pgorch.source"
+local pg       = require "pgorch.pg"
+local snapshot = require "pgorch.verify.snapshot"
+local source   = require "pgorch.source"
 
 local extensions = {}
 
@@ -14,6 +16,25 @@ local function by_name(list)
   local map = {}
   for _, each in ipairs(list) do map[each.name] = each end
   return map
+end
+
+local function create(conn, extension)
+  if extension.schema ~= "public" then conn:exec("create schema if not exists " .. pg.ident(extension.schema)) end
+  conn:exec(("create extension if not exists %s schema %s"):format(pg.ident(extension.name),
+    pg.ident(extension.schema)))
+end
+
+---Creates those that are not there.
+---@param conn table
+---@param wanted pgorch.restore.Extension[]
+---@return {name: string, why: string}[] refused
+function extensions.create(conn, wanted)
+  local refused = {}
+  for _, each in ipairs(wanted) do
+    local _, why = snapshot.attempt(conn, create, conn, each)
+    if why then refused[#refused + 1] = { name = each.name, why = why } end
+  end
+  return refused
 end
 
 ---Other versions are told, for a person to read what is new in them; a missing one or another schema needs a look.

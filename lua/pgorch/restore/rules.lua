@@ -7,6 +7,7 @@
 ---@field id string                    a word; the log's name
 ---@field class "harmless"|"mended"|"lossy"
 ---@field by string|nil               mended: id of the step that does it, for the name that `command` catches
+---@field program "pg_dump"|"pg_restore"|nil   who complains; nil: either
 ---@field error string|string[]|nil    Lua pattern in the message; of several, any
 ---@field command string|string[]|nil  Lua pattern in "Command was:"; of several, any
 ---@field why string                   what it means
@@ -136,6 +137,14 @@ return {
     why = "the disk of the target is full: rows or indexes are missing",
     cure = "Choose a larger plan: `pgorch cleanup RUN --confirm APP` removes the add-on that is too small; then run "
       .. "again with --plan." },
+  { id = "source-unreachable", class = "lossy", program = "pg_dump", error = "connection to server .- failed: ",
+    why = "Heroku's pg_dump could not connect to the source",
+    cure = "Let Heroku in: its addresses are not fixed, so the source's allow list has to hold 0.0.0.0/0 while it "
+      .. "fetches; or choose --via archive or --via direct, then run again." },
+  { id = "source-lost", class = "lossy", program = "pg_dump", transient = true,
+    error = { "server closed the connection unexpectedly", "FATAL:  terminating connection due to",
+              "failed: PQgetCopyData%(%) failed" },            -- an error of the server's says PQgetResult()
+    why = "Heroku's pg_dump lost its connection to the source" },
   { id = "connection-lost", class = "lossy", transient = true,
     error = { "FATAL:  terminating connection due to", "server closed the connection unexpectedly",
               "no connection to the server" },

@@ -8,8 +8,19 @@ local verdict = {}
 
 local SHOWN = 10
 
+---As Heroku shows it: r004, or c004 for a copy of a database.
+---@param transfer {num: integer, from_type: string|nil}
 ---@return string
-function verdict.name(transfer) return ("r%03d"):format(transfer.num) end
+function verdict.name(transfer)
+  return ("%s%03d"):format(transfer.from_type == "pg_dump" and "c" or "r", transfer.num)
+end
+
+---"restore r004", "copy c004".
+---@param transfer {num: integer, from_type: string|nil}
+---@return string
+function verdict.what(transfer)
+  return (transfer.from_type == "pg_dump" and "copy " or "restore ") .. verdict.name(transfer)
+end
 
 ---The lines of its log, as text.
 ---@param transfer pgorch.heroku.Transfer
@@ -41,33 +52,33 @@ function verdict.explain(lossy)
   return table.concat(parts, "\n")
 end
 
--- Where pg_restore has said nothing, it never had the dump: the download failed, whatever Heroku calls that.
+-- Where no program of PostgreSQL's has said anything, none had the dump: the download failed, whatever Heroku calls it.
 local function never_began(lines)
   for _, line in ipairs(lines) do
-    if line:find("pg_restore: ", 1, true) then return false end
+    if line:find("pg_restore: ", 1, true) or line:find("pg_dump: ", 1, true) then return false end
   end
   return true
 end
 
 local function canceled(name)
-  return fail.new("PGO-RESTORE-FAILED", ("restore %s was canceled, and not by this run"):format(name),
+  return fail.new("PGO-RESTORE-FAILED", ("%s was canceled, and not by this run"):format(name),
     { cure = "Somebody or Heroku stopped it: find out why, then resume." })
 end
 
 local function failed(name, judged, lines)
   local detail = #judged.lossy > 0 and verdict.explain(judged.lossy) or last(lines, 15)
-  return fail.new("PGO-RESTORE-FAILED", ("restore %s failed"):format(name), { detail = detail })
+  return fail.new("PGO-RESTORE-FAILED", ("%s failed"):format(name), { detail = detail })
 end
 
 local function lossy(name, judged, lines)
-  return fail.new("PGO-RESTORE-LOSSY", ("restore %s: %d lossy of %d lines"):format(name, #judged.lossy, #lines),
+  return fail.new("PGO-RESTORE-LOSSY", ("%s: %d lossy of %d lines"):format(name, #judged.lossy, #lines),
     { detail = verdict.explain(judged.lossy) })
 end
 
 local function explained(judged) return #judged.harmless + #judged.mended end
 
 local function unexplained(name, transfer, judged, lines)
-  return fail.new("PGO-RESTORE-LOSSY", ("restore %s finished with %d warnings, its log explains %d"):format(name,
+  return fail.new("PGO-RESTORE-LOSSY", ("%s finished with %d warnings, its log explains %d"):format(name,
     transfer.warnings, explained(judged)), { detail = last(lines, 15) })
 end
 
@@ -78,7 +89,7 @@ end
 ---@return pgorch.Error|nil err             nil: nothing was lost
 ---@return boolean transient                another attempt may succeed
 function verdict.of(transfer, mends)
-  local lines, name = verdict.lines(transfer), verdict.name(transfer)
+  local lines, name = verdict.lines(transfer), verdict.what(transfer)
   local judged = restore_log.classify(lines, mends)
   if transfer.state == "canceled" then return judged, canceled(name), false end
   if transfer.state == "failed" then

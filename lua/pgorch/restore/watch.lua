@@ -1,6 +1,6 @@
--- How far a restore is: by the dump's own size where Heroku says how much of it was read, else by the size of the
--- database that it fills, looked at now and then. No session stays open: Heroku ends all when it empties the database,
--- and one that stays could be in its way.
+-- How far a restore is: by the dump's own size where there is one and Heroku says how much of it was read, else by the
+-- size of the database that it fills, looked at now and then. No session stays open: Heroku ends all when it empties
+-- the database, and one that stays could be in its way.
 
 local poll   = require "pgorch.poll"
 local source = require "pgorch.source"
@@ -14,13 +14,13 @@ local COPY_PROGRESS = 140000     -- the first server that says which table is be
 
 ---@class pgorch.restore.Watch
 ---@field target pgorch.Target
----@field dump integer      bytes of the dump
+---@field dump integer|nil  bytes of the dump; nil: nobody knows beforehand what Heroku fetches
 ---@field source integer    bytes of the source
 local Watch = {}
 Watch.__index = Watch
 
 ---@param target pgorch.Target
----@param o {dump: integer, source: integer}
+---@param o {dump: integer|nil, source: integer}
 ---@return pgorch.restore.Watch
 function watch.new(target, o)
   return setmetatable({ target = target, dump = o.dump, source = o.source, next = task.now() }, Watch)
@@ -58,7 +58,7 @@ function Watch:progress(t)
   if CAME_TO_ITS_END[t.state] then return { bytes = self.dump, total = self.dump, text = t.state } end
   if t.state ~= "running" then return { text = t.state } end
   local seen = look(self)
-  if t.processed > 0 then
+  if self.dump and t.processed > 0 then
     return { bytes = math.min(t.processed, self.dump), total = self.dump,
              text = ("of the dump's %s%s"):format(values.show_size(self.dump), at(seen)) }
   end

@@ -80,6 +80,14 @@ function methods:finished(id)
   return row ~= nil and row.state == "done"
 end
 
+---Whether a step of this run has begun to do something, whatever became of it; not one that was put back since.
+---@param id string
+---@return boolean
+function methods:begun(id)
+  local row = of[self].session.rows[id]
+  return row ~= nil and row.state ~= "undone" and row.state ~= "skipped"
+end
+
 ---What a step did in the other runs of the record, newest first.
 ---@param id string
 ---@return {run: string, app: string|nil, state: string, result: any, remembered: any}[]

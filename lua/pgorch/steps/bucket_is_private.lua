@@ -3,6 +3,7 @@
 
 local recipe = require "pgorch.recipe"
 local fail   = require "pgorch.error"
+local way    = require "pgorch.way"
 
 local function run(ctx)
   if not ctx.store:is_private() then
@@ -13,4 +14,4 @@ local function run(ctx)
 end
 
 return recipe.step { id = "bucket_is_private", title = "The bucket is private", effect = "read", run = run,
-                     plan = function() return "asked from outside" end }
+                     only_if = way.only "archive", plan = function() return "asked from outside" end }

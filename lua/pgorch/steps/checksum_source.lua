@@ -1,29 +1,21 @@
--- Counts and sums every row of the source in the dump's own snapshot, while Heroku restores.
+-- Counts and sums every row of the source in the dump's own snapshot, while Heroku restores or the data is copied.
 -- Without the snapshot (after a resume, or where its session was lost) the same is read now, which is allowed only if
 -- nothing was written since.
 
 local recipe   = require "pgorch.recipe"
 local budget   = require "pgorch.verify.budget"
-local fail     = require "pgorch.error"
-local detector = require "pgorch.detector"
-local held     = require "pgorch.dump_snapshot"
+local dump_snapshot = require "pgorch.dump_snapshot"
 local objects  = require "pgorch.verify.objects"
 local report   = require "pgorch.verify.report"
 local snapshot = require "pgorch.verify.snapshot"
 local times    = require "pgorch.plan.times"
 local verify   = require "pgorch.verify"
+local way      = require "pgorch.way"
 
-local function dump_snapshot(ctx)
-  local id = held.id(ctx)
-  if id then return id end
-  local asked = detector.ask(ctx.source, ctx.result.fingerprint.mark)
-  if asked.answer == "written" then
-    fail.raise("PGO-WRITTEN", "the source was written to after the dump", { detail = table.concat(asked.names, "\n") })
-  end
-end
+local MEANWHILE = { archive = "Heroku restores", direct = "the data is copied", heroku = "Heroku fetches the data" }
 
 local function run(ctx)
-  local name = dump_snapshot(ctx)
+  local name = dump_snapshot.id_or_quiet(ctx)
   local at <close> = snapshot.open(function(o) return ctx.source:connect(o) end, name)
   local side = verify.read(at, { content = ctx.options.content == "checksum",
     jobs = ctx.params.verify_jobs or budget.jobs(at.conn),
@@ -35,4 +27,6 @@ end
 return recipe.step { id = "checksum_source", title = "Sum every row of the source", effect = "read", run = run,
                      options = { content = "checksum" }, needs = { "fingerprint" },
                      estimate = function(ctx) return 1 + times.at("read", ctx.result.size.bytes) end,
-                     plan = function() return "every row of the source summed while Heroku restores" end }
+                     plan = function(ctx)
+                       return "every row of the source summed while " .. MEANWHILE[way.of(ctx) or "archive"]
+                     end }

@@ -9,6 +9,7 @@ local task      = require "pgorch.task"
 local pg_client = require "pgorch.pg_client"
 local times     = require "pgorch.plan.times"
 local values    = require "pgorch.recipe.values"
+local way       = require "pgorch.way"
 
 local function prefix(ctx)
   return ("pgorch/%s/"):format(ctx.run.id)
@@ -79,17 +80,12 @@ local function plan(ctx)
            about = "~" .. values.show_size(times.dump_bytes(ctx.result.size)) }
 end
 
--- One stream: what is slower, pg_dump or the way to the storage, sets the pace.
-local function estimate(ctx)
-  local size = ctx.result.size
-  return 2 + math.max(times.at("dump", size.bytes), times.at("upload", times.dump_bytes(size)))
-end
-
 return recipe.step {
   id = "dump_to_store", title = "Dump the database into object storage", effect = "write", run = run, check = check,
+  only_if = way.only "archive",
   undo = undo, undo_when = "failure", needs = { "size", "preflight", "preflight_target" }, stands = function(result)
     return result.bytes and "the dump is in the bucket" or "parts of the dump may be in the bucket"
   end,
-  plan = plan, estimate = estimate, undo_estimate = 20,
+  plan = plan, estimate = function(ctx) return times.dump(ctx.result.size) end, undo_estimate = 20,
   by_hand = by_hand,
 }

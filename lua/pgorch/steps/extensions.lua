@@ -1,17 +1,10 @@
 -- Creates the source's extensions on the target, and remembers how the restore request has to name them: Heroku empties
 -- the database before it restores, and makes those again.
 
-local recipe   = require "pgorch.recipe"
-local pg       = require "pgorch.pg"
+local recipe    = require "pgorch.recipe"
+local made      = require "pgorch.restore.extensions"
 local preflight = require "pgorch.preflight"
-local snapshot = require "pgorch.verify.snapshot"
-local source   = require "pgorch.source"
-
-local function create(conn, extension)
-  if extension.schema ~= "public" then conn:exec("create schema if not exists " .. pg.ident(extension.schema)) end
-  conn:exec(("create extension if not exists %s schema %s"):format(pg.ident(extension.name),
-    pg.ident(extension.schema)))
-end
+local source    = require "pgorch.source"
 
 -- Heroku makes what is named before the restore, as somebody else: a schema that it made for that would not be ours,
 -- and what the archive wants to put there be refused. So only those in `public` are named; the archive brings the
@@ -27,14 +20,12 @@ local function run(ctx)
     wanted = conn:query(source.sql "extensions")
   end
   local conn <close> = ctx.target:connect()
-  local names, missing, reasons = {}, {}, {}
+  local names, missing, reasons, refused = {}, {}, {}, {}
+  for i, each in ipairs(made.create(conn, wanted)) do
+    missing[i], reasons[i], refused[each.name] = each.name, ("%s (%s)"):format(each.name, each.why), true
+  end
   for _, extension in ipairs(wanted) do
-    local _, why = snapshot.attempt(conn, create, conn, extension)
-    if why then
-      missing[#missing + 1], reasons[#reasons + 1] = extension.name, ("%s (%s)"):format(extension.name, why)
-    elseif can_be_named(extension) then
-      names[#names + 1] = "public." .. extension.name
-    end
+    if not refused[extension.name] and can_be_named(extension) then names[#names + 1] = "public." .. extension.name end
   end
   table.sort(names)
   -- What could not be created is judged by the preflight of the target, which knows what Heroku offers.

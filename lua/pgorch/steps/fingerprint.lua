@@ -5,6 +5,7 @@ local recipe   = require "pgorch.recipe"
 local clock    = require "pgorch.clock"
 local detector = require "pgorch.detector"
 local dump_snapshot = require "pgorch.dump_snapshot"
+local way      = require "pgorch.way"
 
 -- What is dumped is the last word only while the means that keep writes out are still in force: where somebody lifted
 -- one, or it was undone, the snapshot falls with it, and all that stands on the snapshot.
@@ -22,14 +23,14 @@ local function run(ctx)
   return { snapshot = snapshot, mark = mark, taken = clock.iso() }
 end
 
--- Without a dump a lost snapshot costs nothing: another is taken. With one it must still be the last word. What is
--- unclear can be resolved only by the sums that were made in the snapshot.
+-- Without the data a lost snapshot costs nothing: another is taken. With it, or while Heroku may be fetching it, it
+-- must still be the last word. What is unclear can be resolved only by the sums that were made in the snapshot.
 local function check(ctx, result)
   if dump_snapshot.id(ctx) then return true end
-  if not ctx:finished "dump_to_store" then return false end
+  if not (way.has_data(ctx) or ctx:begun "pull") then return false end
   local answer = detector.ask(ctx.source, result.mark).answer
   return answer == "quiet" or answer == "unclear" and ctx:finished "checksum_source"
 end
 
 return recipe.step { id = "fingerprint", title = "Take a snapshot of the source", effect = "read", run = run,
-                     check = check, plan = function() return "the snapshot that dump and sums are read in" end }
+                     check = check, plan = function() return "the snapshot that data and sums are read in" end }

@@ -7,6 +7,7 @@ local fail     = require "pgorch.error"
 local snapshot = require "pgorch.verify.snapshot"
 local source   = require "pgorch.source"
 local verify   = require "pgorch.verify"
+local way      = require "pgorch.way"
 
 local SAFE_PATH = 170000     -- the first version that refreshes with a search_path of its own: pg_catalog, pg_temp
 
@@ -99,8 +100,8 @@ local function refuse_empty(conn, mended, reasons)
 end
 
 local function run(ctx)
-  local from, restored = ctx.result.checksum_source, ctx.result.restore
-  local mended = restored and restored.mended or {}
+  local from, brought = ctx.result.checksum_source, way.brought(ctx)
+  local mended = brought and brought.mended or {}
   local conn <close> = ctx.target:connect { settings = { search_path = from.search_path } }
   local done, left, reasons = refresh_all(ctx, conn, empty_ones(conn, from.sums, mended))
   for _, key in ipairs(done) do ctx:note("refreshed " .. key) end

@@ -1,0 +1,61 @@
+-- Which way the data takes: as --via says, or the fastest by estimate of those that are possible. Decided once; a run
+-- keeps its way, and once the data has begun to move no other can be chosen.
+
+local recipe = require "pgorch.recipe"
+local fail   = require "pgorch.error"
+local times  = require "pgorch.plan.times"
+local values = require "pgorch.recipe.values"
+local way    = require "pgorch.way"
+local ways   = require "pgorch.preflight.ways"
+
+-- Every way with about how long the data takes on it, and what is against it.
+local function look(ctx, asked)
+  local obstacles, list = ways.obstacles(ctx), {}
+  if asked == "auto" then obstacles.archive = obstacles.archive or ways.archive_obstacle(ctx) end
+  for i, name in ipairs(way.ALL) do
+    list[i] = { way = name, seconds = times.of_way(name, ctx.result.size),
+                why_not = obstacles[name] and obstacles[name].what }
+  end
+  return list
+end
+
+local function fastest(list)
+  local best
+  for _, each in ipairs(list) do
+    if not each.why_not and (not best or each.seconds < best.seconds) then best = each end
+  end
+  if best then return best.way end
+  local reasons = {}
+  for i, each in ipairs(list) do reasons[i] = ("%s: %s"):format(each.way, each.why_not) end
+  fail.raise("PGO-PARAM", "--via auto: no way is possible", { detail = table.concat(reasons, "\n") })
+end
+
+local function tell(ctx, list)
+  for _, each in ipairs(list) do
+    ctx:note(each.why_not and ("%s: not possible, %s"):format(each.way, each.why_not)
+      or ("%s: ~%s for the data"):format(each.way, values.show_duration(math.ceil(each.seconds))))
+  end
+end
+
+local function run(ctx)
+  local asked = ctx.params.via or "archive"
+  local list = look(ctx, asked)
+  local chosen = asked == "auto" and fastest(list) or asked
+  if asked == "auto" then
+    tell(ctx, list)
+    ctx:note("the way is " .. chosen)
+  end
+  return { way = chosen, asked = asked, ways = list }
+end
+
+local function check(ctx, result)
+  local asked = ctx.params.via or "archive"
+  if asked == result.asked then return true end
+  if not way.has_begun(ctx) then return false end
+  fail.raise("PGO-CHANGED", ("the data has begun to move by way of %s, and --via is %s now"):format(result.way, asked),
+    { cure = ("Resume with --via %s, or put the run back first: `pgorch rollback %s`."):format(result.asked,
+      ctx.run.id) })
+end
+
+return recipe.step { id = "choose_way", title = "Choose the way of the data", effect = "read", run = run, check = check,
+                     needs = { "size" } }
