@@ -19,6 +19,7 @@ local recipe = { params = params }
 ---  "+ app shop"; + makes, ~ changes, - removes, ! destroys, no sign: it is so already. A reading step that has one is
 ---  not run by `pgorch plan`
 ---@field only_if fun(ctx: table): boolean
+---@field way pgorch.Way              it belongs to one way of the data (--via): left out of the runs that take another
 ---@field each fun(ctx: table): {key: string}[]
 ---@field limit integer               items of `each` at the same time
 ---@field estimate number|fun(ctx: table): number   seconds

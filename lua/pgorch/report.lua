@@ -12,6 +12,7 @@ local summary      = require "pgorch.runner.summary"
 local timeline     = require "pgorch.report.timeline"
 local undo         = require "pgorch.runner.undo"
 local verification = require "pgorch.report.verification"
+local way          = require "pgorch.way"
 
 local report = { FORMAT = 1 }
 
@@ -119,10 +120,11 @@ end
 
 -- In the order of their first start; what the recipe has beyond them was not reached.
 local function steps_of(seen, by_id)
+  local taken = way.of_record(seen.run.params.values, seen:found "choose_way")
   local list = list_of(seen.list, function(row) return step_of(seen, row, by_id[row.id]) end)
   for _, id in ipairs(seen.ids) do
-    if not seen.rows[id] then
-      local step = seen.steps[id]
+    local step = seen.steps[id]
+    if not seen.rows[id] and (not step.way or step.way == taken) then
       list[#list + 1] = { id = id, title = step.title or id, heading = seen.headings[id], effect = step.effect,
                           gate = step.kind == "gate" or nil, state = "not reached", stretches = json.array {} }
     end

@@ -189,6 +189,7 @@ end
 ---@return integer status
 function runner.resume(o, run)
   local accepted = changes.refuse(run, o)
+  changes.refuse_other_way(run, o)
   local current <close> = open_session(o, run)
   claim(current, o, accepted)
   -- A rollback that was cut short is finished, and ends as it would have.

@@ -25,12 +25,19 @@ function way.of(ctx)
   return chosen and chosen.way
 end
 
----For a step's `only_if`: it belongs to one of the ways.
----@param name pgorch.Way
----@return fun(ctx: pgorch.Context): boolean
-function way.only(name)
-  return function(ctx) return way.of(ctx) == name end
+---The same of a run on record.
+---@param values table   its parameters
+---@param chosen table   the result of choose_way, empty while there is none
+---@return pgorch.Way|nil
+function way.of_record(values, chosen)
+  return way.of { params = values, result = { choose_way = next(chosen) and chosen or nil } }
 end
+
+---Whether a step is one of this run's way; one that belongs to none is one of every run.
+---@param ctx pgorch.Context
+---@param step table
+---@return boolean
+function way.has(ctx, step) return not step.way or step.way == way.of(ctx) end
 
 ---The result of the step that has brought the data, whichever way it was; nil when none has.
 ---@param ctx pgorch.Context
@@ -49,11 +56,14 @@ function way.has_data(ctx)
   return ctx:finished "dump_to_store" or ctx:finished "copy" or ctx:finished "pull"
 end
 
----Whether the data has begun to move, whatever became of it.
----@param ctx pgorch.Context
----@return boolean
-function way.has_begun(ctx)
-  return ctx:begun "dump_to_store" or ctx:begun "copy" or ctx:begun "pull"
+---What has begun to move the data, out of a run's rows: its way must not change any more.
+---@param rows table[]   of the record
+---@return pgorch.Way|nil
+function way.begun(rows)
+  local BEGINS = { dump_to_store = "archive", copy = "direct", pull = "heroku" }
+  for _, row in ipairs(rows) do
+    if BEGINS[row.id] and row.state ~= "undone" then return BEGINS[row.id] end
+  end
 end
 
 return way

@@ -2,7 +2,6 @@
 -- the run made it, it is deleted on every way out.
 
 local recipe = require "pgorch.recipe"
-local way    = require "pgorch.way"
 
 local function run(ctx)
   local bucket = ctx.store
@@ -16,8 +15,7 @@ local function undo(ctx)
 end
 
 -- Whoever looks into the bucket makes a key, the other cleanups as well: those are no news, all others are.
-local function cleanup(ctx, _, row)
-  if not row and way.of(ctx) ~= "archive" then return {} end
+local function cleanup(ctx)
   local store = ctx.store
   store:revoke()
   local found = store.others_revoked > 0 and "removed" or "gone"
@@ -26,7 +24,7 @@ end
 
 return recipe.step {
   id = "storage_key", title = "A storage key for the bucket alone", effect = "write", run = run, undo = undo,
-  only_if = way.only "archive",
+  way = "archive",
   undo_when = "always", cleanup = cleanup, cleans_last = true,
   estimate = 10,
   plan = function(ctx)

@@ -7,6 +7,7 @@ local lines   = require "pgorch.plan.lines"
 local task    = require "pgorch.task"
 local times   = require "pgorch.plan.times"
 local unknown = require "pgorch.plan.unknown"
+local way     = require "pgorch.way"
 
 local survey = {}
 
@@ -111,6 +112,7 @@ local function read(of, step, state)
 end
 
 local function is_wanted(of, step)
+  if step.way and not way.has(of:context(step), step) then return false end
   if not step.only_if then return true end
   return ask_strictly(of, step, step.only_if)
 end

@@ -14,9 +14,10 @@ local STEP = {
   rehearse = "boolean",
   cleanup = "function", cleans_last = "boolean", needs = "table", reached = "function", holds_app = "function",
   by_hand = "function", goes_on = "function", undo_estimate = "function|number", stands = "function|string",
-  options = "table", help = "string",
+  options = "table", help = "string", way = "string",
 }
 
+local WAYS = { archive = true, direct = true, heroku = true }
 local EFFECTS = { read = true, write = true, destroy = true }
 
 local RECIPE = { name = "string", summary = "string", article = "string", params = "table", uses = "table",
@@ -89,6 +90,9 @@ function shape.check_step(spec)
     wrong(("%s: effect \"%s\" is none of read, write, destroy"):format(what, spec.effect))
   end
   if not spec.run then wrong(what .. ": `run` is missing") end
+  if spec.way and not WAYS[spec.way] then
+    wrong(("%s: way \"%s\" is none of archive, direct, heroku"):format(what, spec.way))
+  end
   check_undo(what, spec)
 end
 

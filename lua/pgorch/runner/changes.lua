@@ -6,6 +6,7 @@ local host   = require "pgorch.native.host"
 local params = require "pgorch.recipe.params"
 local shape  = require "pgorch.recipe.shape"
 local store  = require "pgorch.store"
+local way    = require "pgorch.way"
 
 local changes = {}
 
@@ -128,6 +129,19 @@ function changes.refuse(run, o)
     detail = table.concat(lines, "\n"),
     cure = ("Go back to what it was, or accept what is new: add --accept-changes. `pgorch status %s` shows the run.")
       :format(run.id) })
+end
+
+---Raises PGO-CHANGED where the run's data has begun to move by another way than --via says now: what one way has brought
+---another one would mix with. Accepting does not help.
+---@param run pgorch.Run
+---@param o pgorch.RunnerOptions
+function changes.refuse_other_way(run, o)
+  local before, now = run.params.values.via or "archive", o.values.via or "archive"
+  if before == now then return end
+  local taken = way.begun(o.store:steps(run.id))
+  if not taken or taken == now then return end
+  fail.raise("PGO-CHANGED", ("the data of run %s has begun to move with --via %s, and --via is %s now"):format(run.id,
+    before, now), { cure = ("Resume without --via, or put the run back first: `pgorch rollback %s`."):format(run.id) })
 end
 
 return changes

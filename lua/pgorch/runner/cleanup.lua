@@ -6,6 +6,7 @@ local fail    = require "pgorch.error"
 local meaning = require "pgorch.runner.meaning"
 local shape   = require "pgorch.recipe.shape"
 local task    = require "pgorch.task"
+local way     = require "pgorch.way"
 
 local cleanup = {}
 
@@ -32,6 +33,7 @@ end
 local function one(session, step, confirmed)
   local row = session.rows[step.id]
   local ctx = context.new(session, step, step.id, row or {})
+  if not row and not way.has(ctx, step) then return {} end            -- a run that needed no bucket asks for none
   local did = row and (row.result or row.remembered)
   local ok, entries = xpcall(step.cleanup, fail.handler, ctx, did, row, confirmed)
   return ok and entries or { entry_of(entries, step) }

@@ -7,6 +7,7 @@ local fail    = require "pgorch.error"
 local memory  = require "pgorch.store.memory"
 local store   = require "pgorch.store"
 local unknown = require "pgorch.plan.unknown"
+local way     = require "pgorch.way"
 
 local inspection = {}
 
@@ -116,6 +117,7 @@ function Inspection:look(id)
   if not step then return nil end
   if step.effect ~= "read" then fail.raise("PGO-RECIPE", ("step %s does not only read"):format(id)) end
   local ctx = self:context(step)
+  if not way.has(ctx, step) then return nil end
   if step.only_if and not step.only_if(ctx) then return nil end
   self.results[id] = step.run(ctx)
   self.ran[id] = true

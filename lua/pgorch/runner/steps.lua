@@ -8,6 +8,7 @@ local gate    = require "pgorch.runner.gate"
 local json    = require "pgorch.json"
 local store   = require "pgorch.store"
 local task    = require "pgorch.task"
+local way     = require "pgorch.way"
 
 local steps = {}
 
@@ -119,6 +120,10 @@ local function each_item(session, step, ctx)
   return results
 end
 
+local function is_of_this_way(session, step)
+  return not step.way or way.has(context.new(session, step, step.id, {}), step)
+end
+
 local function is_wanted(session, step)
   if not step.only_if then return true end
   local ctx = context.new(session, step, step.id, {})
@@ -145,6 +150,7 @@ end
 function steps.run(session, step)
   if is_done(session, step.id) then return end
   task.check()
+  if not is_of_this_way(session, step) then return end             -- no row of it: it is no step of this run
   if not is_wanted(session, step) then return skip(session, step) end
   recorded(session, step, step.id, nil, function(ctx)
     if step.each then return each_item(session, step, ctx) end

@@ -3,7 +3,6 @@
 
 local recipe = require "pgorch.recipe"
 local fail   = require "pgorch.error"
-local way    = require "pgorch.way"
 
 local function refuse_foreign(bucket)
   fail.raise("PGO-S3-BUCKET-TAKEN", ("the bucket %s belongs to somebody else"):format(bucket.name))
@@ -52,8 +51,7 @@ local function remove(ctx, result)
   return { what = what, state = bucket:head() == "free" and "removed" or "left" }
 end
 
-local function cleanup(ctx, result, row)
-  if not row and way.of(ctx) ~= "archive" then return {} end
+local function cleanup(ctx, result)
   if not result then return { { what = "bucket " .. ctx.store.name, state = "gone" } } end
   return { ctx:in_turn(shared_name(ctx), function() return remove(ctx, result) end) }
 end
@@ -66,7 +64,7 @@ end
 
 return recipe.step {
   id = "bucket", title = "A private bucket", effect = "write", run = run, undo = false, check = check,
-  only_if = way.only "archive",
+  way = "archive",
   plan = plan, estimate = 5,
   keeps = function(result) return result.created and "bucket " .. result.name or nil end, cleanup = cleanup,
 }

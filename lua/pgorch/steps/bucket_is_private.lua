@@ -3,7 +3,6 @@
 
 local recipe = require "pgorch.recipe"
 local fail   = require "pgorch.error"
-local way    = require "pgorch.way"
 
 local function run(ctx)
   if not ctx.store:is_private() then
@@ -14,4 +13,4 @@ local function run(ctx)
 end
 
 return recipe.step { id = "bucket_is_private", title = "The bucket is private", effect = "read", run = run,
-                     only_if = way.only "archive", plan = function() return "asked from outside" end }
+                     way = "archive", plan = function() return "asked from outside" end }

@@ -1,5 +1,5 @@
 -- Which way the data takes: as --via says, or the fastest by estimate of those that are possible. Decided once; a run
--- keeps its way, and once the data has begun to move no other can be chosen.
+-- keeps its way (runner/changes.lua).
 
 local recipe = require "pgorch.recipe"
 local fail   = require "pgorch.error"
@@ -48,14 +48,7 @@ local function run(ctx)
   return { way = chosen, asked = asked, ways = list }
 end
 
-local function check(ctx, result)
-  local asked = ctx.params.via or "archive"
-  if asked == result.asked then return true end
-  if not way.has_begun(ctx) then return false end
-  fail.raise("PGO-CHANGED", ("the data has begun to move by way of %s, and --via is %s now"):format(result.way, asked),
-    { cure = ("Resume with --via %s, or put the run back first: `pgorch rollback %s`."):format(result.asked,
-      ctx.run.id) })
-end
+local function check(ctx, result) return result.asked == (ctx.params.via or "archive") end
 
 return recipe.step { id = "choose_way", title = "Choose the way of the data", effect = "read", run = run, check = check,
                      needs = { "size" } }

@@ -1,7 +1,6 @@
 -- The dump holds everything: once the data is verified it is deleted, unless it was asked to stay.
 
 local recipe = require "pgorch.recipe"
-local way    = require "pgorch.way"
 
 local function kept(ctx)
   return ctx.options.unless and ctx.params[ctx.options.unless]
@@ -28,7 +27,6 @@ end
 
 -- All that the run put into the bucket, a dump that was to be kept included, and parts that are billed until aborted.
 local function cleanup(ctx)
-  if way.of(ctx) ~= "archive" and not ctx:begun "dump_to_store" then return {} end
   local store, under = ctx.store, prefix(ctx)
   if store:head() ~= "mine" then return { { what = "objects and uploads", state = "gone" } } end
   local objects, had, entries = store:list(under), #store:uploads(under), {}
@@ -45,7 +43,7 @@ end
 
 return recipe.step {
   id = "delete_dump", title = "Delete the dump", effect = "destroy", run = run, undo = false,
-  only_if = way.only "archive",
+  way = "archive",
   needs = { "dump_to_store" },
   options = { unless = "keep_dump" }, cleanup = cleanup,
   estimate = 2,

@@ -9,7 +9,6 @@ local task      = require "pgorch.task"
 local pg_client = require "pgorch.pg_client"
 local times     = require "pgorch.plan.times"
 local values    = require "pgorch.recipe.values"
-local way       = require "pgorch.way"
 
 local function prefix(ctx)
   return ("pgorch/%s/"):format(ctx.run.id)
@@ -82,7 +81,7 @@ end
 
 return recipe.step {
   id = "dump_to_store", title = "Dump the database into object storage", effect = "write", run = run, check = check,
-  only_if = way.only "archive",
+  way = "archive",
   undo = undo, undo_when = "failure", needs = { "size", "preflight", "preflight_target" }, stands = function(result)
     return result.bytes and "the dump is in the bucket" or "parts of the dump may be in the bucket"
   end,

@@ -3,7 +3,6 @@
 
 local recipe     = require "pgorch.recipe"
 local signed_url = require "pgorch.signed_url"
-local way        = require "pgorch.way"
 
 local function run(ctx)
   local how, dump = ctx.options, ctx.result.dump_to_store
@@ -14,7 +13,7 @@ end
 
 return recipe.step {
   id = "presign", title = "Sign a URL for the dump and try it", effect = "read", run = run,
-  only_if = way.only "archive",
+  way = "archive",
   needs = { "dump_to_store" },
   plan = function() return "signed and tried once the dump is there" end,
 }

@@ -8,11 +8,12 @@ local planned  = require "pgorch.plan.database"
 local room     = require "pgorch.restore.room"
 local times    = require "pgorch.plan.times"
 local watch    = require "pgorch.restore.watch"
-local way      = require "pgorch.way"
 
--- One for each snapshot that is to be the last word: a copy that was asked for before it may hold less.
+-- One for each snapshot that is to be the last word: a copy that was asked for before it was taken may hold less. A
+-- resumed run whose snapshot still is the last word finds the copy that it has asked for.
 local function name_of(ctx)
-  return ("pgorch/%s/%d-%s"):format(ctx.run.id, ctx.run.attempt, (ctx.result.fingerprint.taken:gsub("[^%dTZ]", "")))
+  local at = ctx.result.fingerprint
+  return ("pgorch/%s/%s-%s"):format(ctx.run.id, (at.taken:gsub("[^%dTZ]", "")), at.snapshot)
 end
 
 -- What an earlier attempt asked for, on a snapshot that has fallen since.
@@ -53,7 +54,7 @@ end
 
 return recipe.step {
   id = "pull", title = "Fetched by Heroku", effect = "destroy", run = run, undo = undo, undo_when = "failure",
-  only_if = way.only "heroku",
+  way = "heroku",
   needs = { "size", "fingerprint" },
   plan = plan,
   estimate = function(ctx) return 20 + times.at("pull", ctx.result.size.bytes) end,

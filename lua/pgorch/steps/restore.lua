@@ -8,7 +8,6 @@ local planned  = require "pgorch.plan.database"
 local room     = require "pgorch.restore.room"
 local times    = require "pgorch.plan.times"
 local watch    = require "pgorch.restore.watch"
-local way      = require "pgorch.way"
 
 local function run(ctx)
   local dump = ctx.result.dump_to_store
@@ -27,7 +26,7 @@ local function plan(ctx) return ("! restore into %s (%s)"):format(planned.name(c
 
 return recipe.step {
   id = "restore", title = "Restore at Heroku", effect = "destroy", run = run, undo = undo, undo_when = "failure",
-  only_if = way.only "archive",
+  way = "archive",
   needs = { "size", "dump_to_store" },
   plan = plan,
   estimate = function(ctx) return 20 + times.at("restore", ctx.result.size.bytes) end,

@@ -1,0 +1,105 @@
+-- The ways without object storage, --via direct and --via heroku, from end to end: what they move is what the archive
+-- moves, they ask for no bucket, and neither is begun twice.
+
+local fs      = require "pgorch.fs"
+local json    = require "pgorch.json"
+local vultr_run = require "support.vultr_run"
+
+local run = require "support.provider_run"("postgres", {})
+
+-- A run needs no storage: its variables are not there.
+local NO_STORAGE = { AWS_ENDPOINT_URL = false, AWS_ENDPOINT_URL_S3 = false, AWS_ACCESS_KEY_ID = false,
+                     AWS_SECRET_ACCESS_KEY = false, AWS_DEFAULT_REGION = false, AWS_REGION = false }
+
+local function pgorch(world, words) return run.pgorch(world, words, NO_STORAGE) end
+
+local function move(world, via, more)
+  local words = { "--via", via }
+  return run.run(world, table.move(more or {}, 1, #(more or {}), 3, words), NO_STORAGE)
+end
+
+local function requests(world) return fs.read(world.dir .. "/requests.jsonl", 1 << 28) end
+
+-- What the stand-ins were asked: lines of requests.jsonl.
+local function asked(world, method, pattern)
+  local found = {}
+  for line in requests(world):gmatch "[^\n]+" do
+    local each = json.decode(line)
+    if each.method == method and each.path:find(pattern) then found[#found + 1] = each end
+  end
+  return found
+end
+
+local function expect_no_storage(world)
+  expect(run.objects(world, world.s3.account)).same {}
+  expect(world.s3:buckets(world.s3.account)).same {}
+  expect(requests(world):find('"standin":"s3"', 1, true)).is_nil()
+end
+
+-- Transfers of the app, oldest first.
+local function transfers(world)
+  local list = { table.unpack(world.heroku:app(run.APP).transfers) }
+  table.sort(list, function(a, b) return a.num < b.num end)
+  return list
+end
+
+-- Kills (-9) a run as soon as Heroku has been asked, or the copy has begun. Returns the run's id.
+local function kill_in(world, via, step)
+  if fs.exists(world.dir .. "/printed") then fs.remove(world.dir .. "/printed") end
+  return vultr_run.kill_when(world, function(events)
+    return events:find(('"event":"progress","id":"%s"'):format(step), 1, true)
+  end, 0, run.usual { "--via", via, "--json" })
+end
+
+describe("--via heroku", function()
+  it("has Heroku fetch the database, without a bucket or its keys; a lost answer is not asked for twice",
+    run.with_world({}, function(world)
+      world:fault { at = "heroku.copy", drop = true, after = true }
+      local done = move(world, "heroku")
+      run.expect_exit(done, 0)
+      run.expect_moved(world)
+      expect_no_storage(world)
+      expect(#transfers(world)).is(1)
+      expect(#asked(world, "POST", "/transfers$")).is(1)
+      expect(done.all).has "copy c001"
+      expect(requests(world):find(world.source.url:match "://[^:]+:([^@]+)@", 1, true)).is_nil()
+    end), { limit = 200 })
+
+  it("that is canceled elsewhere, or cannot reach the source, is put back with the reason",
+    run.with_world({}, function(world)
+      world:fault { at = "worker.restore", canceled = true }
+      local done = move(world, "heroku")
+      run.expect_exit(done, 1)
+      expect(done.all).has "copy c001 was canceled, and not by this run"
+      run.expect_app_as_before(world)
+
+      world:fault { at = "worker.restore", answer = 500, message = 'pg_dump: error: connection to server at '
+        .. '"db.example" (203.0.113.5), port 5432 failed: Connection timed out' }
+      done = move(world, "heroku")
+      run.expect_exit(done, 1)
+      expect(done.all).has "Heroku's pg_dump could not connect to the source"
+      expect(done.all).has "0.0.0.0/0"
+      expect(#transfers(world)).is(2)                      -- what does not pass is not asked for again
+      run.expect_app_as_before(world)
+    end), { limit = 200 })
+
+  it("is found again after kill -9, and canceled by a rollback", run.with_world({}, function(world)
+    world:fault { at = "worker.restore", delay = 3 }
+    local id = kill_in(world, "heroku", "pull")
+    run.expect_exit(pgorch(world, { "rollback", id }), 0)
+    local first = transfers(world)[1]
+    expect(first.canceled_at and first.finished_at).is_true()
+    run.expect_app_as_before(world)
+
+    world:fault { at = "worker.restore", delay = 3 }
+    id = kill_in(world, "heroku", "pull")
+    local refused = pgorch(world, { "resume", id, "--via", "archive", "--bucket", "b", "--accept-changes" })
+    run.expect_exit(refused, 2)
+    expect(refused.all).has "has begun to move with --via heroku, and --via is archive now"
+    local done = pgorch(world, { "resume", id, "--yes-cut-over" })
+    run.expect_exit(done, 0)
+    expect(#transfers(world)).is(2)
+    run.expect_moved(world)
+    expect_no_storage(world)
+  end), { limit = 200 })
+end)
