@@ -9,6 +9,7 @@ local survey    = require "pgorch.plan.survey"
 local term      = require "pgorch.term"
 local times     = require "pgorch.plan.times"
 local values    = require "pgorch.recipe.values"
+local ways      = require "pgorch.plan.ways"
 
 local M = {}
 
@@ -107,10 +108,19 @@ local function measured_by(known)
   return ("times of %s %s (%s ago%s)"):format(known.kind, known.run, age, then_)
 end
 
+-- How fast the data is assumed to go by this plan's way.
+local function rate_of(plan)
+  local found = ways.of(plan)
+  local name = found and found.way or "archive"
+  if name == "archive" then return upload_of(plan) end
+  local rate = times.RATES[name == "direct" and "copy" or "pull"]
+  return ("copy not measured (%s/s assumed)"):format(values.show_size(rate))
+end
+
 local function basis(plan)
   local size = plan.seen.size
   if not size then return "Basis: what the steps estimate" end
-  return ("Basis: %s, %s, %s"):format(values.show_size(size.bytes), upload_of(plan), measured_by(plan.history))
+  return ("Basis: %s, %s, %s"):format(values.show_size(size.bytes), rate_of(plan), measured_by(plan.history))
 end
 
 local function cents_of(plan)
@@ -147,7 +157,11 @@ local function text(plan, o)
         or packed(heads[group], list, width, paint)
     end
   end
-  if o.host.quiet then out = {} else add_warnings(plan, out, o.check) end
+  if o.host.quiet then out = {} else
+    local found = ways.of(plan)
+    for _, line in ipairs(found and ways.lines(found) or {}) do out[#out + 1] = line end
+    add_warnings(plan, out, o.check)
+  end
   out[#out + 1] = last_line(plan)
   return table.concat(out, "\n") .. "\n"
 end
@@ -171,7 +185,7 @@ local function events(plan, o)
   local window, at_least = window_of(plan)
   out[#out + 1] = event("planned", { changes = plan.survey.changes, known_later = plan.survey.open,
     cents = cents_of(plan) or 0, seconds = total, window_seconds = plan.survey.has_window and window or nil,
-    at_least = at_least, basis = basis_fields(plan), warned = plan.seen.found:count "warn", run = plan.run,
+    at_least = at_least, basis = basis_fields(plan), ways = ways.of(plan), warned = plan.seen.found:count "warn", run = plan.run,
     source = plan.source and plan.source.name, file = o.file, status = o.status })
   return table.concat(out)
 end

@@ -131,8 +131,8 @@ function changes.refuse(run, o)
       :format(run.id) })
 end
 
----Raises PGO-CHANGED where the run's data has begun to move by another way than --via says now: what one way has brought
----another one would mix with. Accepting does not help.
+---Raises PGO-CHANGED where the run's data has begun to move by another way than --via says now: it would mix with what
+---the first one has brought. Accepting does not help.
 ---@param run pgorch.Run
 ---@param o pgorch.RunnerOptions
 function changes.refuse_other_way(run, o)

@@ -8,10 +8,16 @@ local values = require "pgorch.recipe.values"
 local way    = require "pgorch.way"
 local ways   = require "pgorch.preflight.ways"
 
+-- To give the source's password away is nothing to be chosen by a figure.
+local NOT_BY_ITSELF = "Heroku would get the source's password: only where --via heroku asks for it"
+
 -- Every way with about how long the data takes on it, and what is against it.
 local function look(ctx, asked)
   local obstacles, list = ways.obstacles(ctx), {}
-  if asked == "auto" then obstacles.archive = obstacles.archive or ways.archive_obstacle(ctx) end
+  if asked == "auto" then
+    obstacles.archive = obstacles.archive or ways.archive_obstacle(ctx)
+    obstacles.heroku = obstacles.heroku or { what = NOT_BY_ITSELF }
+  end
   for i, name in ipairs(way.ALL) do
     list[i] = { way = name, seconds = times.of_way(name, ctx.result.size),
                 why_not = obstacles[name] and obstacles[name].what }
