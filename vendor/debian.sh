@@ -17,7 +17,7 @@ server_libraries="libicu72 libldap-2.5-0 libpam0g libsystemd0 libxml2 libgssapi-
     libselinux1 libxslt1.1 tzdata"
 test="lua-check clang-format clang-tidy awscli s3cmd rclone curl procps python3 git sqlite3 faketime"
 npm="npm"
-bench="awscli pgcopydb python3 procps"
+bench="awscli pgcopydb isal curl openssl postgresql-client-15 python3 procps"
 browser="chromium fonts-dejavu-core"
 # What the programs of the unpacked object stores load: libraries and Python modules, no daemon among them. Of
 # Swift the modules are all that is needed (tests/support/swift.lua).

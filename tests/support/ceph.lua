@@ -50,7 +50,7 @@ osd pool default pgp num = 1
 osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
 osd objectstore = memstore
-memstore device bytes = 2G
+memstore device bytes = %(memory)
 mon data = %(dir)/mon
 osd data = %(dir)/osd
 rgw data = %(dir)/rgw
@@ -166,11 +166,11 @@ local function start_gateway(self)
   self.access_key, self.secret_key = keys.access_key, keys.secret_key
 end
 
-local function start()
+local function start(o)
   local began = task.now()
   local self = setmetatable({ place = unpacked.find(), dir = folder.make(), daemons = {}, fsid = crypto.uuid(),
     region = "us-east-1", mon_port = unpacked.free_port(), port = unpacked.free_port(),
-    tls_port = unpacked.free_port() }, Rgw)
+    tls_port = unpacked.free_port(), memory = o.memory or "2G" }, Rgw)
   self.url = ("http://127.0.0.1:%d"):format(self.port)
   self.tls_url = ("https://127.0.0.1:%d"):format(self.tls_port)
   local ok, why = pcall(function()
@@ -185,10 +185,11 @@ local function start()
 end
 
 ---Starts a cluster with nothing in it.
+---@param o? { memory: string? } how much it can hold, "2G" by default; it takes no more than what is in it
 ---@return support.Rgw rgw <close>
-function ceph.start()
+function ceph.start(o)
   pcall(folder.sweep)
-  return unpacked.tried(start)
+  return unpacked.tried(function() return start(o or {}) end)
 end
 
 return ceph

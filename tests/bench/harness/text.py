@@ -1,0 +1,74 @@
+"""The results as text, at most 80 columns wide."""
+import textwrap
+
+WIDTH = 80
+
+
+def size(count):
+    return f"{count / 1e6:.1f} MB"
+
+
+def of_sample(number, contender, sample):
+    """A line while it runs."""
+    more = f", {size(sample['bytes'])}" if sample.get("bytes") else ""
+    return (f"  round {number + 1}  {contender.label}: {sample['wall']:.2f} s, CPU {sample['cpu']:.2f} s, servers "
+            f"{sample['server_cpu']:.2f} s{more}")
+
+
+def verdict(ratio):
+    if ratio["goal"] is None:
+        return ""
+    return f"goal {ratio['goal']:g}{ratio['unit']} {'reached' if ratio['reached'] else 'MISSED'}"
+
+
+def of_ratio(ratio):
+    digits = 0 if ratio["unit"] else 3
+    spread = f"({ratio['least']:.{digits}f} - {ratio['largest']:.{digits}f})"
+    return f"  {ratio['name'][:38]:38} {ratio['median']:7.{digits}f} {spread:17} {verdict(ratio)}".rstrip()
+
+
+def of_round(name, sample):
+    parts = [f"{sample['wall']:8.2f}", f"{sample['cpu']:8.2f}", f"{sample['server_cpu']:8.2f}",
+             f"{sample['own_peak'] / 1e6:8.1f}" if sample["own_peak"] else " " * 8, f"{sample['tree_peak'] / 1e6:8.1f}",
+             f"{sample['bytes'] / 1e6:10.1f}" if sample.get("bytes") else " " * 10]
+    return f"    {name:10}" + " ".join(parts)
+
+
+HEAD = f"    {'':10}" + " ".join(["  wall s", "   CPU s", "server s", " peak MB", " tree MB", "        MB"])
+
+
+def wrapped(words, indent):
+    return textwrap.wrap(" ".join(words.split()), WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def of_figure(result):
+    lines = [f"{result['title']}  [{result['figure']}, {result['seconds']:.0f} s]"]
+    if "failed" in result:
+        return lines + wrapped("FAILED: " + result["failed"][:600], "  ")
+    for name, label in result.get("contenders", {}).items():
+        lines += wrapped(f"{name}: {label}", "  ")
+    lines += [of_ratio(each) for each in result.get("ratios", [])]
+    if result.get("rounds"):
+        lines.append(HEAD)
+    for each in result.get("rounds", []):
+        lines += [of_round(name, sample) for name, sample in each.items()]
+    lines += [line for curve in result.get("curves", []) for line in of_curve(curve)]
+    for note in result.get("notes", []):
+        lines += wrapped(note, "  ")
+    return lines
+
+
+def of_curve(curve):
+    shown = ", ".join(f"{x:g}: {y:.2f} s" for x, y in curve["points"])
+    return wrapped(f"{curve['name']}: {shown}; grows as {curve['of']} to the power of {curve['exponent']:.2f}", "  ")
+
+
+def of_report(report):
+    about = report["machine"]
+    lines = wrapped(f"{about['date']}, {about['pgorch']}, {about['cores']} cores ({about['processor']}), "
+                    f"{about['memory_gb']} GB, load {about['load_at_start']:.1f} at the start; database of "
+                    f"{report['size_mb']} MB, {report['rounds']} rounds; {about['pg_dump']}; {about['aws']}", "")
+    lines += ["", "Each ratio: median of the rounds (least - largest)."]
+    for result in report["figures"]:
+        lines += ["", *of_figure(result)]
+    return "\n".join(lines) + "\n"
