@@ -11,32 +11,31 @@
 
 enum { RAW = -15, MEMORY = 8 /* zlib's default, and so pg_dump's */ };
 
-static int open_zlib(pgo_deflate *memory, int level, pgo_err *err) {
+/* Ready for a piece; NULL: out of memory. */
+static z_stream *open_zlib(pgo_deflate *memory, int level) {
     z_stream *z = memory->zlib;
     if (z != NULL && memory->zlib_level == level) {
-        return deflateReset(z) == Z_OK ? 0
-                                       : pgo_fail(err, PGO_E_BUG, "zlib refuses to begin again");
+        return deflateReset(z) == Z_OK ? z : NULL;
     }
     if (z != NULL) {
         deflateEnd(z);
         free(z);
     }
     memory->zlib = z = calloc(1, sizeof *z);
-    if (z == NULL || deflateInit2(z, level, Z_DEFLATED, RAW, MEMORY, Z_DEFAULT_STRATEGY) != Z_OK) {
-        free(z);
-        memory->zlib = NULL;
-        return pgo_fail(err, PGO_E_NOMEM, "zlib at level %d", level);
-    }
     memory->zlib_level = level;
-    return 0;
+    if (z != NULL && deflateInit2(z, level, Z_DEFLATED, RAW, MEMORY, Z_DEFAULT_STRATEGY) != Z_OK) {
+        free(z);
+        memory->zlib = z = NULL;
+    }
+    return z;
 }
 
 static int deflate_zlib(pgo_deflate *memory, int level, const char *data, size_t length, bool last,
                         pgo_buffer *out, pgo_err *err) {
-    int status = open_zlib(memory, level, err);
-    z_stream *z = memory->zlib;
-    if (status < 0) {
-        return status;
+    int status;
+    z_stream *z = open_zlib(memory, level);
+    if (z == NULL) {
+        return pgo_fail(err, PGO_E_NOMEM, "zlib at level %d", level);
     }
     z->next_in = (Bytef *)(uintptr_t)data;
     z->avail_in = (uInt)length;
