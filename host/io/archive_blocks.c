@@ -122,20 +122,18 @@ static int begin_block(pgo_archive_blocks *blocks, pgo_err *err) {
     return 0;
 }
 
-/* An oid of 2^31 and more stands there as a negative number: it is passed on as it is. */
+/* An oid of 2^31 and more stands there as a negative number: it is passed on as it is. A negative
+ * zero would be the end to a reader that counts, and is written by none. */
 static int begin_object(pgo_archive_blocks *blocks, pgo_err *err) {
     static const unsigned char zero[PGO_ARCHIVE_INT] = {0};
-    if (blocks->number[0] > 1) {
+    const unsigned char *number = blocks->number;
+    bool is_zero = memcmp(number + 1, zero + 1, sizeof zero - 1) == 0;
+    if (number[0] > 1 || (number[0] == 1 && is_zero)) {
         return pgo_fail(err, PGO_E_ARCHIVE, "at byte %llu: there should be a large object's oid",
                         PLACE(blocks, PGO_ARCHIVE_INT));
     }
-    if (memcmp(blocks->number, zero, sizeof zero) == 0) {
-        add_step(blocks, PGO_ARCHIVE_END);
-        blocks->state = PGO_AT_TYPE;
-    } else {
-        add_step(blocks, PGO_ARCHIVE_OBJECT);
-        blocks->state = PGO_AT_LENGTH;
-    }
+    add_step(blocks, is_zero ? PGO_ARCHIVE_END : PGO_ARCHIVE_OBJECT);
+    blocks->state = is_zero ? PGO_AT_TYPE : PGO_AT_LENGTH;
     return 0;
 }
 

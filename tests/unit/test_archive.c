@@ -455,6 +455,7 @@ static void garbage_is_refused_with_its_place(void **state) {
         {1, 12, "\1\1\0\0\0", 5, "at byte 478: there should be the length of a chunk"},
         {1, 12, "\0\1\0\0\x40", 5, "at byte 478: there should be the length of a chunk"},
         {3, 12, "\2\1\0\0\0", 5, "at byte 478: there should be a large object's oid"},
+        {3, 12, "\1\0\0\0\0", 5, "at byte 478: there should be a large object's oid"},
         {1, 12, "\0\0\0\0\0x", 6, "at byte 483: there should be a block of data, but there is 120"},
         {1, 12, "\0\2\0\0\0x", 6, "at byte 484: the archive ends in the middle of its data"},
     };
