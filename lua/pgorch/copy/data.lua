@@ -1,57 +1,167 @@
--- The rows of a table, or of a range of its pages, from one connection to another. Binary where every column's type is
--- known to be the same on all versions; a table that is empty is loaded frozen.
+-- The rows of one table, or of a range of its pages, from one server to another: COPY to COPY. Which columns, in which
+-- format, in which pieces. Knows nothing of schemas, indexes, or of who copies what when.
 
-local pg = require "pgorch.pg"
+local fail     = require "pgorch.error"
+local json     = require "pgorch.json"
+local pg       = require "pgorch.pg"
+local pieces   = require "pgorch.pieces"
+local snapshot = require "pgorch.verify.snapshot"
+local source   = require "pgorch.source"
 
-local data = {}
+local M = {}
 
--- Types whose binary form is the same on PostgreSQL 13 to 18, and their arrays.
-local SAFE = {}
-for name in ("bool bpchar bytea char date float4 float8 inet int2 int4 int8 interval json jsonb numeric text time "
-    .. "timestamp timestamptz timetz uuid varchar"):gmatch "%S+" do
-  SAFE[name], SAFE["_" .. name] = true, true
+---@class pgorch.CopyPiece: pgorch.Piece
+---@field columns string[]|nil   nil: all that can be filled, in the order in which both sides have them
+---@field filter string|nil      of a table of an extension's: which rows are the user's, as pg_extension.extcondition
+---                              has it ("WHERE ...", or an empty text for all); nil for the user's own tables
+---@field binary boolean|nil     in the binary format; only where M.is_binary_safe says so
+---@field freeze boolean|nil     the table is emptied and filled in one transaction, its rows frozen: nobody has to do
+---                              that to them later. Only for a whole table that nobody else fills.
+
+local function both(settings)
+  for name, value in pairs(snapshot.SETTINGS) do settings[name] = value end
+  for name, value in pairs(pg.UNLIMITED) do settings[name] = value end
+  settings.lock_timeout = "0"
+  return settings
 end
 
----@param types string[]   names of pg_type, with their schema where that is not pg_catalog
+-- For pg.connect. Text that one side writes must be what the other reads, whatever the database's or role's settings.
+M.SOURCE_SETTINGS = both { synchronize_seqscans = "off" }     -- rows stay in the order in which they lie
+-- A commit need not wait for the disk while more is to come. Whoever ends the copy commits once more, waiting.
+M.TARGET_SETTINGS = both { array_nulls = "on", default_transaction_read_only = "off", synchronous_commit = "off" }
+
+-- Types whose binary form is the same on PostgreSQL 13 to 18, holds no oid of the database's own, and needs no function
+-- of an extension's (tests/integration/test_copy_types.lua). The rest goes as text.
+M.BINARY = "bit bool bpchar bytea char cidr date float4 float8 inet int2 int4 int8 interval json jsonb macaddr "
+  .. "macaddr8 name numeric oid point text time timestamp timestamptz timetz tsvector uuid varbit varchar "
+  .. "daterange int4range int8range numrange tsrange tstzrange"
+local safe = { enum = true }
+for name in M.BINARY:gmatch "%S+" do
+  safe[name], safe["_" .. name] = true, true
+end
+
+---Whether columns of these types can be copied in the binary format.
+---@param types string[]   as sql/copy_columns.sql names them
 ---@return boolean
-function data.is_binary_safe(types)
+function M.is_binary_safe(types)
   for _, name in ipairs(types) do
-    if not SAFE[name] then return false end
+    if not safe[name] then return false end
   end
   return true
 end
 
--- A table whole, or the query of a part of it.
-local function what(piece, name, list)
-  local conditions = {}
-  if piece.filter then conditions[1] = (piece.filter:gsub("^%s*[Ww][Hh][Ee][Rr][Ee]%s", "")) end
-  if piece.first then conditions[#conditions + 1] = ("ctid >= '(%d,0)'"):format(piece.first) end
-  if piece.last then conditions[#conditions + 1] = ("ctid < '(%d,0)'"):format(piece.last + 1) end
-  if #conditions == 0 then return name .. " (" .. list .. ")" end
-  return ("(select %s from only %s where %s)"):format(list, name, table.concat(conditions, " and "))
+---Columns and format of every table, by its quoted name. One query, however many tables.
+---@param conn pgorch.Connection   to the source
+---@return table<string, {columns: string[], binary: boolean}>
+function M.describe(conn)
+  local found = {}
+  for row in conn:rows(source.sql "copy_columns") do
+    found[pg.ident(row.schema, row.name)] = { columns = json.decode(row.columns),
+                                              binary = M.is_binary_safe(json.decode(row.types)) }
+  end
+  return found
 end
 
----@param from pgorch.Connection
----@param to pgorch.Connection
----@param piece table    schema, name, columns, filter, first, last, binary, freeze
----@param o? {progress?: fun(bytes: integer)}
----@return {rows: integer, bytes: integer}
-function data.copy_piece(from, to, piece, o)
-  local name, columns = pg.ident(piece.schema, piece.name), {}
-  for i, column in ipairs(piece.columns or {}) do columns[i] = pg.ident(column) end
-  local list = table.concat(columns, ", ")
-  local into = #columns > 0 and name .. " (" .. list .. ")" or name
-  local query = #columns > 0 and what(piece, name, list) or name
-  local format = piece.binary and "format binary" or "format text"
-  local function go(more)
-    return pg.copy { from = from, query = ("copy %s to stdout (%s)"):format(query, format), to = to,
-                     into = ("copy %s from stdin (%s%s)"):format(into, format, more), progress = o and o.progress }
+local SMALLEST, LARGEST = 64 << 20, 1 << 30
+local FREEZE_BYTES = 1 << 20      -- TRUNCATE makes a new file: too much for thousands of tables of a few rows
+
+local function total(tables)
+  local bytes = 0
+  for _, t in ipairs(tables) do bytes = bytes + t.bytes end
+  return bytes
+end
+
+local function is_extensions(t) return t.filter end
+
+-- Four pieces for each worker, were all tables cut: enough that all end together, and few enough to be worth it.
+local function piece_bytes(tables, jobs)
+  return math.max(SMALLEST, math.min(LARGEST, total(tables) // (4 * jobs)))
+end
+
+---@class pgorch.CopyTable   a row of sql/tables.sql, with what M.describe says of it
+---@field schema string
+---@field name string
+---@field bytes integer
+---@field pages integer|nil
+---@field columns string[]|nil
+---@field binary boolean|nil
+---@field filter string|nil    as in pgorch.CopyPiece
+
+---What is to be copied, the largest first. Tables without a page are left out: no row of a snapshot can be in them,
+---if their pages were counted after it was taken.
+---@param tables pgorch.CopyTable[]
+---@param jobs integer
+---@param version integer              of the source's server
+---@param o? {piece_bytes?: integer}
+---@return pgorch.CopyPiece[]
+function M.pieces(tables, jobs, version, o)
+  local filled, by_name = {}, {}
+  for _, t in ipairs(tables) do
+    if t.pages ~= 0 then filled[#filled + 1] = t end
+    by_name[pg.ident(t.schema, t.name)] = t
   end
-  if not piece.freeze then return go "" end
-  return to:transaction({}, function()
-    to:exec("truncate only " .. name)
-    return go ", freeze"
+  local size = jobs > 1 and (o and o.piece_bytes or piece_bytes(filled, jobs)) or math.maxinteger
+  local list = {}
+  for i, piece in ipairs(pieces.queue(filled, version, size, is_extensions)) do
+    local t = by_name[pg.ident(piece.schema, piece.name)]
+    list[i] = { schema = t.schema, name = t.name, bytes = piece.bytes, first = piece.first, last = piece.last,
+                columns = t.columns, binary = t.binary, filter = t.filter,
+                freeze = not piece.last and not t.filter and piece.bytes >= FREEZE_BYTES or nil }
+  end
+  return list
+end
+
+local function column_list(names)
+  local list = {}
+  for i, name in ipairs(names) do list[i] = pg.ident(name) end
+  return table.concat(list, ", ")
+end
+
+-- The rows of a piece as a query. Its table has no other name there: an extension's condition may use it.
+local function selection(piece, key, columns)
+  if not columns then fail.raise("PGO-INVALID", "a part of a table is copied by its columns' names") end
+  local condition = pieces.condition(piece, key)
+  return ("(select %s from only %s %s)"):format(columns, key, condition and "where " .. condition or piece.filter or "")
+end
+
+---The two COPY statements of a piece.
+---@param piece pgorch.CopyPiece
+---@return string query, string into
+function M.statements(piece)
+  local key = pg.ident(piece.schema, piece.name)
+  local columns = piece.columns and column_list(piece.columns)
+  local place = key .. (columns and columns ~= "" and " (" .. columns .. ")" or "")
+  local what = (piece.last or piece.filter) and selection(piece, key, columns) or place
+  local format = piece.binary and "binary" or "text"
+  return ("copy %s to stdout (format %s)"):format(what, format),
+    ("copy %s from stdin (format %s%s)"):format(place, format, piece.freeze and ", freeze" or "")
+end
+
+local function copy(from, to, piece, o)
+  local query, into = M.statements(piece)
+  return pg.copy { from = from, query = query, to = to, into = into, progress = o and o.progress }
+end
+
+local function refill(from, to, piece, o)
+  return to:transaction(function()
+    to:exec("truncate only " .. pg.ident(piece.schema, piece.name))
+    return copy(from, to, piece, o)
   end)
 end
 
-return data
+---Copies a piece. Errors are those of pg.copy, and name the table.
+---@param from pgorch.Connection   opened with M.SOURCE_SETTINGS, in a transaction on the snapshot
+---@param to pgorch.Connection     opened with M.TARGET_SETTINGS, in no transaction
+---@param piece pgorch.CopyPiece
+---@param o? {progress?: fun(bytes: integer)}
+---@return {rows: integer, bytes: integer}
+function M.copy_piece(from, to, piece, o)
+  local ok, done = pcall(piece.freeze and refill or copy, from, to, piece, o)
+  if ok then return done end
+  if fail.is(done, "PGO-PG-QUERY") then
+    done.message = ("copying %s: %s"):format(pg.ident(piece.schema, piece.name), done.message)
+  end
+  error(done, 0)
+end
+
+return M

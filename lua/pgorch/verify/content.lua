@@ -4,6 +4,7 @@
 local json     = require "pgorch.json"
 local log      = require "pgorch.log"
 local pg       = require "pgorch.pg"
+local pieces   = require "pgorch.pieces"
 local snapshot = require "pgorch.verify.snapshot"
 local source   = require "pgorch.source"
 local task     = require "pgorch.task"
@@ -64,27 +65,10 @@ function M.tables(conn)
   return list
 end
 
--- A table of many gigabytes is read in pieces, each a range of its pages, so that several connections share it. Servers
--- before 14 would read all of it for each range.
-local RANGES_SINCE, MOST_PIECES = 140000, 64
-local RANGE = " where pgorch_row.ctid >= '(%d,0)'::tid and pgorch_row.ctid < '(%d,0)'::tid"
-local LAST_PAGE = 4294967295
-
-local function pieces_of(t, piece_bytes)
-  local count = math.min(MOST_PIECES, math.ceil(t.bytes / piece_bytes), t.pages or 1)
-  if count < 2 then return { t } end
-  local pieces = {}
-  for i = 1, count do
-    local last = i == count and LAST_PAGE or t.pages * i // count
-    pieces[i] = { schema = t.schema, name = t.name, bytes = t.bytes // count, first = t.pages * (i - 1) // count,
-                  last = last }
-  end
-  return pieces
-end
-
 local function read(conn, key, t, columns)
   local sql = columns and CHECKSUM:format(M.list(columns.columns), key) or COUNT:format(key)
-  return conn:row(t.last and sql .. RANGE:format(t.first, t.last) or sql)
+  local range = pieces.condition(t, "pgorch_row")
+  return conn:row(range and sql .. " where " .. range or sql)
 end
 
 local function sum_of(conn, t, key, work)
@@ -108,7 +92,6 @@ local function join(conn, whole, piece)
   return whole
 end
 
--- Largest first, and each worker takes the next one: the last to end is then a small one.
 local function worker(conn, work)
   local since = 0
   while work.queue[work.at + 1] do
@@ -116,8 +99,8 @@ local function worker(conn, work)
     local t = work.queue[work.at]
     local key = pg.ident(t.schema, t.name)
     local one = sum_of(conn, t, key, work)
-    local pieces = work.pieces[key] or {}
-    pieces[#pieces + 1], work.pieces[key] = one, pieces
+    local read_so_far = work.pieces[key] or {}
+    read_so_far[#read_so_far + 1], work.pieces[key] = one, read_so_far
     work.done(t)
     since = since + 1
     if since % LOCKED_TABLES == 0 then snapshot.release_locks(conn) end
@@ -149,19 +132,11 @@ local function counter(queue, tables, progress)
   end
 end
 
-local function queue_of(conn, tables, piece_bytes)
-  local queue = {}
-  for _, t in ipairs(tables) do
-    local pieces = conn.server_version >= RANGES_SINCE and not t.matview and pieces_of(t, piece_bytes) or { t }
-    table.move(pieces, 1, #pieces, #queue + 1, queue)
-  end
-  table.sort(queue, function(a, b) return a.bytes > b.bytes end)
-  return queue
-end
+local function is_view(t) return t.matview end
 
-local function joined(conn, pieces)
+local function joined(conn, read_pieces)
   local sums = {}
-  for key, list in pairs(pieces) do
+  for key, list in pairs(read_pieces) do
     sums[key] = list[1]
     for i = 2, #list do sums[key] = join(conn, sums[key], list[i]) end
   end
@@ -180,7 +155,8 @@ end
 ---@return table<string, pgorch.TableSum>
 function M.sums(at, o)
   local tables = M.tables(at.conn)
-  local work = { at = 0, pieces = {}, queue = queue_of(at.conn, tables, o.piece_bytes or 1 << 30),
+  local queue = pieces.queue(tables, at.conn.server_version, o.piece_bytes or 1 << 30, is_view)
+  local work = { at = 0, pieces = {}, queue = queue,
                  columns = o.content and M.columns(at.conn) or nil }
   work.done = counter(work.queue, #tables, o.progress)
   task.group(function(g)

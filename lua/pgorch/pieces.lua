@@ -1,0 +1,59 @@
+-- Tables in pieces, each a range of a table's pages, so that several connections share a large one. Knows nothing of
+-- what is done with a piece.
+
+local M = {}
+
+-- Servers before 14 would read all of the table for each range.
+local RANGES_SINCE, MOST = 140000, 64
+-- What was written since the pages were counted lies beyond them: the last range has no end.
+local LAST_PAGE = 4294967295
+
+---@class pgorch.Piece
+---@field schema string
+---@field name string
+---@field bytes integer
+---@field first integer|nil   the range's first page
+---@field last integer|nil    the page after its last; nil: the whole table
+
+---@param t {schema: string, name: string, bytes: integer, pages: integer|nil}
+---@param piece_bytes integer
+---@return pgorch.Piece[] pieces   the table itself where it is small
+function M.of_table(t, piece_bytes)
+  local count = math.min(MOST, math.ceil(t.bytes / piece_bytes), t.pages or 1)
+  if count < 2 then return { t } end
+  local pieces = {}
+  for i = 1, count do
+    local last = i == count and LAST_PAGE or t.pages * i // count
+    pieces[i] = { schema = t.schema, name = t.name, bytes = t.bytes // count, first = t.pages * (i - 1) // count,
+                  last = last }
+  end
+  return pieces
+end
+
+---All tables in pieces, the largest first: when each worker takes the next one, the last to end is a small one.
+---@param tables table[]
+---@param version integer               of the server that reads the ranges
+---@param piece_bytes integer
+---@param whole? fun(t: table): any     tables that must stay in one piece
+---@return pgorch.Piece[]
+function M.queue(tables, version, piece_bytes, whole)
+  local queue = {}
+  for _, t in ipairs(tables) do
+    local split = version >= RANGES_SINCE and not (whole and whole(t))
+    local pieces = split and M.of_table(t, piece_bytes) or { t }
+    table.move(pieces, 1, #pieces, #queue + 1, queue)
+  end
+  table.sort(queue, function(a, b) return a.bytes > b.bytes end)
+  return queue
+end
+
+---The piece's rows as an SQL condition; nil for a whole table.
+---@param piece pgorch.Piece
+---@param alias string   of the table in the statement
+---@return string|nil
+function M.condition(piece, alias)
+  if not piece.last then return nil end
+  return ("%s.ctid >= '(%d,0)'::tid and %s.ctid < '(%d,0)'::tid"):format(alias, piece.first, alias, piece.last)
+end
+
+return M
