@@ -30,6 +30,13 @@ function M.of_table(t, piece_bytes)
   return pieces
 end
 
+local function before(a, b)
+  if a.bytes ~= b.bytes then return a.bytes > b.bytes end
+  if a.schema ~= b.schema then return a.schema < b.schema end
+  if a.name ~= b.name then return a.name < b.name end
+  return (a.first or 0) < (b.first or 0)
+end
+
 ---All tables in pieces, the largest first: when each worker takes the next one, the last to end is a small one.
 ---@param tables table[]
 ---@param version integer               of the server that reads the ranges
@@ -43,7 +50,7 @@ function M.queue(tables, version, piece_bytes, whole)
     local pieces = split and M.of_table(t, piece_bytes) or { t }
     table.move(pieces, 1, #pieces, #queue + 1, queue)
   end
-  table.sort(queue, function(a, b) return a.bytes > b.bytes end)
+  table.sort(queue, before)
   return queue
 end
 
