@@ -42,11 +42,23 @@ local copy = { jobs = connections.jobs }
 
 -- --- before ---
 
+local function counted(number, one, many) return ("%d %s"):format(number, number == 1 and one or many) end
+
+---What stands in a database: nil when nothing does.
+---@param conn pgorch.Connection
+---@return string|nil text    "12 tables, views and sequences, 1 large object"
+---@return string|nil names   of the first few
+function copy.standing(conn)
+  local found = conn:row(source.sql "copy/standing")
+  if found.relations == 0 and found.large_objects == 0 then return nil end
+  return counted(found.relations, "table, view or sequence", "tables, views and sequences") .. ", "
+    .. counted(found.large_objects, "large object", "large objects"), found.names
+end
+
 local function refuse_standing(conn, name)
-  local standing = conn:row(source.sql "copy/standing")
-  if standing.relations == 0 and standing.large_objects == 0 then return end
-  fail.raise("PGO-CONFIRM", ("%s is not empty: it has %d tables, views and sequences, %d large objects"):format(name,
-    standing.relations, standing.large_objects), { detail = standing.names,
+  local text, names = copy.standing(conn)
+  if not text then return end
+  fail.raise("PGO-CONFIRM", ("%s is not empty: %s"):format(name, text), { detail = names,
     cure = "Name a new database, or empty this one: a copy overwrites nothing." })
 end
 

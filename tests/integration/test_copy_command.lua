@@ -165,7 +165,9 @@ describe("pgorch copy", function()
     local function theirs(sql) return value(cluster, "b", sql) end
     expect(theirs [[select string_agg(name, ' ' order by name) from "a ""b"" % ü".settings]]).is "ours theirs"
     expect(theirs [[select count(*) from "a ""b"" % ü".fired]]).is(0)
-    expect(theirs [[select reltuples::int from pg_class where relname = 'wide']]).is(1600)
+    for name, rows in pairs { wide = 1600, parts = 3000, parts_1 = 1500, parts_2 = 1500 } do      -- ANALYZE
+      expect(theirs("select reltuples::int from pg_class where relname = '" .. name .. "'")).is(rows)
+    end
   end), { limit = 60 })
 
   it("copies between majors", function()
@@ -196,7 +198,51 @@ end)
 
 -- --- what must not happen ---
 
+local function refused(id, status, ...)
+  local got, said = copy(...)
+  expect(said).has(id)
+  expect(said).lacks "traceback"
+  expect(got).is(status)
+  return said
+end
+
+-- Waits until something is so.
+local function await(what, fn)
+  for _ = 1, 600 do
+    if fn() then return end
+    task.sleep(0.05)
+  end
+  error(what .. " did not come about", 0)
+end
+
+local SESSIONS = "select count(*) from pg_stat_activity where application_name = 'pgorch' and pid <> pg_backend_pid()"
+
+-- 100,000 rows whose index takes its time, beside a table that goes on being copied.
+local SLOW = [==[
+  create function slow(n integer) returns integer language sql immutable parallel safe as
+    'select case when pg_catalog.pg_sleep(0.001) is null then n else n end';
+  create table indexed as select n from generate_series(1, 100000) n;
+  create index on indexed (slow(n)) where n < 0;
+  create index late on indexed (slow(n)) where n < 0;
+  drop index late;
+  update pg_index set indpred = null where indrelid = 'indexed'::regclass;
+  create table other as select n, repeat('x', 100) from generate_series(1, 1000) n;
+]==]
+
 describe("pgorch copy refuses", function()
+  it("what it cannot use, before it touches anything", between(nil, function(cluster, source, target)
+    refused("PGO-PARAM", 2, source, source)
+    refused("SOURCE_DATABASE_URL is not set", 2, "", target)
+    refused("TARGET_DATABASE_URL is not set", 2, source, "")
+    refused("--jobs: at least 1", 2, source, target, { "--jobs", "0" })
+    refused("did you mean --index-jobs", 2, source, target, { "--index-job", "2" })
+    refused("PGO-PG-CONNECT", 6, source, "postgres://u:p@127.0.0.1:1/d")
+    cluster:exec("a", "create role eve login password 'right'")
+    local by_net = ("postgres://eve:wrong@127.0.0.1:%d/a"):format(cluster.cluster.port)
+    expect(refused("PGO-PG-AUTH", 1, by_net, target)).lacks "wrong"
+    expect(value(cluster, "b", "select count(*) from pg_class where relnamespace = 'public'::regnamespace")).is(0)
+  end))
+
   it("a target with anything in it, which stays as it is", between("create table t as select 1 as n",
     function(cluster, source, target)
       for _, sql in ipairs { "create table precious as select 2 as n", "create view precious as select 2 as n",
@@ -210,4 +256,58 @@ describe("pgorch copy refuses", function()
         cluster:exec("b", ("drop %s precious"):format(sql:match "create (%a+) precious" or "table if exists"))
       end
     end))
+end)
+
+describe("pgorch copy names", function()
+  it("the rows that the target refuses, and stops", between([==[
+      create table few as select 1 as n;
+      create function there(n integer) returns boolean language sql as
+        'select exists (select from public.few where few.n <= $1)';
+      create table checked (n integer check (there(n)));
+      insert into checked select generate_series(1, 5);
+      create table large as select n, repeat('x', 500) as text from generate_series(1, 20000) n;
+      alter table few rename to fewer; create table few as select 1 as n;
+      delete from fewer; delete from few;
+    ]==], function(_, source, target)
+    local said = refused("PGO-COPY", 1, source, target)
+    expect(said).has 'the rows of "public"."checked"'
+    expect(said).has "violates check constraint"
+    expect(said).has "b is half filled: "
+    refused("PGO-CONFIRM", 4, source, target)
+  end))
+
+  it("a foreign key whose parent is missing", between([==[
+      create table parent (n integer primary key);
+      create table child (n integer constraint "to %parent" references parent);
+      set session_replication_role = replica;
+      insert into child values (7);
+    ]==], function(_, source, target)
+    local said = refused("PGO-COPY", 1, source, target)
+    expect(said).has "fk constraint public.child to %parent"
+    expect(said).has "(n)=(7) is not present"
+    expect(said).has "the source holds rows whose parent does not exist"
+    expect(said).lacks "resume"
+  end))
+
+  it("what pg_dump was refused", between([==[
+      create table mine (n integer); create table theirs (n integer);
+      create role reader login; grant select on mine to reader;
+    ]==], function(cluster, _, target)
+    local reader = ("postgres://reader@/a?host=%s&port=%d"):format(cluster.cluster.socket, cluster.cluster.port)
+    expect(refused("PGO-DUMP", 1, reader, target)).has "permission denied for table theirs"
+  end))
+end)
+
+describe("pgorch copy, stopped in the middle,", function()
+  it("leaves no session behind, and says what stands", between(SLOW, function(cluster, source, target)
+    local proc <close> = process.spawn(words("copy", source, target))
+    await("an index being built", function()
+      return value(cluster, "postgres", "select count(*) from pg_stat_activity where query like 'CREATE INDEX%'") > 0
+    end)
+    proc:kill "INT"
+    local ended = proc:wait()
+    expect(ended.code).is(8)
+    expect(ended.stderr).has "/b is half filled: 2 tables, views and sequences, 0 large objects"
+    await("the end of all sessions", function() return value(cluster, "postgres", SESSIONS) == 0 end)
+  end))
 end)

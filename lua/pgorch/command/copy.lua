@@ -46,7 +46,6 @@ local FLAGS = {
 
 local ID, TITLE = "copy", "Copy the database"
 local TICK_SECONDS = 0.5
-local AGAIN = "Mend what is named. The target is half filled: empty it, or make it anew, before you copy again."
 
 local function parse(argv)
   local state = arguments.parse(argv, arguments.flags({}, FLAGS))
@@ -72,7 +71,7 @@ end
 -- --- both sides ---
 
 -- The target as copy.run wants it: a place like the source, that is written to.
-local function target_of(place)
+local function target_of(place, name)
   return {
     connect = function(o) return place:connect { settings = o.settings, writable = true } end,
     env = function(dir)
@@ -80,7 +79,7 @@ local function target_of(place)
       vars.PGOPTIONS = vars.PGOPTIONS .. " -c default_transaction_read_only=off"
       return vars
     end,
-    name = function() return place:name() end,
+    name = function() return name end,
   }
 end
 
@@ -88,7 +87,7 @@ local function introduce(display, flags, o, from, to)
   if flags.quiet then return end
   display:emit("message", { text = ("source %s, PostgreSQL %d\ntarget %s, PostgreSQL %d\n%d connections copy, %d build "
     .. "indexes; pg_dump %s"):format(identity.address(from, o.source.port), from.server_version // 10000,
-    identity.address(to, o.port), to.server_version // 10000, o.jobs, o.index_jobs, o.client.version) })
+    o.target.name(), to.server_version // 10000, o.jobs, o.index_jobs, o.client.version) })
 end
 
 local function prepare(display, flags)
@@ -100,8 +99,9 @@ local function prepare(display, flags)
       .. variable(flags, "source") .. " and " .. variable(flags, "target") .. "." })
   end
   local jobs, index_jobs = connections.jobs(from, to)
-  local o = { source = from_place, target = target_of(to_place), port = to_place.port,
-              analyze = not flags["no-analyze"], jobs = flags.jobs or jobs, index_jobs = flags["index-jobs"] or index_jobs,
+  local o = { source = from_place, target = target_of(to_place, identity.address(to, to_place.port)),
+              analyze = not flags["no-analyze"], jobs = flags.jobs or jobs,
+              index_jobs = flags["index-jobs"] or index_jobs,
               client = pg_client.choose(from.server_version // 10000, to.server_version // 10000) }
   introduce(display, flags, o, from, to)
   return o
@@ -132,11 +132,24 @@ local function work(display, o)
   end)
 end
 
--- A target that was refused holds nothing of ours.
-local function with_cure(err)
-  if err.id == "PGO-COPY" or err.id == "PGO-PG-QUERY" then
-    err.cure = err.cure and err.cure:gsub("; then resume%.", ".") .. " " .. AGAIN or AGAIN
+local LOOK_SECONDS = 10
+
+-- What a copy that has failed or was stopped leaves behind, for as long as the target answers.
+local function tell_standing(display, o)
+  local ok, text = pcall(task.shield, LOOK_SECONDS, function()
+    local conn <close> = o.target.connect {}
+    return copy.standing(conn)
+  end)
+  if ok and text then
+    display:emit("message", { text = ("%s is half filled: %s. Make it anew, or empty it, before you copy again."
+      ):format(o.target.name(), text) })
   end
+end
+
+-- The catalogue's cures are for a run.
+local function without_run(err)
+  if err.id ~= "PGO-COPY" and err.id ~= "PGO-PG-QUERY" then return err end
+  err.cure = err.cure and err.cure:gsub("; then resume%.", ".") or "Mend what is named, then copy again."
   return err
 end
 
@@ -145,7 +158,8 @@ local function attempt(display, o)
   local ok, result = xpcall(work, fail.handler, display, o)
   if not ok then
     display:emit("step_failed", { id = ID, title = TITLE, error = result })
-    error(with_cure(result), 0)
+    if not fail.is(result, "PGO-CONFIRM") then tell_standing(display, o) end
+    error(without_run(result), 0)
   end
   display:emit("step_done", { id = ID, title = TITLE, row = { id = ID, title = TITLE } })
   return result

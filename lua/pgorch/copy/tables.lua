@@ -71,7 +71,8 @@ end
 
 local function piece(one, first, last, bytes)
   return { schema = one.entry.namespace, name = one.entry.tag, columns = one.columns, filter = one.filter,
-           binary = one.binary, first = first, last = last, freeze = first == nil and not one.extension, bytes = bytes, of = one.name }
+           binary = one.binary, first = first, last = last, freeze = first == nil and not one.extension,
+           bytes = bytes, of = one.name }
 end
 
 ---The pieces of a table. Only one that is larger than its share is cut: a whole table can be emptied and loaded

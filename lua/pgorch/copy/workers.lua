@@ -127,7 +127,7 @@ function workers.analyze(o, settings)
   local queue
   do
     local conn <close> = o.target.connect { settings = settings }
-    queue = conn:query(source.sql "analyzable")
+    queue = conn:query(source.sql "copy/analyzable")
   end
   queue.at = 0
   task.group(function(group) spawn(group, math.min(o.index_jobs, #queue), analyzer, o, settings, queue) end)
