@@ -8,7 +8,6 @@ local large_objects = require "pgorch.copy.large_objects"
 local plan          = require "pgorch.copy.plan"
 local schema        = require "pgorch.copy.schema"
 local sequences     = require "pgorch.copy.sequences"
-local snapshot      = require "pgorch.verify.snapshot"
 local source        = require "pgorch.source"
 local task          = require "pgorch.task"
 local workers       = require "pgorch.copy.workers"
@@ -55,15 +54,16 @@ function copy.standing(conn)
     .. counted(found.large_objects, "large object", "large objects"), found.names
 end
 
-local function refuse_standing(conn, name)
+local function refuse_standing(target)
+  local conn <close> = target.connect {}
   local text, names = copy.standing(conn)
   if not text then return end
-  fail.raise("PGO-CONFIRM", ("%s is not empty: %s"):format(name, text), { detail = names,
+  fail.raise("PGO-CONFIRM", ("%s is not empty: %s"):format(target.name(), text), { detail = names,
     cure = "Name a new database, or empty this one: a copy overwrites nothing." })
 end
 
 local function open_snapshot(o)
-  local at = snapshot.open(function(c) return o.source:connect(c) end, o.snapshot)
+  local at = connections.open_snapshot(o.source, o.snapshot)
   if at.id then return at end
   at.conn:close()
   fail.raise("PGO-INVALID", "the source is a standby, which can give no snapshot to several connections",
@@ -78,18 +78,18 @@ local function read_and_restore(at, o)
 end
 
 -- What rows do not wait for, on the connection that makes all durable at the end.
-local function prepare(conn, entries, settings, todo)
-  for name, value in pairs(settings) do conn:exec("select set_config($1, $2, false)", name, value) end
+local function prepare(conn, entries, todo)
   large_objects.make(conn, entries)
   sequences.set(conn, todo.sequences)
 end
 
-local function copy_all(at, o, conn)
+local function copy_all(at, o)
   local began = task.now()
   local entries, complaints = read_and_restore(at, o)
-  local settings = connections.settings(conn, entries, o.index_jobs)
+  local settings = connections.settings(o.target, entries, o.index_jobs)
+  local conn <close> = o.target.connect { settings = settings }
   local todo = plan.make(at, entries, o)
-  prepare(conn, entries, settings, todo)
+  prepare(conn, entries, todo)
   local rows_began = task.now()
   local done = workers.run(at, o, todo, settings)
   local ended = task.now()
@@ -111,10 +111,9 @@ end
 ---@param o pgorch.CopyRun
 ---@return pgorch.CopyResult
 function copy.run(o)
-  local conn <close> = o.target.connect {}
-  refuse_standing(conn, o.target.name())
+  refuse_standing(o.target)
   local at <close> = open_snapshot(o)
-  return copy_all(at, o, conn)
+  return copy_all(at, o)
 end
 
 return copy

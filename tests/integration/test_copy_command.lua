@@ -270,7 +270,7 @@ describe("pgorch copy names", function()
       delete from fewer; delete from few;
     ]==], function(_, source, target)
     local said = refused("PGO-COPY", 1, source, target)
-    expect(said).has 'the rows of "public"."checked"'
+    expect(said).has 'copying "public"."checked"'
     expect(said).has "violates check constraint"
     expect(said).has "b is half filled: "
     refused("PGO-CONFIRM", 4, source, target)

@@ -1,12 +1,11 @@
--- The order of a copy, without a server: what waits for what, what keeps a table to itself, which pieces a table goes
--- in. The archives are those that four majors of pg_dump have written.
+-- The order of a copy, without a server: what waits for what, what keeps a table to itself. The archives are those
+-- that four majors of pg_dump have written.
 
 local archive = require "pgorch.archive"
 local fs      = require "pgorch.fs"
 local objects = require "pgorch.copy.objects"
 local order   = require "pgorch.copy.order"
 local schema  = require "pgorch.copy.schema"
-local tables  = require "pgorch.copy.tables"
 local task    = require "pgorch.task"
 
 -- Takes all that is ready in a queue, as that many workers would; what was taken is not done yet.
@@ -174,43 +173,5 @@ describe("what comes after the rows", function()
     o:begin()
     expect(o:next("statements").entry.desc).is "FK CONSTRAINT"
     expect(#take(o, "statements")).is(0)
-  end)
-end)
-
--- --- pieces ---
-
-local MB = 1 << 20
-
-local function table_with(megabytes)
-  return { entry = { namespace = "s", tag = "t" }, name = '"s"."t"', bytes = megabytes * MB, pages = megabytes * 128 }
-end
-
-local function pieces(megabytes, total, jobs, version)
-  return tables.pieces(table_with(megabytes), { version = version or 150000, total = total * MB, jobs = jobs })
-end
-
-describe("the pieces of a table", function()
-  it("are one, loaded frozen, unless it is larger than a connection's share", function()
-    for _, list in ipairs { pieces(60, 100, 4), pieces(500, 2000, 4), pieces(5000, 5000, 1),
-                            pieces(5000, 5000, 4, 130000) } do
-      expect(#list).is(1)
-      expect(list[1].freeze).is(true)
-      expect(list[1].first).is(nil)
-      expect(list[1].last).is(nil)
-    end
-  end)
-
-  it("cover every page once, the last one without an end", function()
-    for _, size in ipairs { 501, 1000, 4999 } do
-      local list = pieces(size, size, 4)
-      expect(#list).above(3)
-      local at = 0
-      for i, piece in ipairs(list) do
-        expect(piece.first).is(at)
-        expect(piece.freeze).is(false)
-        expect(piece.last == nil).is(i == #list)
-        at = piece.last and piece.last + 1 or at
-      end
-    end
   end)
 end)

@@ -2,6 +2,7 @@
 -- are those of a snapshot (verify/snapshot.lua), which only read.
 
 local budget   = require "pgorch.verify.budget"
+local data     = require "pgorch.copy.data"
 local snapshot = require "pgorch.verify.snapshot"
 local source   = require "pgorch.source"
 
@@ -31,9 +32,8 @@ local SORT_MEMORY = [[select greatest(
   pg_size_bytes(current_setting('maintenance_work_mem')),
   least(1 << 30, pg_size_bytes(current_setting('shared_buffers')) / (2 * $1::integer))) / 1024]]
 
--- As pg_restore sets them. The end of the copy makes all durable at once: until then nobody relies on a commit.
-local FIXED = { check_function_bodies = "off", client_min_messages = "warning", synchronous_commit = "off",
-                lock_timeout = "0", default_transaction_read_only = "off" }
+-- As pg_restore sets them.
+local FIXED = { check_function_bodies = "off", client_min_messages = "warning" }
 
 -- The source's own strings may have been written with backslashes.
 local function string_setting(entries)
@@ -44,17 +44,31 @@ local function string_setting(entries)
 end
 
 ---The settings of every connection that writes into the target.
----@param conn pgorch.Connection   of the target
+---@param target {connect: fun(o: table): pgorch.Connection}
 ---@param entries pgorch.archive.Entry[]
 ---@param index_jobs integer
----@return table<string, string>
-function connections.settings(conn, entries, index_jobs)
+---@return table<string, any>
+function connections.settings(target, entries, index_jobs)
+  local conn <close> = target.connect {}
   local settings = {}
-  for name, value in pairs(snapshot.SETTINGS) do settings[name] = value end
+  for name, value in pairs(data.TARGET_SETTINGS) do settings[name] = value end
   for name, value in pairs(FIXED) do settings[name] = value end
   settings.maintenance_work_mem = conn:value(SORT_MEMORY, index_jobs) .. "kB"
   settings.standard_conforming_strings = string_setting(entries)
   return settings
+end
+
+---A snapshot of the source, exported, from which more connections can be opened as copy_piece wants them.
+---@param place pgorch.Source
+---@param id? string
+---@return pgorch.Snapshot snapshot <close>
+function connections.open_snapshot(place, id)
+  return snapshot.open(function(o)
+    local settings = {}
+    for name, value in pairs(o.settings) do settings[name] = value end
+    for name, value in pairs(data.SOURCE_SETTINGS) do settings[name] = value end
+    return place:connect { settings = settings }
+  end, id)
 end
 
 ---All that was committed is on the target's disk when this has returned.

@@ -1,6 +1,7 @@
 -- Large objects: made in the target where the schema has not made them, and copied in lots through a temporary table,
 -- so that thousands of small ones take a few round trips and one of any size no memory. Bytes never pass through Lua.
 
+local fail   = require "pgorch.error"
 local pg     = require "pgorch.pg"
 local source = require "pgorch.source"
 
@@ -82,21 +83,30 @@ end
 
 local ON_THE_WAY = "pg_temp.pgorch_large_object"
 
----Copies one lot.
----@param from pgorch.Connection   in the snapshot
----@param to pgorch.Connection
----@param lot pgorch.copy.Lot
----@param progress fun(bytes: integer)
----@return {rows: integer, bytes: integer}   rows: pieces
-function large_objects.copy(from, to, lot, progress)
+local function copy(from, to, lot, o)
   to:exec("create temp table if not exists " .. ON_THE_WAY
     .. " (loid oid, at bigint, bytes bytea) on commit delete rows")
-  return to:transaction({}, function()
-    local done = pg.copy { from = from, query = query_of(lot), to = to, progress = progress,
+  return to:transaction(function()
+    local done = pg.copy { from = from, query = query_of(lot), to = to, progress = o and o.progress,
                            into = "copy " .. ON_THE_WAY .. " from stdin (format binary)" }
     to:exec("select lo_put(loid, at, bytes) from " .. ON_THE_WAY)
     return done
   end)
+end
+
+---Copies one lot. Errors name its large objects.
+---@param from pgorch.Connection   in the snapshot
+---@param to pgorch.Connection
+---@param lot pgorch.copy.Lot
+---@param o? {progress?: fun(bytes: integer)}
+---@return {rows: integer, bytes: integer}   rows: pieces
+function large_objects.copy(from, to, lot, o)
+  local ok, done = pcall(copy, from, to, lot, o)
+  if ok then return done end
+  if fail.is(done, "PGO-PG-QUERY") then
+    done.message = ("copying large objects %d to %d: %s"):format(lot.first, lot.last, done.message)
+  end
+  error(done, 0)
 end
 
 return large_objects

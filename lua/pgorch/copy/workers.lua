@@ -33,23 +33,19 @@ local function begin_piece(state, bytes, name)
   return function(wire) count(math.min(wire, bytes)) end, function() count(bytes) end
 end
 
-local function failed_rows(name, err)
-  if task.cancelled(err) or not fail.is(err, "PGO-PG-QUERY") then return err end
-  return fail.new("PGO-COPY", ("the rows of %s: %s"):format(name, err.message), { detail = err.detail, cause = err,
-    sqlstate = err.sqlstate, retryable = err.retryable })
+local function failed_rows(err)
+  if not fail.is(err, "PGO-PG-QUERY") then return err end
+  return fail.new("PGO-COPY", err.message, { detail = err.detail, cause = err, sqlstate = err.sqlstate,
+    retryable = err.retryable })
 end
 
 local function copy_work(from, to, work, state)
-  local piece, lot = work.piece, work.lot
-  local name = piece and piece.of or "large objects"
-  local progress, finish = begin_piece(state, work.weight, name)
-  local ok, done = pcall(function()
-    if lot then return large_objects.copy(from, to, lot, progress) end
-    return data.copy_piece(from, to, piece, { progress = progress })
-  end)
-  if not ok then error(failed_rows(name, done), 0) end
+  local progress, finish = begin_piece(state, work.weight, work.name)
+  local copy = work.lot and large_objects.copy or data.copy_piece
+  local ok, done = pcall(copy, from, to, work.lot or work.piece, { progress = progress })
+  if not ok then error(failed_rows(done), 0) end
   finish()
-  state.wire, state.rows = state.wire + done.bytes, state.rows + (piece and done.rows or 0)
+  state.wire, state.rows = state.wire + done.bytes, state.rows + (work.piece and done.rows or 0)
 end
 
 local function row_worker(at, o, settings, order, state)
