@@ -27,7 +27,7 @@ function tables.read(conn, entries)
   for _, entry in ipairs(entries) do
     if entry.desc == "TABLE DATA" then
       local oid, key = math.tointeger(tonumber(entry.oid)), pg.ident(entry.namespace, entry.tag)
-      local described = columns[key] or {}       -- of a table that an extension has put into pg_catalog nothing is known
+      local described = columns[key] or {}       -- of what an extension has in pg_catalog nothing is
       list[#list + 1] = { oid = oid, key = key, schema = entry.namespace, name = entry.tag, bytes = sizes[oid].bytes,
                           pages = sizes[oid].pages, columns = described.columns, binary = described.binary,
                           filter = extensions[oid] and extensions[oid].condition }
