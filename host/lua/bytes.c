@@ -160,7 +160,7 @@ static int bytes_new(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"new", bytes_new}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"new", bytes_new}, {"md5", pgo_lua_bytes_md5}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"free", bytes_free},
                                    {"string", bytes_string},

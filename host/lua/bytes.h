@@ -17,4 +17,7 @@ struct pgo_bytes *pgo_lua_new_bytes(lua_State *L, size_t capacity);
 /* NULL if the value is none. Borrowed: lives as long as the value is on the stack. */
 struct pgo_bytes *pgo_lua_test_bytes(lua_State *L, int index);
 
+/* A function of native.bytes, in bytes_md5.c. */
+int pgo_lua_bytes_md5(lua_State *L);
+
 #endif

@@ -391,6 +391,21 @@ describe("s3 by itself", function()
     expect(function() s3.part_size(10001) end):raises "PGO-LIMIT"
   end)
 
+  it("computes the MD5s of several blocks at once, and refuses what has no lanes", function()
+    local blocks, texts = {}, {}
+    for i = 1, 8 do
+      texts[i] = (tostring(i)):rep(100003)
+      blocks[i] = bytes.new(texts[i])
+    end
+    for i, each in ipairs(bytes.md5(blocks)) do expect(each).is(crypto.md5(texts[i])) end
+    expect(bytes.md5 { bytes.new "" }).same { crypto.md5 "" }
+    for _, wrong in ipairs { {}, { bytes.new "a", bytes.new "ab" }, { "a" } } do
+      expect(pcall(bytes.md5, wrong)).is(false)
+    end
+    blocks[9] = bytes.new(texts[1])
+    expect(pcall(bytes.md5, blocks)).is(false)
+  end)
+
   it("composes an ETag", function()
     local a, b = crypto.md5 "a", crypto.md5 "b"
     expect(s3.composite_etag { a, b }).is(crypto.md5(crypto.unhex(a .. b)) .. "-2")

@@ -2,6 +2,7 @@
 -- many there are at once is bounded by their sizes. The parts that hold the head of an archive, which is final only
 -- when all the rest has been written, wait in memory, get the final head, and go last.
 
+local checksums = require "pgorch.s3.checksums"
 local crypto = require "pgorch.crypto"
 local errors = require "pgorch.s3.errors"
 local fail   = require "pgorch.error"
@@ -72,18 +73,17 @@ local function plain_etag(reply)
   return ((reply.headers.etag or ""):gsub('"', ""))
 end
 
-local function send(self, number, block)
-  local digests = block:digests { "md5" }
+local function send(self, number, block, md5)
   local reply = self.bucket:request {
     method = "PUT", key = self.key, query = { partNumber = tostring(number), uploadId = self.id },
-    body = block, digests = digests,
+    body = block, digests = { md5 = md5 },
     on_error = function(err) if errors.is(err, "SlowDown") then self.places:halve() end end,
   }
-  if plain_etag(reply) ~= digests.md5 then
+  if plain_etag(reply) ~= md5 then
     fail.raise("PGO-S3-INTEGRITY", ("part %d of %s was stored with the ETag %s, its MD5 is %s"):format(number, self.key,
-      plain_etag(reply), digests.md5), { retryable = true })
+      plain_etag(reply), md5), { retryable = true })
   end
-  self.md5[number] = digests.md5
+  self.md5[number] = md5
 end
 
 -- Our own finding; what the server refused as damaged was sent again before (it has a code).
@@ -94,7 +94,10 @@ end
 -- Runs as a child of the group: one part, its memory and its places.
 local function carry(self, number, block, places)
   local size = #block
-  local ok, err = pcall(task.retry, { tries = 3, on = stored_wrong }, send, self, number, block)
+  local ok, err = pcall(function()
+    local md5 = self.checksums:md5(block)
+    task.retry({ tries = 3, on = stored_wrong }, send, self, number, block, md5)
+  end)
   block:free()
   self.places:give(places)
   if not ok then error(err, 0) end
@@ -150,6 +153,7 @@ end
 ---@field hasher? pgorch.Hasher
 ---@field progress? fun(bytes: integer)
 ---@field places pgorch.s3.Places
+---@field checksums pgorch.s3.Checksums
 ---@field md5 string[]                     of each part, hex, as they arrive
 ---@field size integer                     bytes of the stream so far
 ---@field sent integer                     bytes that the server has
@@ -196,6 +200,7 @@ function parts.send_all(self, stream, block)
   self.places:without(count * parts.size(1) // UNIT)
   local held <close> = setmetatable({}, { __close = free_all })    -- when it fails; else they are free already
   task.group(function(group)
+    self.checksums = checksums.new(group)
     stream_parts(self, group, stream, block, held, count)
     if count > 0 then parts.finish_head(self.head, held) end
     for number, each in ipairs(held) do dispatch(self, group, number, each) end
