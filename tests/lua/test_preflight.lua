@@ -1,5 +1,6 @@
 -- Checks of the preflight that need no server: size and clients against the plan, closing the source, the storage.
 
+local fs           = require "pgorch.fs"
 local preflight    = require "pgorch.preflight"
 local server       = require "pgorch.preflight.server"
 local size         = require "pgorch.preflight.size"
@@ -65,6 +66,25 @@ describe("closing a source", function()
     expect(failures({ standby = false }, { "none" })).is(1)
     expect(failures({ standby = false }, { "none" }, { "close_the_shop" })).is(0)
     expect(failures({ standby = false }, { "read-only" })).is(0)
+  end)
+end)
+
+describe("the folder of --spool", function()
+  local function finding(dir, bytes)
+    local found = preflight.new()
+    surroundings.spool(found, dir, bytes)
+    return found.list[1].level
+  end
+
+  it("must be there, be ours to write to, and have room", function()
+    fs.with_temporary("pgorch-spool-", function(dir)
+      local free = fs.free_space(dir)
+      expect(finding(dir, 1000)).is "pass"
+      expect(finding(dir, free)).is "warn"
+      expect(finding(dir, free * 3)).is "fail"
+      expect(#fs.list(dir)).is(0)
+      expect(finding(dir .. "/none", 1000)).is "fail"
+    end)
   end)
 end)
 

@@ -26,7 +26,7 @@ static void fill(void) {
 
 /* `shift`: the messages begin at odd addresses, too. */
 static void compare(size_t count, size_t length, size_t shift) {
-    const void *at[PGO_MD5_LANES];
+    const void *at[PGO_MD5_LANES] = {NULL};
     unsigned char got[PGO_MD5_LANES][PGO_MD5_SIZE], wanted[EVP_MAX_MD_SIZE];
     for (size_t i = 0; i < count; i++) {
         at[i] = messages[i] + shift;

@@ -8,6 +8,7 @@ local crypto    = require "pgorch.crypto"
 local dump      = require "pgorch.dump"
 local env       = require "pgorch.env"
 local fail      = require "pgorch.error"
+local file      = require "pgorch.dump.file"
 local fs        = require "pgorch.fs"
 local log       = require "pgorch.log"
 local pg_client = require "pgorch.pg_client"
@@ -80,11 +81,10 @@ local function into_file(flags, database)
     local _ <close> = setmetatable({}, { __close = function()
       if not whole then task.shield(30, fs.remove, partial) end
     end })
-    local sunk = fs.sink(partial, archive, { mode = 0600, sync = not head })
-    if head then fs.write_at(partial, 0, head:head(), { sync = true }) end  -- now with the places of the tables' data
+    local bytes = file.write(partial, archive, head)
     fs.rename(partial, path)
     whole = true
-    return sunk
+    return { bytes = bytes }
   end
   return { name = path, store = store, sha256 = function() return fs.sha256(path) end }
 end

@@ -4,12 +4,14 @@ local env  = require "pgorch.env"
 local fs   = require "pgorch.fs"
 local poll = require "pgorch.poll"
 
+local values = require "pgorch.recipe.values"
+
 local M = {}
 
 local LOG_SPACE = 64 * 2 ^ 20
 
 ---@param found pgorch.Findings
----@param dir string   where a run keeps its files: logs, settings; the dump is never spooled
+---@param dir string   where a run keeps its files: logs, settings; the dump is no file, but for M.spool
 function M.disk(found, dir)
   local free = fs.free_space(dir)
   if free < LOG_SPACE then
@@ -17,6 +19,31 @@ function M.disk(found, dir)
       { fate = "the logs of the run could not be kept", cure = "Make room, or name another place with PGORCH_STATE." })
   end
   found:pass "room for the files of a run"
+end
+
+---Whether the dump can go into a file first. How small it will be is an estimate: half of it must be free.
+---@param found pgorch.Findings
+---@param dir string     of --spool
+---@param bytes integer  about how large the dump will be
+function M.spool(found, dir, bytes)
+  local ok, made = pcall(fs.mkdtemp, dir .. "/pgorch-spool-")
+  if not ok then
+    return found:fail("PGO-IO", ("--spool %s: no file can be made there"):format(dir), { detail = made.message,
+      fate = "the dump could not be written", cure = "Name a folder that this user may write to." })
+  end
+  fs.remove(made)
+  local free = fs.free_space(dir)
+  local said = ("%s free in %s, the dump will have about %s"):format(values.show_size(free), dir,
+    values.show_size(bytes))
+  if free < bytes // 2 then
+    return found:fail("PGO-IO", said, { fate = "the disk would be full before the dump ends",
+      cure = "Make room, name another folder, or go without --spool: then no file is needed." })
+  end
+  if free < bytes * 3 // 2 then
+    return found:warn(said, { fate = "the disk may be full before the dump ends",
+      cure = "make room, or go without --spool: then no file is needed" })
+  end
+  found:pass("room for the dump: " .. said)
 end
 
 local PRIVATE = { "^10%.", "^192%.168%.", "^172%.1[6-9]%.", "^172%.2%d%.", "^172%.3[01]%.", "^169%.254%.",

@@ -175,6 +175,8 @@ local STANDARD = {
       .. "machine; heroku, fetched by Heroku, which gets the source's password; auto, the faster of the first two" },
   { "compress", default = "auto", choices = { "auto", "fast", "small", "stock" },
     help = "how the dump is compressed; auto: as small as the way to the storage leaves time for; stock: by pg_dump" },
+  { "spool", default_text = "no file: straight into the storage",
+    help = "a folder that the dump goes into before its upload: a resumed run need not dump again" },
   { "keep_dump", default = false, help = "keep the dump in the object storage afterwards" },
   { "watch", type = "duration", default = "0", help = "how long to watch the source for stray writers after cut-over" },
   { "settings", choices = { "safe", "all", "none" }, default_text = "safe: those that change what queries mean",

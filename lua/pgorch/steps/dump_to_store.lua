@@ -1,12 +1,15 @@
 -- "Dump the Database" and "Upload the File" as one stream: pg_dump writes into a multipart upload, without a file.
--- The upload is completed only after pg_dump has ended well; until then the object does not exist.
+-- The upload is completed only after pg_dump has ended well; until then the object does not exist. With --spool the
+-- dump goes into a file first, which is gone once it is uploaded.
 
 local recipe    = require "pgorch.recipe"
 local compression = require "pgorch.dump.compression"
 local dump      = require "pgorch.dump"
 local dump_snapshot = require "pgorch.dump_snapshot"
+local fs        = require "pgorch.fs"
 local task      = require "pgorch.task"
 local pg_client = require "pgorch.pg_client"
+local spool     = require "pgorch.dump.spool"
 local times     = require "pgorch.plan.times"
 local values    = require "pgorch.recipe.values"
 
@@ -14,15 +17,44 @@ local function prefix(ctx)
   return ("pgorch/%s/"):format(ctx.run.id)
 end
 
-local function transfer(ctx, client, key)
+local function dump_options(ctx, client)
   local total = values.show_size(ctx.result.size.bytes)
   local compress, note = compression.of(ctx.params.compress or "auto", client)
   if note then ctx:note(note) end
-  local o = { source = ctx.source, client = client, dir = ctx.run.dir, log = ctx.run.dir .. "/pg_dump.log",
-              compress = compress,
-              snapshot = dump_snapshot.id(ctx),
-              progress = function(state, bytes) ctx:progress(dump.progress(state, bytes, total)) end }
-  return dump.run(o, function(archive, state) return ctx.store:upload(key, archive, { head = state.archive }) end)
+  return { source = ctx.source, client = client, dir = ctx.run.dir, log = ctx.run.dir .. "/pg_dump.log",
+           compress = compress, snapshot = dump_snapshot.id(ctx),
+           progress = function(state, bytes) ctx:progress(dump.progress(state, bytes, total)) end }
+end
+
+local function stream(ctx, client, memory)
+  return dump.run(dump_options(ctx, client), function(archive, state)
+    return ctx.store:upload(memory.key, archive, { head = state.archive })
+  end)
+end
+
+-- The file that is there, or another.
+local function spooled(ctx, client, memory)
+  local mark, kept = ctx.result.fingerprint.mark, memory.spool
+  if spool.stands(kept, ctx.source) then
+    ctx:note(("the dump in %s is whole, and nothing was written since: it is uploaded"):format(kept.path))
+    return kept
+  end
+  if kept then fs.remove(kept.path) end
+  memory.spool = { path = spool.path(ctx.params.spool, ctx.run.id, ctx.run.attempt, memory.try) }
+  ctx:remember(memory)
+  memory.spool = spool.write(dump_options(ctx, client), memory.spool.path)
+  memory.spool.mark = mark
+  ctx:remember(memory)
+  return memory.spool
+end
+
+local function by_file(ctx, client, memory)
+  local kept = spooled(ctx, client, memory)
+  local up = ctx.store:upload(memory.key, (fs.source(kept.path)), { progress = function(bytes)
+    ctx:progress { bytes = bytes, total = kept.bytes, text = "uploading " .. kept.path }
+  end })
+  fs.remove(kept.path)
+  return up
 end
 
 -- What earlier attempts of this run left in the bucket: parts are billed until they are aborted.
@@ -40,11 +72,13 @@ end
 local function run(ctx)
   local key, try = next_key(ctx)
   if ctx.recall then clear(ctx) end
-  ctx:remember { key = key, try = try }
+  local memory = { key = key, try = try, spool = ctx.recall and ctx.recall.spool }
+  ctx:remember(memory)
+  if not ctx.params.spool and memory.spool then fs.remove(memory.spool.path) end
   local major = ctx.result.preflight_target.target_major
   local client = pg_client.choose(ctx.result.preflight.source_major, major)
   local started = task.now()
-  local up = transfer(ctx, client, key)
+  local up = (ctx.params.spool and by_file or stream)(ctx, client, memory)
   local seconds = task.now() - started
   ctx:progress { bytes = up.bytes }            -- the figures of a finished step are the dump's own
   ctx:note(("dump of %s in %s"):format(values.show_size(up.bytes), values.show_duration(seconds)))
@@ -57,7 +91,8 @@ local function check(ctx, result)
   return object ~= nil and object.size == result.bytes
 end
 
-local function undo(ctx)
+local function undo(ctx, did)
+  if did.spool then fs.remove(did.spool.path) end
   if ctx.store:head() ~= "free" then clear(ctx) end         -- `pgorch cleanup` may have removed the bucket
   ctx:put_back "object deleted"
 end
@@ -68,9 +103,10 @@ aws s3api list-multipart-uploads --bucket %s --prefix %s --endpoint-url %s ]]
   .. [[--query 'Uploads[].[UploadId,Key]' --output text | while read -r id key; do [ "$key" ] && ]]
   .. [[aws s3api abort-multipart-upload --bucket %s --key "$key" --upload-id "$id" --endpoint-url %s; done]]
 
-local function by_hand(ctx)
+local function by_hand(ctx, did)
   local name, under, url = ctx.store.name, prefix(ctx), ctx.store:endpoint()
-  return BY_HAND:format(name, under, url, name, under, url, name, url)
+  local file = did.spool and ("rm -f '%s'\n"):format(did.spool.path:gsub("'", "'\\''")) or ""
+  return file .. BY_HAND:format(name, under, url, name, under, url, name, url)
 end
 
 -- Of the first attempt: another one has another number.
