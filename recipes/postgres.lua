@@ -52,6 +52,7 @@ return recipe {
     section "Restore to Heroku Postgres",
       together {
         { step.presign, step.restore },
+        { step.copy },
         { step.pull },
         { step.checksum_source },
       },

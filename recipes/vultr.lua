@@ -47,6 +47,7 @@ return recipe {
     section "Restore to Heroku Postgres",
       together {
         { step.presign, step.restore },
+        { step.copy },                                     -- --via direct: from server to server, without a dump
         { step.pull },                                     -- --via heroku: fetched by Heroku
         { step.checksum_source },                          -- on the snapshot of the data
       },

@@ -3,6 +3,7 @@
 
 local fs      = require "pgorch.fs"
 local json    = require "pgorch.json"
+local pg      = require "pgorch.pg"
 local vultr_run = require "support.vultr_run"
 
 local run = require "support.provider_run"("postgres", {})
@@ -42,6 +43,8 @@ local function transfers(world)
   table.sort(list, function(a, b) return a.num < b.num end)
   return list
 end
+
+local function id_of(done) return done.all:match "pgorch report (%w+)" end
 
 -- Kills (-9) a run as soon as Heroku has been asked, or the copy has begun. Returns the run's id.
 local function kill_in(world, via, step)
@@ -101,5 +104,51 @@ describe("--via heroku", function()
     expect(#transfers(world)).is(2)
     run.expect_moved(world)
     expect_no_storage(world)
+  end), { limit = 200 })
+end)
+
+-- A row that the copy will not touch: it shows whether a database was emptied.
+local function mark(world)
+  local addon = world.heroku.state:config(world.heroku:app(run.APP))
+  local conn <close> = pg.connect(addon.PGORCH_TARGET_URL)
+  conn:exec "create table public.of_nobody (a integer)"
+end
+
+describe("--via direct", function()
+  it("copies from server to server, without a bucket or its keys, and verifies; auto takes it where there is no storage",
+    run.with_world({}, function(world)
+      local done = move(world, "auto")
+      run.expect_exit(done, 0)
+      expect(done.all).has "the way is direct"
+      expect(done.all).has "AWS_ACCESS_KEY_ID is not set"
+      expect(done.all).has "only where --via heroku asks for it"
+      expect(done.all).has "23 tables, 11144 rows"
+      run.expect_moved(world)
+      expect_no_storage(world)
+      expect(#transfers(world)).is(0)
+      local report = pgorch(world, { "report", id_of(done) })
+      expect(report.all).has "Copy from server to server"
+      for _, other in ipairs { "Restore at Heroku", "Dump the database", "Fetched by Heroku", "private bucket" } do
+        expect(report.all:find(other, 1, true)).is_nil()
+        expect(done.all:find(other, 1, true)).is_nil()
+      end
+      done = pgorch(world, { "cleanup", id_of(done) })
+      run.expect_exit(done, 0)
+      expect_no_storage(world)
+    end), { limit = 200 })
+
+  it("begins again in an emptied database after kill -9, and a rollback empties it", run.with_world({}, function(world)
+    local id = kill_in(world, "direct", "copy")
+    mark(world)
+    run.expect_exit(pgorch(world, { "rollback", id }), 0)
+    expect(#asked(world, "PUT", "/reset$")).is(1)
+    run.expect_app_as_before(world)
+
+    id = kill_in(world, "direct", "copy")
+    mark(world)
+    run.expect_exit(pgorch(world, { "resume", id, "--via", "heroku", "--accept-changes" }), 2)
+    run.expect_exit(pgorch(world, { "resume", id, "--yes-cut-over" }), 0)
+    run.expect_moved(world)
+    expect(run.value(run.database_url(world), "select count(*) from pg_class where relname = 'of_nobody'")).is(0)
   end), { limit = 200 })
 end)
