@@ -11,6 +11,7 @@ local rehearsed    = require "pgorch.rehearsal.report"
 local summary      = require "pgorch.runner.summary"
 local timeline     = require "pgorch.report.timeline"
 local undo         = require "pgorch.runner.undo"
+local verdict      = require "pgorch.restore.verdict"
 local verification = require "pgorch.report.verification"
 local way          = require "pgorch.way"
 
@@ -119,8 +120,7 @@ local function step_of(seen, row, stretches)
 end
 
 -- In the order of their first start; what the recipe has beyond them was not reached.
-local function steps_of(seen, by_id)
-  local taken = way.of_record(seen.run.params.values, seen:found "choose_way")
+local function steps_of(seen, by_id, taken)
   local list = list_of(seen.list, function(row) return step_of(seen, row, by_id[row.id]) end)
   for _, id in ipairs(seen.ids) do
     local step = seen.steps[id]
@@ -169,9 +169,11 @@ local function settings_of(seen)
            end) }
 end
 
-local function restore_of(seen)
-  local result = seen:found "restore"
-  return { name = result.num and ("r%03d"):format(result.num), seconds = result.seconds, lines = result.lines,
+-- A copy from server to server has no name at Heroku.
+local function restore_of(seen, taken)
+  local result = seen:found(taken and way.step(taken) or "restore")
+  return { way = taken, name = result.num and verdict.name(result), rows = result.rows, tables = result.tables,
+           bytes = taken == "direct" and result.bytes or nil, seconds = result.seconds, lines = result.lines,
            harmless = result.harmless, classes = json.array(result.classes or {}),
            refreshed = json.array(seen:found("refresh_matviews").refreshed or {}) }
 end
@@ -243,16 +245,17 @@ end
 ---@param seen pgorch.Recorded
 ---@return table
 function report.of(seen)
-  local by_id = timeline.stretches(seen)
+  local by_id, taken = timeline.stretches(seen), way.of_record(seen.run.params.values, seen:found "choose_way")
   local it = {
     format = report.FORMAT, made_at = iso(seen.now), made_by = "pgorch " .. native.version, run = run_of(seen),
     parameters = parameters(seen), source = source_of(seen), target = target_of(seen),
     window = window_of(seen, by_id), rehearsed = basis.window(seen.events),
-    cut_over_at = iso(seen.run.cut_over_at), steps = steps_of(seen, by_id),
+    cut_over_at = iso(seen.run.cut_over_at), steps = steps_of(seen, by_id, taken),
     attempts = list_of(timeline.attempts(seen), function(each)
       return { number = each.number, from = iso(each.from), to = iso(each.to), ended = each.ended }
     end),
-    preflight = preflight_of(seen), settings = settings_of(seen), dump = dump_of(seen), restore = restore_of(seen),
+    preflight = preflight_of(seen), settings = settings_of(seen), dump = dump_of(seen),
+    restore = restore_of(seen, taken),
     verification = verification.of(seen), clients = clients_of(seen), warnings = gather(seen, "warnings"),
     put_back = gather(seen, "put_back"), not_put_back = not_put_back(seen), standing = standing(seen),
     kept = json.array(summary.kept(seen)), afterwards = afterwards(seen), events = events_of(seen),

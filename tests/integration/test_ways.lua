@@ -115,7 +115,7 @@ local function mark(world)
 end
 
 describe("--via direct", function()
-  it("copies from server to server, without a bucket or its keys, and verifies; auto takes it where there is no storage",
+  it("copies from server to server without a bucket or its keys, and verifies; auto takes it where there is no storage",
     run.with_world({}, function(world)
       local done = move(world, "auto")
       run.expect_exit(done, 0)
@@ -150,5 +150,30 @@ describe("--via direct", function()
     run.expect_exit(pgorch(world, { "resume", id, "--yes-cut-over" }), 0)
     run.expect_moved(world)
     expect(run.value(run.database_url(world), "select count(*) from pg_class where relname = 'of_nobody'")).is(0)
+  end), { limit = 200 })
+
+  it("is rehearsed into a local target, and tells what its window would be", run.with_world({}, function(world)
+    local done = pgorch(world, { "rehearse", "postgres", "--app", run.APP, "--via", "direct" })
+    run.expect_exit(done, 0)
+    expect(done.all).has "Copy from server to server (local)"
+    expect(done.all).has "the copy on Heroku's hardware"
+    expect(done.all:find("Dump the database", 1, true)).is_nil()
+    run.expect_app_as_before(world)
+    local plan = pgorch(world, { "plan", "postgres", "--app", run.APP, "--via", "direct" })
+    run.expect_exit(plan, 10)
+    expect(plan.all).has "! copy directly into"
+    expect(plan.all).has "Way of the data: direct ~"
+    expect(plan.all).has "instead: --via archive ~"
+    expect(plan.all).has "times of rehearsal"
+  end), { limit = 200 })
+end)
+
+describe("recipes/vultr.lua", function()
+  it("moves with --via direct from an account that has no object storage", vultr_run.with_world({}, function(world)
+    world.vultr.state.storages = {}
+    local done = vultr_run.run(world, { "--via", "direct" }, NO_STORAGE)
+    vultr_run.expect_exit(done, 0)
+    vultr_run.expect_moved(world)
+    expect(#asked(world, "GET", "object%-storage")).is(0)
   end), { limit = 200 })
 end)

@@ -14,7 +14,8 @@ local LOOKED_AT = 50       -- runs: an older one measured another database
 ---@field at integer                    microseconds since 1970
 ---@field bytes integer|nil             of the source then
 ---@field seconds table<string, number> by step
----@field rate number|nil               bytes a second of dump and upload
+---@field way pgorch.Way|nil            that its data took
+---@field rate number|nil               bytes a second: of the dump and its upload, or of the source in a copy
 ---@field dump_bytes integer|nil
 ---@field announced number|nil          seconds of the window that a rehearsal has told to announce
 
@@ -39,13 +40,25 @@ local function announced_by(store, run)
   return window and window.announce or nil
 end
 
+local MOVES = { dump_to_store = "archive", copy = "direct", pull = "heroku" }
+
+-- How fast the data went, and by which way.
+local function rate_of(rows, source_bytes)
+  for id, taken in pairs(MOVES) do
+    local row = row_of(rows, id)
+    local did = row and row.result
+    local bytes = did and (taken == "archive" and did.bytes or source_bytes)
+    if bytes then return (did.seconds or 0) > 0 and bytes / did.seconds or nil, taken end
+  end
+end
+
 local function history_of(store, run, rows, size)
   local dump = row_of(rows, "dump_to_store")
   local did = dump and dump.result
-  local rate = run.kind ~= "rehearsal" and did and did.bytes and (did.seconds or 0) > 0 and did.bytes / did.seconds
+  local rate, taken = rate_of(rows, size.result.bytes)
   return { run = run.id, kind = run.kind or "run", at = run.created_at, bytes = size.result.bytes,
-           seconds = times_of(rows), rate = rate or nil, dump_bytes = did and did.bytes,
-           announced = announced_by(store, run) }
+           seconds = times_of(rows), way = taken, rate = run.kind ~= "rehearsal" and rate or nil,
+           dump_bytes = did and did.bytes, announced = announced_by(store, run) }
 end
 
 ---Whether the record has a run of exactly that id.

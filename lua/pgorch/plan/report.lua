@@ -93,12 +93,17 @@ local function one_by_one(title, list, paint)
   return table.concat(out, "\n")
 end
 
-local function upload_of(plan)
-  local known = plan.history
-  if known and known.rate then
-    return ("dump and upload %s/s as in run %s"):format(values.show_size(known.rate), known.run)
+-- What sets the pace on each way, and what is assumed of it.
+local PACE = { archive = { "dump and upload", "upload" }, direct = { "copy", "copy" }, heroku = { "copy", "pull" } }
+
+local function rate_of(plan)
+  local found, known = ways.of(plan), plan.history
+  local name = found and found.way or "archive"
+  if known and known.rate and known.way == name then
+    return ("%s %s/s as in run %s"):format(PACE[name][1], values.show_size(known.rate), known.run)
   end
-  return ("upload not measured (%s/s assumed)"):format(values.show_size(times.RATES.upload))
+  local rate = values.show_size(times.RATES[PACE[name][2]])
+  return ("%s not measured (%s/s assumed)"):format(name == "archive" and "upload" or "copy", rate)
 end
 
 local function measured_by(known)
@@ -106,15 +111,6 @@ local function measured_by(known)
   local age = values.show_duration(math.max(0, clock.time() - known.at / 1e6))
   local then_ = known.bytes and ", " .. values.show_size(known.bytes) .. " then" or ""
   return ("times of %s %s (%s ago%s)"):format(known.kind, known.run, age, then_)
-end
-
--- How fast the data is assumed to go by this plan's way.
-local function rate_of(plan)
-  local found = ways.of(plan)
-  local name = found and found.way or "archive"
-  if name == "archive" then return upload_of(plan) end
-  local rate = times.RATES[name == "direct" and "copy" or "pull"]
-  return ("copy not measured (%s/s assumed)"):format(values.show_size(rate))
 end
 
 local function basis(plan)
@@ -185,7 +181,8 @@ local function events(plan, o)
   local window, at_least = window_of(plan)
   out[#out + 1] = event("planned", { changes = plan.survey.changes, known_later = plan.survey.open,
     cents = cents_of(plan) or 0, seconds = total, window_seconds = plan.survey.has_window and window or nil,
-    at_least = at_least, basis = basis_fields(plan), ways = ways.of(plan), warned = plan.seen.found:count "warn", run = plan.run,
+    at_least = at_least, basis = basis_fields(plan), data = ways.of(plan), warned = plan.seen.found:count "warn",
+    run = plan.run,
     source = plan.source and plan.source.name, file = o.file, status = o.status })
   return table.concat(out)
 end

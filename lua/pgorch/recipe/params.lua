@@ -172,7 +172,8 @@ local STANDARD = {
     help = "how long a command of --on-freeze, --on-thaw or --accept may run; 0: as long as it likes" },
   { "via", default = "archive", choices = { "archive", "direct", "heroku", "auto" },
     help = "the way of the data: archive, by a dump in object storage; direct, from server to server through this "
-      .. "machine; heroku, fetched by Heroku, which gets the source's password; auto, the faster of the first two" },
+      .. "machine; heroku, fetched by Heroku, which gets the source's password; auto, the faster of the first two "
+      .. "that is possible" },
   { "compress", default = "auto", choices = { "auto", "fast", "small", "stock" },
     help = "how the dump is compressed; auto: as small as the way to the storage leaves time for; stock: by pg_dump" },
   { "spool", default_text = "no file: straight into the storage",

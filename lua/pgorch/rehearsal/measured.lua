@@ -10,6 +10,9 @@ M.WIRE_BYTES = 20e6            -- a second, to an object storage of the same pro
 M.SLOWER_THERE = 2             -- Heroku's restore against the one on this machine
 M.APP_SECONDS = 60             -- dynos that stop and start, and the release of the new config
 
+-- Steps that fill the target, in words.
+local BRINGS = { restore = "restore", copy = "copy", pull = "copy" }
+
 ---@class pgorch.rehearsal.Step
 ---@field id string
 ---@field title string
@@ -65,17 +68,17 @@ end
 ---@param given {hooks: boolean}      whether the user's own commands would run in the window
 ---@return pgorch.rehearsal.Unmeasured[]
 function M.not_measured(measured, results, given)
-  local dump, restore, list = results.dump_to_store, nil, {}
+  local dump, brought, list = results.dump_to_store, nil, {}
   for _, each in ipairs(measured) do
-    if each.id == "restore" then restore = each end
+    if BRINGS[each.id] then brought = each end
   end
   if dump then
     list[#list + 1] = { what = "upload over the real wire", seconds =
       math.max(0, dump.bytes / M.WIRE_BYTES - dump.seconds), assumed = ("at %.0f MB/s"):format(M.WIRE_BYTES / 1e6) }
   end
-  if restore then
-    list[#list + 1] = { what = "the restore on Heroku's hardware", seconds =
-      restore.seconds * (M.SLOWER_THERE - 1), assumed = ("%d times as long as here"):format(M.SLOWER_THERE) }
+  if brought then
+    list[#list + 1] = { what = ("the %s on Heroku's hardware"):format(BRINGS[brought.id]), seconds =
+      brought.seconds * (M.SLOWER_THERE - 1), assumed = ("%d times as long as here"):format(M.SLOWER_THERE) }
   end
   list[#list + 1] = { what = "dynos that stop and start, a release", seconds = M.APP_SECONDS, assumed =
     ("%d s"):format(M.APP_SECONDS) }
@@ -102,7 +105,7 @@ local ON_THE_DATA = { refresh_matviews = true, reapply_settings = true, analyze 
 ---@return number|nil seconds
 ---@return boolean measured         nothing was assumed
 function M.of_a_move(step, seconds, dump_bytes)
-  if step.id == "restore" then return seconds * M.SLOWER_THERE, false end
+  if BRINGS[step.id] then return seconds * M.SLOWER_THERE, false end
   if step.id == "dump_to_store" then return math.max(seconds, (dump_bytes or 0) / M.WIRE_BYTES), false end
   if step.effect == "read" or step.rehearse or ON_THE_DATA[step.id] then return seconds, true end
   return nil, false

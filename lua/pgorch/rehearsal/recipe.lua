@@ -9,8 +9,8 @@ local steps  = require "pgorch.rehearsal.steps"
 local M = {}
 
 -- Common steps whose effect is on the target and the storage alone: here both are local.
-local LOCAL = { "app", "addon", "extensions", "bucket", "dump_to_store", "restore", "refresh_matviews",
-                "reapply_settings", "analyze", "cut_over", "delete_dump" }
+local LOCAL = { "app", "addon", "extensions", "bucket", "dump_to_store", "restore", "copy", "pull",
+                "refresh_matviews", "reapply_settings", "analyze", "cut_over", "delete_dump" }
 
 -- Common steps that a rehearsal does in another way: rehearsal/steps.lua has a function for each.
 local OTHER = { "credentials", "allow_list", "choose_plan", "window_opens", "window_closes", "nothing_was_written",

@@ -55,6 +55,17 @@ local function absent(report, what)
   return h.p { what, ": ", why, "." }
 end
 
+-- What has filled the target.
+local function brought(restore)
+  if restore.way == "direct" then
+    return { "Copy from server to server", restore.seconds and ("%s, %s in %s"):format(
+      moment.number(restore.rows, "row"), size(restore.bytes), values.show_duration(restore.seconds)) }
+  end
+  return { restore.way == "heroku" and "Copy by Heroku" or "Restore", restore.seconds
+    and ("%s in %s, %s of its log"):format(restore.name, values.show_duration(restore.seconds),
+      moment.number(restore.lines or 0, "line")) }
+end
+
 function sections.sizes(report)
   local source, dump, restore = report.source, report.dump, report.restore
   if not source.bytes then return absent(report, "Nothing was measured") end
@@ -70,8 +81,7 @@ function sections.sizes(report)
     { "Dump’s SHA-256", dump.sha256 and h.code { class = "long", dump.sha256 } },
     { "Dump afterwards", dump.key and (dump.kept and { "kept as ", name_of(dump.kept) } or dump.deleted and "deleted"
       or { "as ", name_of(dump.key) }) },
-    { "Restore", restore.seconds and ("%s in %s, %s of its log"):format(restore.name,
-      values.show_duration(restore.seconds), moment.number(restore.lines or 0, "line")) },
+    brought(restore),
   }, #restore.classes > 0 and sections.restore_log(report) }
 end
 
@@ -174,7 +184,7 @@ local function verified_totals(v)
     { "Tables and materialized views", moment.count(t.tables) },
     { "Rows", moment.count(t.rows) }, { "Sequences", moment.count(t.sequences) },
     { "Large objects", moment.count(t.large_objects) }, { "Schema objects", t.objects and moment.count(t.objects) },
-    { "Source read", v.on_snapshot and "in the dump’s own snapshot" or "after the dump, nothing being written" },
+    { "Source read", v.on_snapshot and "in the snapshot of the data" or "later, nothing being written" },
     { "Written since", v.written == "quiet" and "nothing, says the server" or v.written == "unclear"
       and "nothing: counted and summed again" or v.written },
     { "Own queries", #v.queries > 0 and table.concat(v.queries, ", ") or "none" },
