@@ -60,8 +60,10 @@ return recipe {
       step.reapply_settings { only = "safe" },
 
     section "Testing and Verifying a Successful Migration",
-      step.verify { counts = "exact", content = "checksum", queries = "queries/*.sql" },
-      step.analyze,
+      together {
+        { step.verify { counts = "exact", content = "checksum", queries = "queries/*.sql" } },
+        { step.analyze },
+      },
       step.accept,
 
     section "Connecting Existing Apps and Services",

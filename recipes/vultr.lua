@@ -55,8 +55,10 @@ return recipe {
       step.reapply_settings { only = "safe" },
 
     section "Testing and Verifying a Successful Migration",
-      step.verify { counts = "exact", content = "checksum", queries = "queries/*.sql" },
-      step.analyze,
+      together {
+        { step.verify { counts = "exact", content = "checksum", queries = "queries/*.sql" } },
+        { step.analyze },
+      },
       step.accept,                                         -- your acceptance tests: --accept CMD
 
     section "Connecting Existing Apps and Services",

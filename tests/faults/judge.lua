@@ -111,7 +111,9 @@ local function judge_requests(move, most, say)
   for _, entry in ipairs(judge.requests(move)) do
     local posted = entry.method == "POST" and entry.path
     if posted == ("/apps/%s/addons"):format(move.app_name) and entry.status == 201 then made = made + 1 end
-    if posted and posted:find "^/client/v11/databases/[^/]+/restores$" and entry.status == 409 then
+    local asks = posted and (posted:find "^/client/v11/databases/[^/]+/restores$"
+      or posted:find "^/client/v11/databases/[^/]+/transfers$")
+    if asks and entry.status == 409 then
       say "a restore was asked for while one ran"
     end
   end
@@ -204,16 +206,27 @@ local function promoted(move)
   end
 end
 
+-- A dump of the run's, or a copy that was asked for in its name.
+local function is_of(move, transfer)
+  if transfer.from_type == "pg_dump" then
+    return move.lane.way == "heroku" and transfer.from_name:find("pgorch/" .. move.id, 1, true)
+  end
+  return transfer.from_url:find(("/pgorch/%s/%%d+[%%d-]*%%.dump"):format(move.id))
+end
+
 local function judge_moved(move, o, say)
   local addons, good = addons_of(move), judge_restores(move, say)
+  local least = move.lane.way == "direct" and 0 or 1               -- Heroku restores nothing in a copy from here
   if #addons ~= 1 then say("%d add-ons, not 1", #addons) end
-  if #good < 1 or #good > 1 + (o.more_restores or 0) then say("%d accepted restores, not 1", #good) end
+  if #good < least or #good > least + (o.more_restores or 0) then
+    say("%d accepted restores, not %d", #good, least)
+  end
   local database, url = promoted(move)
   if not database then return say "DATABASE_URL is that of none of the app's add-ons" end
   local last = good[#good]
   if last and last.to_url ~= database.url then say "the accepted restore went into another database" end
-  if last and not last.from_url:find(("/pgorch/%s/%%d+[%%d-]*%%.dump"):format(move.id)) then
-    say("the accepted restore was of %s", last.from_url:match "^[^?]*")
+  if last and not is_of(move, last) then
+    say("the accepted restore was of %s", last.from_name == "BACKUP" and last.from_url:match "^[^?]*" or last.from_name)
   end
   local expected = copy(move.before.config)
   expected.OLD_DATABASE_URL, expected.DATABASE_URL = expected.DATABASE_URL, url

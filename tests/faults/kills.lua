@@ -18,7 +18,7 @@ local LONG = env.get "FAULTS_LONG" == "1"
 local KILLS = tonumber(env.get "FAULTS_KILLS" or (LONG and "1000" or "40"))
 local ONE = env.get "FAULTS_RECIPE"
 
-local RECIPES = ONE and { ONE } or lanes.RECIPES
+local RECIPES = ONE and { ONE } or lanes.KILLED
 
 -- An undisturbed one: which writes there are, how long it takes. Held at each write all the same.
 local function measure(lane, scenario, count)

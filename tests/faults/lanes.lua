@@ -11,6 +11,9 @@ local lanes = {}
 ---The recipes that can be put to the test, in the order of their names.
 lanes.RECIPES = { "digitalocean", "linode", "postgres", "vultr" }
 
+---What is killed: the recipes, and a move without a dump. `heroku` is one more, by --recipe.
+lanes.KILLED = { "digitalocean", "direct", "linode", "postgres", "vultr" }
+
 ---Of the sandbox: a little data, and as many requests as hundreds of processes make.
 lanes.OPTIONS = { source = { scale = 0.01 }, heroku = { budget = 1000000 }, vultr = { rate = 100000 },
   linode = { rates = { general = 1000000, collections = 1000000 } }, digitalocean = { rate = 1000000 } }
@@ -24,12 +27,14 @@ local STRANGERS = { "198.51.100.7/32" }
 ---@field url string          as the app has it
 ---@field direct string       past the gate, as the provider's admin
 ---@field words string[]      of `pgorch run`
+---@field way pgorch.Way      that the data takes
 ---@field close fun(self)     the allow list is again as it was before the move
 ---@field allowed fun(self): string[]
 ---@field keys fun(self): table[]     storage keys of the account
 local Lane = {}
 Lane.__index = Lane
 
+Lane.way = "archive"
 function Lane.close() end
 function Lane.allowed() return {} end
 function Lane.keys() return {} end
@@ -89,6 +94,14 @@ function add.postgres(lane)
   lane.url = with_dbname(lane.world.source.url, lane.dbname)
   lane.words = { "postgres" }
   lane.env = { SOURCE_DATABASE_URL = lane.url }
+end
+
+-- By the recipe for any source, without object storage.
+for _, way in ipairs { "direct", "heroku" } do
+  add[way] = function(lane)
+    add.postgres(lane)
+    lane.way, lane.words = way, { "postgres", "--via", way }
+  end
 end
 
 ---One more lane in a world.

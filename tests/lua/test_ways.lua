@@ -1,0 +1,109 @@
+-- Which way the data can take, and about how long it takes on each.
+
+local checks  = require "pgorch.preflight.ways"
+local env     = require "pgorch.env"
+local preflight = require "pgorch.preflight"
+local recipe  = require "pgorch.recipe"
+local step    = require "pgorch.steps"
+local times   = require "pgorch.plan.times"
+local way     = require "pgorch.way"
+
+local STEPS = { "choose_way", "dump_to_store", "restore", "copy", "pull" }
+
+local function ctx_of(o)
+  return { params = { via = o.via }, result = o.result or {}, recipe = { name = "t", steps = o.steps or STEPS },
+           source = { host = o.host or "db.example.com", label = "shop", allow_list = o.list and { get = function()
+             return o.list
+           end }, empty_allow_list = o.empty } }
+end
+
+describe("a source", function()
+  it("is private by its address or its name, or public", function()
+    for _, host in ipairs { "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.9.9", "169.254.1.1",
+                            "127.0.0.1", "::1", "fd00::1", "fe80::1", "localhost", "db", "db.internal", "nas.local",
+                            "/run/postgresql" } do
+      expect({ host, checks.is_private(host) }).same { host, true }
+    end
+    for _, host in ipairs { "203.0.113.5", "172.32.0.1", "11.0.0.1", "192.169.0.1", "2001:db8::1", "db.example.com",
+                            "10.example.com", "fd.example.com" } do
+      expect({ host, checks.is_private(host) }).same { host, false }
+    end
+  end)
+
+  -- The tests' own Heroku may be on this machine; the real one is not.
+  it("that Heroku cannot reach, or is not let in by, cannot be fetched from", function()
+    if env.get "HEROKU_HOST" then skip "HEROKU_HOST is set" end
+    local function what(o)
+      local found = checks.obstacles(ctx_of(o)).heroku
+      return found and found.id
+    end
+    expect(what {}).is_nil()
+    expect(what { host = "10.0.0.7" }).is "PGO-PARAM"
+    expect(what { list = { "198.51.100.7/32" } }).is "PGO-ALLOW-LIST"
+    expect(what { list = { "198.51.100.7/32", "0.0.0.0/0" } }).is_nil()
+    expect(what { list = {}, empty = "open" }).is_nil()
+    expect(what { list = {}, empty = "closed" }).is "PGO-ALLOW-LIST"
+    local found = preflight.new()
+    checks.check(ctx_of { via = "heroku", list = { "198.51.100.7/32" } }, found)
+    expect(found.list[1].level).is "fail"
+    expect(found.list[1].cure).has "0.0.0.0/0"
+    for _, via in ipairs { "archive", "direct", "auto" } do
+      found = preflight.new()
+      checks.check(ctx_of { via = via, host = "10.0.0.7" }, found)
+      expect(#found.list).is(0)
+    end
+  end)
+end)
+
+describe("a way", function()
+  it("is what --via says, and auto what was chosen", function()
+    expect(way.of(ctx_of {})).is "archive"
+    expect(way.of(ctx_of { via = "direct" })).is "direct"
+    expect(way.of(ctx_of { via = "auto" })).is_nil()
+    local ctx = ctx_of { via = "auto", result = { choose_way = { way = "direct" }, copy = { rows = 5 } } }
+    expect(way.of(ctx)).is "direct"
+    expect(way.brought(ctx).rows).is(5)
+    expect(way.has(ctx, { way = "direct" })).is(true)
+    expect(way.has(ctx, { way = "archive" })).is(false)
+    expect(way.has(ctx, {})).is(true)
+  end)
+
+  it("is not possible where the recipe has no step for it", function()
+    local found = checks.obstacles(ctx_of { steps = { "choose_way", "restore" } })
+    expect(found.archive).is_nil()
+    expect(found.direct.what).has "no step `copy`"
+    expect(function() recipe.step { id = "x", effect = "read", run = print, way = "by post" } end):raises "PGO-RECIPE"
+  end)
+
+  it("has begun with whatever moves data, unless that was put back", function()
+    expect(way.begun {}).is_nil()
+    expect(way.begun { { id = "restore", state = "done" } }).is_nil()
+    expect(way.begun { { id = "copy", state = "running" } }).is "direct"
+    expect(way.begun { { id = "copy", state = "undone" }, { id = "pull", state = "failed" } }).is "heroku"
+  end)
+
+  it("takes by estimate as long as what it has to do: direct least of all", function()
+    local size = { bytes = 10e9, tables = { { bytes = 6e9 } } }
+    local archive, direct = times.of_way("archive", size), times.of_way("direct", size)
+    expect(archive).is(times.dump(size) + 20 + times.at("restore", 10e9))
+    expect(direct < times.of_way("heroku", size)).is(true)
+    expect(direct < archive).is(true)
+  end)
+
+  it("is chosen by auto out of those that are possible; Heroku gets the password only where it is asked for", function()
+    local function chosen(o)
+      local ctx = ctx_of(o)
+      ctx.result.size, ctx.store, ctx.note = { bytes = 1e9 }, o.store, function() end
+      return step.choose_way.run(ctx).way
+    end
+    local good = { name = "b", head = function() return "mine" end }
+    expect(chosen { via = "auto", store = good }).is "direct"
+    expect(chosen { via = "auto", store = good, steps = { "restore", "pull" } }).is "archive"
+    expect(chosen { via = "heroku" }).is "heroku"
+    local none = setmetatable({}, { __index = function() error("no keys", 0) end })
+    local err = expect(function() chosen { via = "auto", store = none, steps = { "restore", "pull" } } end)
+      :raises "PGO-PARAM"
+    expect(err.detail).has "no keys"
+    expect(err.detail).has "only where --via heroku asks for it"
+  end)
+end)
