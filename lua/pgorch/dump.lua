@@ -97,7 +97,7 @@ local function cause_of(err, proc, state, said)
   local ended = proc:wait()
   said:join()
   local left = ended.signal == "PIPE" or table.concat(state, "\n"):find("Broken pipe", 1, true)
-  return (ended.code == 0 or left) and err or dump_failed(ended, state)
+  return (ended.code == 0 or left) and err or dump.failed(ended, state)
 end
 
 -- A consumer that gives up closes the stream before it has cleaned up behind itself: its error says why, the closed

@@ -8,6 +8,18 @@ local RANGES_SINCE, MOST = 140000, 64
 -- What was written since the pages were counted lies beyond them: the last range has no end.
 local LAST_PAGE = 4294967295
 
+local LEAST_BYTES, LARGEST_BYTES, EACH = 64 << 20, 1 << 30, 4
+
+---Of what size the pieces are, so that no connection is left with much more to do than the others.
+---@param tables {bytes: integer}[]
+---@param jobs integer   connections
+---@return integer bytes
+function M.size(tables, jobs)
+  local total = 0
+  for _, t in ipairs(tables) do total = total + t.bytes end
+  return math.max(LEAST_BYTES, math.min(LARGEST_BYTES, total // (jobs * EACH)))
+end
+
 ---@class pgorch.Piece
 ---@field schema string
 ---@field name string

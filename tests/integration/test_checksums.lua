@@ -2,6 +2,7 @@
 -- encoding, another one for any other rows, and of one moment however many connections read it.
 
 local clusters  = require "support.clusters"
+local pieces    = require "pgorch.pieces"
 local content   = require "pgorch.verify.content"
 local fs        = require "pgorch.fs"
 local majors    = require "support.majors"
@@ -244,6 +245,12 @@ describe("a side that is read", function()
       expect(after['"public"."gone"'].rows).is_nil()
     end)
   end, { limit = 60 })
+
+  it("comes in pieces of which each connection gets some, and none is tiny", function()
+    expect(pieces.size({ { bytes = 1600 << 20 } }, 4)).is(100 << 20)
+    expect(pieces.size({ { bytes = 10 << 20 } }, 4)).is(64 << 20)
+    expect(pieces.size({ { bytes = 500 << 30 } }, 2)).is(1 << 30)
+  end)
 
   it("is the same when a table is read in pieces by several connections", function()
     local missing = majors.missing(13, 14)

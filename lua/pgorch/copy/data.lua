@@ -62,21 +62,9 @@ function M.describe(conn)
   return found
 end
 
-local SMALLEST, LARGEST = 64 << 20, 1 << 30
 local FREEZE_BYTES = 1 << 20      -- TRUNCATE makes a new file: too much for thousands of tables of a few rows
 
-local function total(tables)
-  local bytes = 0
-  for _, t in ipairs(tables) do bytes = bytes + t.bytes end
-  return bytes
-end
-
 local function is_extensions(t) return t.filter end
-
--- Four pieces for each worker, were all tables cut: enough that all end together, and few enough to be worth it.
-local function piece_bytes(tables, jobs)
-  return math.max(SMALLEST, math.min(LARGEST, total(tables) // (4 * jobs)))
-end
 
 ---@class pgorch.CopyTable   a row of sql/tables.sql, with what M.describe says of it
 ---@field schema string
@@ -100,7 +88,7 @@ function M.pieces(tables, jobs, version, o)
     if t.pages ~= 0 then filled[#filled + 1] = t end
     by_name[pg.ident(t.schema, t.name)] = t
   end
-  local size = jobs > 1 and (o and o.piece_bytes or piece_bytes(filled, jobs)) or math.maxinteger
+  local size = jobs > 1 and (o and o.piece_bytes or pieces.size(filled, jobs)) or math.maxinteger
   local list = {}
   for i, piece in ipairs(pieces.queue(filled, version, size, is_extensions)) do
     local t = by_name[pg.ident(piece.schema, piece.name)]

@@ -146,7 +146,8 @@ end
 ---@class pgorch.SumOptions
 ---@field content boolean|nil      checksums, not only counts
 ---@field jobs? integer            connections at once, default 2
----@field piece_bytes? integer     tables larger than this are shared by the connections, default 1 GB
+---@field piece_bytes? integer     tables larger than this are shared by the connections, default 64 MB to 1 GB, as
+---  there are some pieces for each connection
 ---@field progress? fun(done: integer, total: integer, bytes: integer, total_bytes: integer)
 
 ---Sums of every table, by its quoted name.
@@ -154,13 +155,14 @@ end
 ---@param o pgorch.SumOptions
 ---@return table<string, pgorch.TableSum>
 function M.sums(at, o)
-  local tables = M.tables(at.conn)
-  local queue = pieces.queue(tables, at.conn.server_version, o.piece_bytes or 1 << 30, is_view)
+  local tables, jobs = M.tables(at.conn), o.jobs or 2
+  local piece_bytes = o.piece_bytes or pieces.size(tables, jobs)
+  local queue = pieces.queue(tables, at.conn.server_version, piece_bytes, is_view)
   local work = { at = 0, pieces = {}, queue = queue,
                  columns = o.content and M.columns(at.conn) or nil }
   work.done = counter(work.queue, #tables, o.progress)
   task.group(function(g)
-    local helpers = at.id and math.min(o.jobs or 2, #work.queue) - 1 or 0
+    local helpers = at.id and math.min(jobs, #work.queue) - 1 or 0
     for _ = 1, helpers do g:spawn(helper, at, work) end
     worker(at.conn, work)
   end)
