@@ -93,7 +93,7 @@ def measured(name, bench, options, say):
 def write(folder, report):
     """After each figure: what is there is not lost when a later one ends all."""
     for name, content in (("bench.json", json.dumps(report, indent=1)), ("bench.txt", text.of_report(report)),
-                          ("bench.html", page.of_report(report))):
+                          ("bench.md", text.of_table(report)), ("bench.html", page.of_report(report))):
         path = os.path.join(folder, name)
         with open(path + ".new", "w") as file:
             file.write(content)
@@ -115,10 +115,11 @@ def main():
     report = {"machine": machine.describe(bench), "size_mb": options.size, "rounds": options.pairs, "figures": []}
     for name in options.figures:
         report["figures"].append(measured(name, bench, options, say))
+        report["machine"]["text_bytes"] = bench.text_bytes
         write(options.out, report)
     bench.close()
     print("\n" + text.of_report(report))
-    print(f"\n{options.out}/bench.html  bench.json  bench.txt  bench.log")
+    print(f"\n{options.out}/bench.html  bench.json  bench.txt  bench.md  bench.log")
     return 1 if any("failed" in each for each in report["figures"]) else 0
 
 

@@ -35,6 +35,7 @@ class Bench:
         self.jobs = os.cpu_count()
         self.peaks = []                # (bytes, what) of every pgorch that was measured
         self._source = self._target = None
+        self.text_bytes = 0            # of an uncompressed dump
         self.target_holds = None
 
     @property
@@ -55,10 +56,12 @@ class Bench:
         return self._target
 
     def warm(self, server, dbname=cluster.DBNAME):
-        """Reads all once: nobody shall be the first. The size is told."""
-        subprocess.run(f"'{self.pg_dump}' -Fc -Z0 '{server.url(dbname)}' >/dev/null", shell=True, check=True)
+        """Reads all once: nobody shall be the first. Sizes are told, and kept for the model."""
+        told = subprocess.run(f"'{self.pg_dump}' -Fc -Z0 '{server.url(dbname)}' | wc -c", shell=True, check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+        self.text_bytes = int(told)
         size = int(server.sql("select pg_database_size(current_database())", dbname))
-        self.say(f"source: {size / 1e6:.0f} MB on disk, PostgreSQL {server.sql('show server_version')}")
+        self.say(f"source: {size / 1e6:.0f} MB on disk, {self.text_bytes / 1e6:.0f} MB to dump, PostgreSQL {server.sql('show server_version')}")
 
     def path(self, name):
         return os.path.join(self.folder, name)

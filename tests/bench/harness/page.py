@@ -2,7 +2,7 @@
 import html
 import math
 
-from harness import text
+from harness import model, text
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --soft: #5c6370; --line: #d5d8dd; --ground: #fff; --bar: #9aa7b8;
@@ -154,6 +154,14 @@ def of_figure(result):
     return "".join(parts) + "".join(f"<p class=soft>{html.escape(each)}</p>" for each in result.get("notes", []))
 
 
+def on_paper(report):
+    said = model.lines(report)
+    if not said:
+        return ""
+    return (f"<h2>On paper: {model.SIZE_GB} GB, {model.CORES} + {model.CORES} cores, 1 Gbit/s</h2>"
+            f"<p class=soft>{html.escape(model.__doc__)}</p>" + "".join(f"<p>{html.escape(each)}</p>" for each in said))
+
+
 def of_report(report):
     about = report["machine"]
     said = (f"{about['date']} · {about['pgorch']} · {about['cores']} cores ({about['processor']}), {about['memory_gb']} GB, "
@@ -164,4 +172,4 @@ def of_report(report):
             f"<p class=soft>{html.escape(said)}</p><p>Servers, clients and object storage share this machine's cores. A ratio "
             "is taken within a round, in which each contender runs once; its median counts. Bars are medians, circles "
             "rounds; pgorch's are coloured, the mark on a ratio's line is its goal.</p>"
-            + "".join(of_figure(each) for each in report["figures"]) + "</html>\n")
+            + "".join(of_figure(each) for each in report["figures"]) + on_paper(report) + "</html>\n")

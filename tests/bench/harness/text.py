@@ -1,6 +1,8 @@
 """The results as text, at most 80 columns wide."""
 import textwrap
 
+from harness import model
+
 WIDTH = 80
 
 
@@ -71,4 +73,26 @@ def of_report(report):
     lines += ["", "Each ratio: median of the rounds (least - largest)."]
     for result in report["figures"]:
         lines += ["", *of_figure(result)]
+    return "\n".join(lines + on_paper(report)) + "\n"
+
+
+def on_paper(report):
+    said = model.lines(report)
+    if not said:
+        return []
+    head = f"On paper: {model.SIZE_GB} GB, {model.CORES} + {model.CORES} cores, 1 Gbit/s, from the stages measured above"
+    return ["", *wrapped(head, ""), *[line for each in said for line in wrapped(each, "  ")]]
+
+
+def of_table(report):
+    """Markdown, for the README: each ratio that has a goal."""
+    lines = ["| figure | median | least – largest | goal |", "|---|---|---|---|"]
+    for result in report["figures"]:
+        if "failed" in result:
+            lines.append(f"| {result['title']} | failed | | {result['goals']} |")
+        for each in result.get("ratios", []):
+            digits = 0 if each["unit"] else 3
+            goal = "" if each["goal"] is None else f"≤ {each['goal']:g}{each['unit']}" + ("" if each["reached"] else ", missed")
+            lines.append(f"| {result['title']}: {each['name']} | {each['median']:.{digits}f} | {each['least']:.{digits}f} – "
+                         f"{each['largest']:.{digits}f} | {goal} |")
     return "\n".join(lines) + "\n"
