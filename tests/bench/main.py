@@ -80,7 +80,7 @@ def measured(name, bench, options, say):
             result.update(module.measure(bench))
         else:
             with module.prepared(bench) as figure:
-                result.update(rounds.measure(figure, options.pairs, lambda *it: say(text.of_sample(*it))))
+                result.update(rounds.measure(figure, options.pairs, say))
     except Exception as why:           # whatever it is, the other figures are worth having
         result["failed"] = str(why) or repr(why)
         say(f"{name} FAILED: {result['failed']}")
@@ -120,7 +120,7 @@ def main():
     bench.close()
     print("\n" + text.of_report(report))
     print(f"\n{options.out}/bench.html  bench.json  bench.txt  bench.md  bench.log")
-    return 1 if any("failed" in each for each in report["figures"]) else 0
+    return 1 if any("failed" in each or each.get("failures") for each in report["figures"]) else 0
 
 
 if __name__ == "__main__":

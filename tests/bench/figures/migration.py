@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from harness.bench import sized
 from harness.heroku import Heroku
-from harness.measure import after_each_other
+from harness.measure import Failed, after_each_other
 from harness.rounds import Contender, Figure, Ratio, part, wall
 from harness.store import BUCKET, World, without_start_up
 
@@ -49,7 +49,7 @@ class Migrations:
 
     def by_pgorch(self, via):
         self.app = f"{via}-{next(self.numbers)}"
-        begun, took = {}, {}
+        begun, took, problems = {}, {}, []
 
         def on_line(seconds, line):
             event = json.loads(line) if line.startswith("{") else {}
@@ -57,13 +57,18 @@ class Migrations:
                 begun[event["id"]] = seconds
             elif event.get("event") == "step_done" and event.get("id") in begun:
                 took[event["id"]] = seconds - begun[event["id"]]
+            elif event.get("event") == "failed":
+                problems.append("{message}\n{detail}".format_map(dict(dict(detail=""), **event["error"])))
 
         words = ["run", "postgres", "--app", self.app, "--plan", PLAN, "--bucket", self.app, "--yes-cut-over", "--json"]
         if via != "archive":
             words += ["--via", via]
         env = dict(self.world.env, **{name: value for name, value in self.bench.env().items() if "PGORCH" in name})
-        sample = self.bench.run_pgorch(words, f"run postgres, {via}", env=env, servers=self.servers(), ok=(0, 3),
-                                       on_line=on_line)
+        try:
+            sample = self.bench.run_pgorch(words, f"run postgres, {via}", env=env, servers=self.servers(), ok=(0, 3),
+                                           on_line=on_line)
+        except Failed as why:
+            raise Failed("; ".join(problems) or str(why)) from why
         self.steps[via] = took
         return sample
 

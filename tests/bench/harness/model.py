@@ -10,8 +10,9 @@ VERIFY_JOBS = 4                           # lua/pgorch/verify/budget.lua
 
 def medians(report, figure, contender, field):
     for result in report["figures"]:
-        if result["figure"] == figure and contender in result.get("contenders", {}):
-            return statistics.median(each[contender][field] for each in result["rounds"])
+        values = [each[contender][field] for each in result.get("rounds", []) if contender in each]
+        if result["figure"] == figure and values:
+            return statistics.median(values)
     return None
 
 

@@ -43,7 +43,8 @@ def label(words, y, limit=40):
 
 def bars(result):
     """Wall time of each contender: the median as a bar, each round as a dot."""
-    walls = {name: [each[name]["wall"] for each in result["rounds"]] for name in result["contenders"]}
+    walls = {name: [each[name]["wall"] for each in result["rounds"] if name in each] for name in result["contenders"]}
+    walls = {name: each for name, each in walls.items() if each}
     most = max(max(each) for each in walls.values()) or 1
     scale = (WIDTH - LEFT - RIGHT) / most
     parts = []
@@ -143,7 +144,9 @@ def of_figure(result):
     parts = [f"<h2>{html.escape(result['title'])}</h2>", f"<p class=soft>{html.escape(result['about'])}</p>"]
     if "failed" in result:
         return "".join(parts) + f"<p class=bad>Failed:</p><pre>{html.escape(result['failed'][:2000])}</pre>"
-    if result.get("rounds"):
+    for name, why in result.get("failures", {}).items():
+        parts.append(f"<p class=bad>{html.escape(name)} failed:</p><pre>{html.escape(why[:2000])}</pre>")
+    if any(result.get("rounds", [])):
         parts += [bars(result), strip(result)]
     if result.get("curves"):
         parts.append(curve_plot(result["curves"]))

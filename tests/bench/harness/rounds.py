@@ -1,9 +1,13 @@
 """Contenders take turns: in each round every one runs once, and who is first moves on by one each time. A ratio is taken
 within a round, where both found the machine alike; of the ratios the median counts, and the least and largest are told.
+A contender that fails runs no more, and what is compared with it is not told; the others go on.
 """
 import statistics
 from dataclasses import dataclass, field
 from typing import Callable
+
+from harness import text
+from harness.measure import Failed
 
 
 @dataclass
@@ -43,22 +47,33 @@ def part(field_name, a, b):
     return lambda round: round[a][field_name] / round[b][field_name]
 
 
-def play(figure, number, say):
+def play(figure, number, failures, say):
     """One round."""
     count, found = len(figure.contenders), {}
     for i in range(count):
         each = figure.contenders[(i + number) % count]
-        each.before()
-        found[each.name] = each.run()
-        say(number, each, found[each.name])
-        each.after()
-    if number == 0:
+        if each.name in failures:
+            continue
+        try:
+            each.before()
+            found[each.name] = each.run()
+            say(text.of_sample(number, each, found[each.name]))
+        except Failed as why:
+            failures[each.name] = str(why)
+            say(f"  {each.label} FAILED: {why}")
+        finally:
+            each.after()
+    if number == 0 and not failures:
         figure.check(found)
     return found
 
 
 def judged(ratio, rounds):
-    values = [ratio.of(each) for each in rounds]
+    """The ratio's median and spread; None when one of its contenders has failed."""
+    try:
+        values = [ratio.of(each) for each in rounds]
+    except KeyError:
+        return None
     median = statistics.median(values)
     return {"name": ratio.name, "goal": ratio.goal, "unit": ratio.unit, "values": values, "median": median,
             "least": min(values), "largest": max(values), "reached": None if ratio.goal is None else median <= ratio.goal}
@@ -73,10 +88,12 @@ def start_ups(rounds):
 
 def measure(figure, pairs, say):
     """All rounds, as what the reports are made of."""
-    rounds = [play(figure, number, say) for number in range(pairs)]
+    failures = {}
+    rounds = [play(figure, number, failures, say) for number in range(pairs)]
     for each in rounds:
         for sample in each.values():
             sample.pop("output", None)
     notes = figure.notes() if callable(figure.notes) else figure.notes
     return {"contenders": {each.name: each.label for each in figure.contenders}, "rounds": rounds,
-            "ratios": [judged(each, rounds) for each in figure.ratios], "notes": start_ups(rounds) + notes}
+            "ratios": [each for each in (judged(ratio, rounds) for ratio in figure.ratios) if each],
+            "failures": failures, "notes": start_ups(rounds) + notes}

@@ -49,6 +49,8 @@ def of_figure(result):
         return lines + wrapped("FAILED: " + result["failed"][:600], "  ")
     for name, label in result.get("contenders", {}).items():
         lines += wrapped(f"{name}: {label}", "  ")
+    for name, why in result.get("failures", {}).items():
+        lines += wrapped(f"FAILED: {name}: {why[:400]}", "  ")
     lines += [of_ratio(each) for each in result.get("ratios", [])]
     if result.get("rounds"):
         lines.append(HEAD)
@@ -90,6 +92,8 @@ def of_table(report):
     for result in report["figures"]:
         if "failed" in result:
             lines.append(f"| {result['title']} | failed | | {result['goals']} |")
+        for name in result.get("failures", {}):
+            lines.append(f"| {result['title']}: {name} | failed | | |")
         for each in result.get("ratios", []):
             digits = 0 if each["unit"] else 3
             goal = "" if each["goal"] is None else f"≤ {each['goal']:g}{each['unit']}" + ("" if each["reached"] else ", missed")
