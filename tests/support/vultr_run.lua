@@ -137,8 +137,8 @@ local function read_if_there(path)
   return fs.exists(path) and fs.read(path, 1 << 26) or ""
 end
 
----Starts the usual run (or pgorch with other arguments) and kills it (-9) as soon as `due(its events, requests so far)`
----is true, or `pause` later.
+---Starts the usual run (or pgorch with other arguments) and kills it (-9) as soon as `due(its events, requests so far,
+---world)` is true, or `pause` later.
 ---@return string run id
 function M.kill_when(world, due, pause, arguments)
   local path = world.dir .. "/printed"
@@ -148,7 +148,7 @@ function M.kill_when(world, due, pause, arguments)
   options.env, options.env_clear = shell(world), true
   local child <close> = process.spawn(options)
   local deadline = task.now() + 60
-  while not due(read_if_there(path), read_if_there(world.dir .. "/requests.jsonl")) do
+  while not due(read_if_there(path), read_if_there(world.dir .. "/requests.jsonl"), world) do
     if task.now() > deadline or not child:alive() then
       fail("the run never came so far:\n%s", read_if_there(path):sub(-3000))
     end
