@@ -264,9 +264,9 @@ describe("a side that is read", function()
         local whole = content.sums(at, { content = true, jobs = 1 })
         local last
         local function note(...) last = { ... } end
-        local pieces = content.sums(at, { content = true, jobs = 3, piece_bytes = 300000, progress = note })
-        expect(pieces).same(whole)
-        expect(pieces['"public"."large"'].rows).is(20000)
+        local shared = content.sums(at, { content = true, jobs = 3, piece_bytes = 300000, progress = note })
+        expect(shared).same(whole)
+        expect(shared['"public"."large"'].rows).is(20000)
         expect({ last[1], last[2] }).same { 2, 2 }
         expect(content.sums(at, { jobs = 3, piece_bytes = 300000 })['"public"."large"'].rows).is(20000)
         snapshot.release_locks(at.conn)
