@@ -53,6 +53,10 @@ void pgo_archive_line_look(pgo_archive *archive) {
                           archive->plan.threads, uv_hrtime());
 }
 
+static bool half_waits(const pgo_archive *archive) {
+    return archive->finished >= task_count(archive) / 2 && pgo_stream_room(archive->to) == 0;
+}
+
 static void pressed(pgo_work *work);
 
 static void employ_crew(pgo_archive *archive) {
@@ -60,7 +64,7 @@ static void employ_crew(pgo_archive *archive) {
     while ((task = archive->unpressed) != NULL && archive->pressing < archive->plan.at_once) {
         archive->unpressed = task->next;
         archive->pressing++;
-        task->choice = pgo_archive_pace_choose(&archive->pace);
+        task->choice = pgo_archive_pace_choose(&archive->pace, half_waits(archive));
         archive->counts.pieces[archive->plan.choices[task->choice].engine]++;
         task->work = (pgo_work){.work = press, .done = pressed, .arg = task};
         pgo_crew_submit(archive->crew, &task->work);

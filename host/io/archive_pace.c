@@ -21,14 +21,14 @@ static int64_t extra(const pgo_archive_pace *pace, int choice) {
     return more > 0 ? more : 0;
 }
 
-int pgo_archive_pace_choose(pgo_archive_pace *pace) {
+int pgo_archive_pace_choose(pgo_archive_pace *pace, bool waits) {
     int choice = pace->saved > PGO_ARCHIVE_SAVED_MOST / 2 ? PGO_ARCHIVE_SMALLER : PGO_ARCHIVE_SMALL;
     int64_t price = extra(pace, choice);
-    if (pace->saved <= price) {
-        return PGO_ARCHIVE_QUICK;
+    if (pace->saved > price) {
+        pace->saved -= price;
+        return choice;
     }
-    pace->saved -= price;
-    return choice;
+    return waits ? PGO_ARCHIVE_SMALL : PGO_ARCHIVE_QUICK;
 }
 
 void pgo_archive_pace_learn(pgo_archive_pace *pace, int choice, uint64_t took) {

@@ -1,9 +1,10 @@
-/* What engine "auto" goes by. While the output is full, the line of pieces full and every piece
- * pressed, the crew stands still: that time is saved, as crew time, up to 3 s. A piece is pressed
- * small when what was saved pays for what that takes beyond the quick way, and smaller when much
- * was saved. So a quick way out gets quick pieces, a slow one all the smallness that fits into its
- * waiting, and one in between a mixture; whether the reader takes little by little or now and then
- * a lot makes no difference. Times are nanoseconds. */
+/* What engine "auto" goes by. A piece is pressed small when half of the line waits, finished,
+ * before a full output: more speed would be of no use. A reader that takes a lot now and then (a
+ * part of an upload) empties the line in between, so time is saved up as well: while the output is
+ * full, the line full and every piece pressed, the crew stands still, and that pays, up to 3 s of
+ * crew time, for what small pieces take beyond quick ones; while much is saved they are made
+ * smaller still. A quick way out so gets quick pieces, a slow one small ones, and one in between a
+ * mixture. Times are nanoseconds. */
 #ifndef PGO_IO_ARCHIVE_PACE_H
 #define PGO_IO_ARCHIVE_PACE_H
 
@@ -23,8 +24,8 @@ typedef struct pgo_archive_pace {
 
 /* At each look: whether the crew's `threads` stand still because of the output. */
 void pgo_archive_pace_look(pgo_archive_pace *pace, bool stands, unsigned threads, uint64_t now);
-/* How to press the next piece. Spends what that costs. */
-int pgo_archive_pace_choose(pgo_archive_pace *pace);
+/* How to press the next piece; `waits`: half of the line waits. Spends what that costs. */
+int pgo_archive_pace_choose(pgo_archive_pace *pace, bool waits);
 /* What a piece has taken of a thread's time. */
 void pgo_archive_pace_learn(pgo_archive_pace *pace, int choice, uint64_t took);
 
