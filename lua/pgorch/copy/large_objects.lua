@@ -8,7 +8,7 @@ local source = require "pgorch.source"
 local large_objects = {}
 
 local LOT = 64 << 20           -- bytes of one lot
-local MOST = 20000             -- objects of one lot
+local OBJECTS = 20000          -- of one lot
 local PIECE = 1 << 20          -- bytes of one row on the way
 local MADE_AT_ONCE = 500
 
@@ -19,26 +19,28 @@ local MADE_AT_ONCE = 500
 ---@field upto integer|nil   to here; nil: to the end
 ---@field bytes integer
 
-local function cut(lots, oid, size)
-  for at = 0, size - 1, LOT do
-    local upto = at + LOT < size and at + LOT or nil
-    lots[#lots + 1] = { first = oid, last = oid, at = at, upto = upto, bytes = math.min(LOT, size - at) }
+local function cut(lots, oid, size, most)
+  for at = 0, size - 1, most do
+    local upto = at + most < size and at + most or nil
+    lots[#lots + 1] = { first = oid, last = oid, at = at, upto = upto, bytes = math.min(most, size - at) }
   end
 end
 
 ---What there is to copy.
 ---@param conn pgorch.Connection   in the snapshot
+---@param most? integer            bytes of one lot, 64 MB
 ---@return pgorch.copy.Lot[] lots
 ---@return integer count    of large objects
 ---@return integer bytes
-function large_objects.lots(conn)
+function large_objects.lots(conn, most)
+  most = most or LOT
   local lots, open, count, bytes = {}, nil, 0, 0
   for row in conn:rows(source.sql "copy/large_objects") do
     count, bytes = count + 1, bytes + row.size
-    if row.size > LOT then
-      cut(lots, row.oid, row.size)
+    if row.size > most then
+      cut(lots, row.oid, row.size, most)
     elseif row.size > 0 then
-      if not open or open.bytes + row.size > LOT or open.count == MOST then
+      if not open or open.bytes + row.size > most or open.count == OBJECTS then
         open = { first = row.oid, at = 0, bytes = 0, count = 0 }
         lots[#lots + 1] = open
       end
