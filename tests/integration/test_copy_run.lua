@@ -8,8 +8,10 @@ local copy          = require "pgorch.copy"
 local fs            = require "pgorch.fs"
 local large_objects = require "pgorch.copy.large_objects"
 local pg_client     = require "pgorch.pg_client"
+local schema        = require "pgorch.copy.schema"
 local secret        = require "pgorch.secret"
 local source        = require "pgorch.source"
+local task          = require "pgorch.task"
 
 local function place_of(cluster, dbname) return source.from_url(secret.new(cluster:url(dbname))) end
 
@@ -59,6 +61,29 @@ describe("copy.run", function()
     expect(#seen).above(0)
     expect(fs.stat(dir .. "/head.dump").mode).is(0600)
     expect(holder:value "select 1").is(1)
+  end))
+end)
+
+local LOCKS = [[select string_agg(relation::regclass::text, ' ' order by 1) from pg_locks where mode = 'AccessShareLock'
+  and pid = $1 and relation in (select oid from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace)]]
+
+describe("the schema of a copy", function()
+  it("is read with no data, and leaves the tables locked by the snapshot's session, not by pg_dump's", between([[
+      create table small (n integer); create table "%Large" as
+        select n, repeat('x', 1000) as text from generate_series(1, 30000) n;
+    ]], function(cluster, from, _, dir)
+    local at <close> = connections.open_snapshot(from)
+    local contents = schema.read { client = pg_client.choose(15, 15), source = from, dir = dir, snapshot = at.id,
+      conn = at.conn }
+    expect(#contents.entries).above(4)
+    expect(fs.stat(dir .. "/head.dump").size < 20000).is(true)
+    local conn <close> = cluster:connect "a"
+    expect(conn:value(LOCKS, at.conn.pid)).is '"%Large" small'
+    for _ = 1, 200 do
+      if conn:value "select count(*) from pg_stat_activity where query like 'COPY%'" == 0 then return end
+      task.sleep(0.05)
+    end
+    error("pg_dump's session is still there", 0)
   end))
 end)
 
