@@ -10,6 +10,9 @@ local M = {}
 
 local LOOK_SECONDS = 10
 
+-- Steps side by side ask the same session: one at a time.
+local turns = setmetatable({}, { __mode = "k" })
+
 ---The snapshot's id, or nil where no session of this process holds it (any more): what is read then is the source as it
 ---is now, and the write detector has to say that it is the same.
 ---@param ctx pgorch.Context
@@ -17,7 +20,10 @@ local LOOK_SECONDS = 10
 function M.id(ctx)
   local conn = ctx.live.snapshot
   if not conn then return nil end
-  local ok, err = pcall(task.timeout, LOOK_SECONDS, conn.value, conn, "select 1")
+  turns[conn] = turns[conn] or task.semaphore(1)
+  local ok, err = turns[conn]:with(function()
+    return pcall(task.timeout, LOOK_SECONDS, conn.value, conn, "select 1")
+  end)
   if ok then return ctx.result.fingerprint.snapshot end
   if task.cancelled(err) then error(err, 0) end
   ctx:keep("snapshot", nil)

@@ -46,13 +46,15 @@ end
 
 local function id_of(done) return done.all:match "pgorch report (%w+)" end
 
--- Kills (-9) a run as soon as Heroku has been asked, or the copy has begun. Returns the run's id.
-local function kill_in(world, via, step)
+-- Kills (-9) pgorch as soon as Heroku has been asked, or the copy has begun. Returns the run's id.
+local function kill(world, words, step)
   if fs.exists(world.dir .. "/printed") then fs.remove(world.dir .. "/printed") end
   return vultr_run.kill_when(world, function(events)
     return events:find(('"event":"progress","id":"%s"'):format(step), 1, true)
-  end, 0, run.usual { "--via", via, "--json" })
+  end, 0, words)
 end
+
+local function kill_in(world, via, step) return kill(world, run.usual { "--via", via, "--json" }, step) end
 
 describe("--via heroku", function()
   it("has Heroku fetch the database, without a bucket or its keys; a lost answer is not asked for twice",
@@ -137,20 +139,21 @@ describe("--via direct", function()
       expect_no_storage(world)
     end), { limit = 200 })
 
-  it("begins again in an emptied database after kill -9, and a rollback empties it", run.with_world({}, function(world)
-    local id = kill_in(world, "direct", "copy")
-    mark(world)
-    run.expect_exit(pgorch(world, { "rollback", id }), 0)
-    expect(#asked(world, "PUT", "/reset$")).is(1)
-    run.expect_app_as_before(world)
+  it("begins again in an emptied database after kill -9, a rollback empties it, and after that it can be resumed",
+    run.with_world({}, function(world)
+      local id = kill_in(world, "direct", "copy")
+      mark(world)
+      run.expect_exit(pgorch(world, { "resume", id, "--via", "heroku", "--accept-changes" }), 2)
+      run.expect_exit(pgorch(world, { "rollback", id }), 0)
+      expect(#asked(world, "PUT", "/reset$")).is(1)
+      run.expect_app_as_before(world)
 
-    id = kill_in(world, "direct", "copy")
-    mark(world)
-    run.expect_exit(pgorch(world, { "resume", id, "--via", "heroku", "--accept-changes" }), 2)
-    run.expect_exit(pgorch(world, { "resume", id, "--yes-cut-over" }), 0)
-    run.expect_moved(world)
-    expect(run.value(run.database_url(world), "select count(*) from pg_class where relname = 'of_nobody'")).is(0)
-  end), { limit = 200 })
+      kill(world, { "resume", id, "--yes-cut-over", "--json" }, "copy")
+      mark(world)
+      run.expect_exit(pgorch(world, { "resume", id, "--yes-cut-over" }), 0)
+      run.expect_moved(world)
+      expect(run.value(run.database_url(world), "select count(*) from pg_class where relname = 'of_nobody'")).is(0)
+    end), { limit = 200 })
 
   it("is rehearsed into a local target, and tells what its window would be", run.with_world({}, function(world)
     local done = pgorch(world, { "rehearse", "postgres", "--app", run.APP, "--via", "direct" })

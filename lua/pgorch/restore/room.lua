@@ -52,7 +52,7 @@ function room.refuse_unconfirmed(ctx)
   local conn <close> = ctx.target:connect()
   local tables = conn:value(source.sql "user_tables")
   if tables == 0 then return end
-  fail.raise("PGO-CONFIRM", ("%s has %d tables, which the restore would overwrite"):format(ctx.target:name(), tables))
+  fail.raise("PGO-CONFIRM", ("%s has %d tables, which would be overwritten"):format(ctx.target:name(), tables))
 end
 
 ---Takes the database. One that has just lost its sessions may be restarting: it is waited for where `again` says so.
@@ -77,14 +77,19 @@ function room.empty(ctx, database)
   if room.may_overwrite(ctx) then database:reset() end
 end
 
----Empties the database for a copy from here, and makes the source's extensions again: a reset takes them away, and ends
----all sessions.
+---Empties the database for a copy from here. A reset ends all sessions, ours too.
 ---@param ctx pgorch.Context
 ---@param database pgorch.heroku.Database
-function room.empty_with_extensions(ctx, database)
+function room.empty_and_claim(ctx, database)
   ctx.target:unclaim(ctx)
   database:reset()
   room.claim(ctx, true)
+end
+
+---Makes the source's extensions again where they are not there: a reset takes them away, and so did the rollback of an
+---earlier attempt.
+---@param ctx pgorch.Context
+function room.make_extensions(ctx)
   local found = ctx.result.extensions
   if not found then return end
   local conn <close> = ctx.target:connect()

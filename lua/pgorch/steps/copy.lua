@@ -25,7 +25,8 @@ local function make_room(ctx, database)
   local is_new = ctx.target:is_ours() and made and made.created and not ctx.recall
   local is_confirmed = ctx.recall or room.may_overwrite(ctx)
   ctx:remember { began = true }
-  if is_confirmed and not is_new then room.empty_with_extensions(ctx, database) end
+  if is_confirmed and not is_new then room.empty_and_claim(ctx, database) end
+  room.make_extensions(ctx)
 end
 
 local function jobs(ctx)
@@ -44,7 +45,7 @@ local function transfer(ctx, dir)
                env = function(folder) return ctx.target:env(folder) end,
                name = function() return ctx.target:name() end },
     dir = dir, log = ctx.run.dir .. "/restore.log", jobs = count, index_jobs = index_jobs,
-    extensions_there = true, analyze = false, mends = attempts.later_steps(ctx, "copy"),
+    extensions_there = ctx.result.extensions ~= nil, analyze = false, mends = attempts.later_steps(ctx, "copy"),
     progress = function(p) ctx:progress(p) end,
   }
 end
@@ -77,7 +78,10 @@ local function check(ctx, result)
   return conn:value(source.sql "user_tables") > 0
 end
 
-local function undo(ctx) room.undo(ctx, function() end, true) end
+-- One that only waited for others has written nothing: then somebody's own database is left as it is.
+local function undo(ctx, result)
+  room.undo(ctx, function() end, result.began or result.tables ~= nil)
+end
 
 local function plan(ctx)
   return ("! copy directly into %s (%s)"):format(planned.name(ctx), planned.contents(ctx))
