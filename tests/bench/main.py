@@ -34,19 +34,24 @@ def listing(options):
     lines = ["figures (seconds for 1500 MB and 3 rounds on two cores):"]
     for name in DEFAULT + ON_REQUEST:
         module = figure_module(name)
-        lines.append(f"  {name:14} {module.SECONDS:5} s  {module.TITLE}{'  (on request)' if name in ON_REQUEST else ''}")
+        asked = "  (on request)" if name in ON_REQUEST else ""
+        lines.append(f"  {name:14} {module.SECONDS:5} s  {module.TITLE}{asked}")
         lines.append(f"                         goal: {module.GOALS}")
     total = sum(seconds_of(each, options) for each in DEFAULT)
-    return "\n".join(lines + [f"all but those on request: about {total / 60:.0f} min, and a minute to make the database"])
+    lines.append(f"all but those on request: about {total / 60:.0f} min, and a minute to make the database")
+    return "\n".join(lines)
 
 
 def parse():
-    parser = argparse.ArgumentParser(prog="tests/bench/run", description="How fast, against what. On this machine alone.",
+    parser = argparse.ArgumentParser(prog="tests/bench/run",
+                                     description="How fast, against what. On this machine alone.",
                                      epilog="Needed: ./bootstrap build; vendor/debian.sh bench servers. See README.md.")
     parser.add_argument("--size", type=int, default=1500, metavar="MB", help="of the database on disk (default 1500)")
     parser.add_argument("--pairs", type=int, default=3, metavar="N", help="rounds of each figure (default 3)")
     parser.add_argument("--only", metavar="FIGURE,...", help="these alone; those on request are had by this only")
     parser.add_argument("--out", metavar="DIR", default="build/bench", help="text, JSON and page (default build/bench)")
+    parser.add_argument("--cache", metavar="DIR", default=cache_folder(),
+                        help=f"where databases are kept; it may be removed (default {cache_folder()})")
     parser.add_argument("--list", action="store_true", help="the figures, what they mean, and how long they take")
     options = parser.parse_args()
     options.figures = options.only.split(",") if options.only else list(DEFAULT)
@@ -108,10 +113,10 @@ def main():
     os.makedirs(options.out, exist_ok=True)
     started.watch()
     say = Log(options.out)
-    bench = Bench(options.size, options.pairs, say)
+    bench = Bench(options.size, options.pairs, say, os.path.abspath(options.cache))
     expected = sum(seconds_of(each, options) for each in options.figures)
     say(f"{len(options.figures)} figures, {options.size} MB, {options.pairs} rounds: about {expected / 60:.0f} min. "
-        f"Databases are kept in {cache_folder()}, which may be removed.")
+        f"Databases are kept in {bench.cache}, which may be removed.")
     report = {"machine": machine.describe(bench), "size_mb": options.size, "rounds": options.pairs, "figures": []}
     for name in options.figures:
         report["figures"].append(measured(name, bench, options, say))

@@ -1,7 +1,7 @@
 """The archive itself, into a file.
 
-stock: `pg_dump -Fc` as everybody types it (zlib, level 6). fast and small: `pgorch dump -o`, which compresses on all cores
-what pg_dump writes uncompressed. The three archives must hold the same.
+stock: `pg_dump -Fc` as everybody types it (zlib, level 6). fast and small: `pgorch dump -o`, which compresses on all
+cores what pg_dump writes uncompressed. The three archives must hold the same.
 """
 from contextlib import contextmanager
 

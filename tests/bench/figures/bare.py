@@ -1,8 +1,9 @@
 """What pgorch itself costs: the same pipeline as bare processes.
 
-pipe: `pg_dump -Fc -Z0 | igzip -3` into a file, with ISA-L's own command line tool on all cores: same pg_dump, same compressor,
-same level, and no archive to take apart. ours: `pgorch dump --compress fast`. stock pipe: `pg_dump -Fc` into a file;
-stock: `pgorch dump --compress stock`, which does nothing but carry the bytes, with the checks, the SHA-256 and the sync that it does always.
+pipe: `pg_dump -Fc -Z0 | igzip -3` into a file, with ISA-L's own command line tool on all cores: same pg_dump, same
+compressor, same level, and no archive to take apart. ours: `pgorch dump --compress fast`. stock pipe: `pg_dump -Fc`
+into a file; stock: `pgorch dump --compress stock`, which does nothing but carry the bytes, with the checks, the SHA-256
+and the sync that it does always.
 """
 from contextlib import contextmanager
 
@@ -25,8 +26,9 @@ def prepared(bench):
         words = ["dump", "--no-color", "--force", "--compress", compress, "-o", bench.path(name)]
         return lambda: sized(bench.run_pgorch(words, f"dump --compress {compress}"), bench.path(name))
 
-    igzip = f"{bench.dump('-Z0')} | igzip -3 -T {bench.jobs} -c >'{bench.path('pipe.gz')}'; sync '{bench.path('pipe.gz')}'"
-    stock = f"{bench.dump()} -f '{bench.path('bare.dump')}'; sync '{bench.path('bare.dump')}'"
+    pipe, bare = bench.path("pipe.gz"), bench.path("bare.dump")
+    igzip = f"{bench.dump('-Z0')} | igzip -3 -T {bench.jobs} -c >'{pipe}'; sync '{pipe}'"
+    stock = f"{bench.dump()} -f '{bare}'; sync '{bare}'"
     yield Figure(
         [Contender("pipe", f"pg_dump -Fc -Z0 | igzip -3 -T {bench.jobs}; sync", line("pipe.gz", igzip)),
          Contender("ours", "pgorch dump --compress fast -o FILE", ours("ours.dump", "fast")),

@@ -3,7 +3,6 @@
 larger than three times of it, and its default takes all.
 """
 from harness import cluster, growth
-from harness.bench import cache_folder
 
 TITLE = "Growth with the size"
 SECONDS = 420
@@ -15,7 +14,7 @@ def measure(bench):
     found = []
     for size in [each for each in SIZES_MB if each <= 3.4 * bench.size_mb]:
         parts = max(1, round(size / cluster.PART_MB))
-        server = cluster.source(cache_folder(), parts, bench.path(f"growth-{size}"), bench.say)
+        server = cluster.source(bench.cache, parts, bench.path(f"growth-{size}"), bench.say)
         try:
             bench.say(f"  {size} MB")
             bench.warm(server)

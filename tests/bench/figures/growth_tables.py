@@ -1,5 +1,5 @@
-"""Wall time against the number of tables: 10, 1,000 and 20,000 small ones of twenty rows, each with a primary key and an
-index. dump, copy and verify as in growth_size.
+"""Wall time against the number of tables: 10, 1,000 and 20,000 small ones of twenty rows, each with a primary key and
+an index. dump, copy and verify as in growth_size.
 """
 from harness import cluster, growth
 

@@ -1,7 +1,7 @@
 """The peak memory of pgorch alone, as the kernel keeps it, without pg_dump and other children.
 
-Of every pgorch that the figures before this one have run, at their size; and of `pgorch dump --to` the sandbox's S3 server,
-which is run here in any case. For another size: tests/bench/run --size 15000 --only memory.
+Of every pgorch that the figures before this one have run, at their size; and of `pgorch dump --to` the sandbox's S3
+server, which is run here in any case. For another size: tests/bench/run --size 15000 --only memory.
 """
 from harness import text
 from harness.rounds import judged, Ratio

@@ -1,9 +1,9 @@
 """A whole migration to Heroku, in the sandbox: the same stand-ins, the same restore.
 
-by hand: the article's commands one after the other: `pg_dump -Fc`, `aws s3 cp`, a signed address, the restore by Heroku's
-worker, which is asked for its state ten times a second; app and add-on are there before. pgorch: `pgorch run postgres` by
-way of the archive, and all that belongs to it: add-on, settings, checks, the snapshot, deep verification of every row, the
-detector, cut-over. direct: the same with `--via direct`.
+by hand: the article's commands one after the other: `pg_dump -Fc`, `aws s3 cp`, a signed address, the restore by
+Heroku's worker, which is asked for its state ten times a second; app and add-on are there before. pgorch: `pgorch run
+postgres` by way of the archive, and all that belongs to it: add-on, settings, checks, the snapshot, deep verification
+of every row, the detector, cut-over. direct: the same with `--via direct`.
 """
 import itertools
 import json
@@ -95,7 +95,8 @@ def prepared(bench):
         yield Figure(
             [Contender("hand", "pg_dump -Fc -f FILE; aws s3 cp; sign; restore", moves.by_hand, after=moves.clean),
              Contender("archive", "pgorch run postgres", lambda: moves.by_pgorch("archive"), after=moves.clean),
-             Contender("direct", "pgorch run postgres --via direct", lambda: moves.by_pgorch("direct"), after=moves.clean)],
+             Contender("direct", "pgorch run postgres --via direct", lambda: moves.by_pgorch("direct"),
+                       after=moves.clean)],
             [Ratio("wall archive / by hand", wall("archive", "hand"), 0.70),
              Ratio("wall direct / by hand", wall("direct", "hand")),
              Ratio("wall direct / archive", wall("direct", "archive")),

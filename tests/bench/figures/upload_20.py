@@ -1,8 +1,8 @@
 """Dump and upload over a link of 20 MiB/s, against the slowest stage alone.
 
-dump: `pg_dump -Fc -Z0 >/dev/null`. upload: curl puts the archive of a stock `pg_dump -Fc` through the link, alone: a worse
-compression than zlib 6 shows as a longer wall time. pgorch: `pgorch dump --to` through the same link. Nothing that dumps
-and uploads can beat the slower of the two by much; what exceeds it is not overlapped.
+dump: `pg_dump -Fc -Z0 >/dev/null`. upload: curl puts the archive of a stock `pg_dump -Fc` through the link, alone: a
+worse compression than zlib 6 shows as a longer wall time. pgorch: `pgorch dump --to` through the same link. Nothing
+that dumps and uploads can beat the slower of the two by much; what exceeds it is not overlapped.
 """
 from contextlib import contextmanager
 

@@ -1,7 +1,8 @@
-"""A stream of 1 GB (and in smaller runs as much as the database) into Ceph RGW, a real object store, without a database.
+"""A stream of 1 GB (and in smaller runs as much as the database) into Ceph RGW, a real object store, without a
+database.
 
-aws: `aws s3 cp -` from a pipe; its start is taken out. pgorch: its own upload of the same pipe. curl: the same bytes as a
-multipart upload of 16 parts, four at a time, signed beforehand and not hashed: what the store can do.
+aws: `aws s3 cp -` from a pipe; its start is taken out. pgorch: its own upload of the same pipe. curl: the same bytes as
+a multipart upload of 16 parts, four at a time, signed beforehand and not hashed: what the store can do.
 """
 import os
 import re
@@ -40,8 +41,8 @@ def curl_script(bench, store, pieces):
     with open(config, "w") as file:
         for number, piece in enumerate(pieces, 1):
             address = store.signed("PUT", "curl", {"partNumber": str(number), "uploadId": upload})
-            file.write(f'url = "{address}"\nupload-file = "{piece}"\noutput = "/dev/null"\ndump-header = "{piece}.head"\n'
-                       + ("next\n" if number < len(pieces) else ""))
+            file.write(f'url = "{address}"\nupload-file = "{piece}"\noutput = "/dev/null"\n'
+                       f'dump-header = "{piece}.head"\n' + ("next\n" if number < len(pieces) else ""))
     complete = store.signed("POST", "curl", {"uploadId": upload})
     tags = f"$(sed -n 's/^[Ee][Tt][Aa][Gg]: *//p' $f.head | tr -d '\\r')"
     body = (f"n=0; for f in {' '.join(pieces)}; do n=$((n+1)); "
@@ -55,7 +56,8 @@ def curl_script(bench, store, pieces):
 def prepared(bench):
     count = min(1000, bench.size_mb) * 1000000
     data = bench.path("data")
-    shell(f"openssl enc -aes-128-ctr -K 00 -iv 00 -nosalt -in /dev/zero 2>/dev/null | head -c {count} >'{data}' || true")
+    random = "openssl enc -aes-128-ctr -K 00 -iv 00 -nosalt -in /dev/zero 2>/dev/null"
+    shell(f"{random} | head -c {count} >'{data}' || true")
     shell(f"split -n {PARTS} -d '{data}' '{data}.'")
     pieces = [f"{data}.{i:02}" for i in range(PARTS)]
     with Ceph(bench) as store:

@@ -17,10 +17,13 @@ GOALS = "wall <= 0.60"
 
 # The checksum of each table, as a statement (lua/pgorch/verify/content.lua).
 STATEMENTS = r"""
-select format($f$select %L, count(*), sum(('x' || left(encode(sha256(convert_to(row(%s)::text, 'UTF8')), 'hex'), 15))::bit(60)::bigint)
-  from only %s as pgorch_row;$f$, c.oid::regclass, (select string_agg('pgorch_row.' || quote_ident(attname), ', ' order by attnum)
+select format($f$select %L, count(*),
+    sum(('x' || left(encode(sha256(convert_to(row(%s)::text, 'UTF8')), 'hex'), 15))::bit(60)::bigint)
+  from only %s as pgorch_row;$f$, c.oid::regclass,
+  (select string_agg('pgorch_row.' || quote_ident(attname), ', ' order by attnum)
     from pg_attribute a where a.attrelid = c.oid and attnum > 0 and not attisdropped), c.oid::regclass)
-from pg_class c where relkind in ('r', 'm') and relnamespace in ('bank'::regnamespace, 'shop'::regnamespace) order by 1"""
+from pg_class c
+where relkind in ('r', 'm') and relnamespace in ('bank'::regnamespace, 'shop'::regnamespace) order by 1"""
 PINNED = "set timezone = 'UTC'; set datestyle = 'ISO'; set extra_float_digits = 3; set bytea_output = hex; " \
          "set max_parallel_workers_per_gather = 0; begin isolation level repeatable read;"
 

@@ -7,7 +7,8 @@ from harness import cluster, measure, started
 
 REPOSITORY = os.path.dirname(os.path.dirname(cluster.HERE))
 # What pgorch dump asks of pg_dump, so that both write the same.
-DUMP = "-b --no-acl --no-owner --no-publications --no-subscriptions --no-security-labels --no-tablespaces --quote-all-identifiers"
+DUMP = ("-b --no-acl --no-owner --no-publications --no-subscriptions --no-security-labels --no-tablespaces "
+        "--quote-all-identifiers")
 
 
 def cache_folder():
@@ -27,8 +28,8 @@ def client(name):
 class Bench:
     """Databases are started when the first figure asks for them, and serve all that come after it."""
 
-    def __init__(self, size_mb, pairs, say):
-        self.size_mb, self.pairs, self.say = size_mb, pairs, say
+    def __init__(self, size_mb, pairs, say, cache=None):
+        self.size_mb, self.pairs, self.say, self.cache = size_mb, pairs, say, cache or cache_folder()
         self.pgorch = os.path.abspath(os.environ.get("PGORCH") or REPOSITORY + "/build/release/pgorch")
         self.folder = started.folder()
         self.pg_dump, self.pg_restore, self.psql = client("pg_dump"), client("pg_restore"), client("psql")
@@ -45,7 +46,7 @@ class Bench:
     @property
     def source(self):
         if not self._source:
-            self._source = cluster.source(cache_folder(), self.parts, self.folder + "/source", self.say)
+            self._source = cluster.source(self.cache, self.parts, self.folder + "/source", self.say)
             self.warm(self._source)
         return self._source
 
@@ -59,9 +60,10 @@ class Bench:
         """Reads all once: nobody shall be the first. Sizes are told, and kept for the model."""
         told = subprocess.run(f"'{self.pg_dump}' -Fc -Z0 '{server.url(dbname)}' | wc -c", shell=True, check=True,
                               stdout=subprocess.PIPE, text=True).stdout
-        self.text_bytes = int(told)
+        self.text_bytes = self.text_bytes or int(told)
         size = int(server.sql("select pg_database_size(current_database())", dbname))
-        self.say(f"source: {size / 1e6:.0f} MB on disk, {self.text_bytes / 1e6:.0f} MB to dump, PostgreSQL {server.sql('show server_version')}")
+        version = server.sql("show server_version")
+        self.say(f"source: {size / 1e6:.0f} MB on disk, {int(told) / 1e6:.0f} MB to dump, PostgreSQL {version}")
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -74,10 +76,10 @@ class Bench:
             elif os.path.exists(path):
                 os.remove(path)
 
-    def env(self, **more):
+    def env(self, source_url=None, **more):
         """For pgorch and pgcopydb: the addresses, and a record of runs that nothing else reads."""
         state = self.path("state")
-        return dict(os.environ, SOURCE_DATABASE_URL=self.source.url(), XDG_STATE_HOME=state,
+        return dict(os.environ, SOURCE_DATABASE_URL=source_url or self.source.url(), XDG_STATE_HOME=state,
                     PGORCH_STATE=f"sqlite:{state}.db", PGORCH_POLL_SCALE="0.05", **more)
 
     def shell(self, script, **options):

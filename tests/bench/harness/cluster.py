@@ -1,5 +1,6 @@
-"""PostgreSQL servers of the benchmark's own, on loopback: the source, a copy of one that is kept in the cache, and an empty
-target. fsync is off and autovacuum too: disks and chance are not what is measured. As root they run as `postgres`.
+"""PostgreSQL servers of the benchmark's own, on loopback: the source, a copy of one that is kept in the cache, and an
+empty target. fsync is off and autovacuum too: disks and chance are not what is measured. As root they run as
+`postgres`.
 """
 import glob
 import hashlib

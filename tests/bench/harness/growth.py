@@ -17,8 +17,7 @@ def exponent(points):
 
 def measure_all(bench, server, target, dbname, say):
     """Seconds of dump, copy and deep verification of one database. What pgorch cannot do is left out, and said."""
-    env = bench.env(TARGET_DATABASE_URL=target.url())
-    env["SOURCE_DATABASE_URL"] = server.url(dbname)
+    env = bench.env(server.url(dbname), TARGET_DATABASE_URL=target.url())
     found = {}
     target.recreate()
     for name, words in (("dump", ["dump", "--force", "-o", bench.path("growth.dump")]), ("copy", ["copy"]),

@@ -110,7 +110,7 @@ def run(argv, env=None, servers=(), limit=3600, ok=(0,), on_line=None, cwd=None)
 
 
 def shell(script, **options):
-    """A line that one would type. Any of its commands that fails makes it fail. (What the shell alone needs is no figure.)"""
+    """A line that one would type. Any of its commands that fails makes it fail. The shell's own peak is no figure."""
     return dict(run(["bash", "-c", "set -eo pipefail; " + script], **options), own_peak=0)
 
 

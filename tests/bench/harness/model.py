@@ -1,6 +1,6 @@
-"""What two shared cores cannot show, on paper: 100 GB, 8 cores at the source and 8 at the target, 1 Gbit/s between them and
-the object storage. Worked out from the stages' measured CPU seconds, taken to grow with the size, and from their being
-serial or not; a stage that was not measured leaves its line out.
+"""What two shared cores cannot show, on paper: 100 GB, 8 cores at the source and 8 at the target, 1 Gbit/s between them
+and the object storage. Worked out from the stages' measured CPU seconds, taken to grow with the size, and from their
+being serial or not; a stage that was not measured leaves its line out.
 """
 import statistics
 

@@ -1,6 +1,7 @@
 """The results as one page that needs nothing else: plots in SVG, in light and dark, the tables below them."""
 import html
 import math
+import re
 
 from harness import model, text
 
@@ -22,12 +23,16 @@ td:first-child, th:first-child { text-align: left } th { font-weight: 600; color
 .wide { overflow-x: auto } pre { white-space: pre-wrap }
 """
 WIDTH, LEFT, RIGHT, ROW = 720, 250, 90, 30
-OURS = ("pgorch", "fast", "small", "ours", "stock", "archive", "direct")
 COLOURS = {"dump": "--ours", "copy": "--second", "verify": "--third"}
 
 
+def prose(words):
+    """A docstring: what stands between backquotes is code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(words))
+
+
 def is_ours(result, name):
-    return name in OURS and result["contenders"][name].startswith("pgorch") or "(its upload)" in result["contenders"][name]
+    return "pgorch" in result["contenders"][name]
 
 
 def median(values):
@@ -38,7 +43,8 @@ def median(values):
 
 def label(words, y, limit=40):
     short = words if len(words) <= limit else words[:limit - 1] + "…"
-    return f'<text x="{LEFT - 8}" y="{y}" text-anchor="end">{html.escape(short)}<title>{html.escape(words)}</title></text>'
+    return (f'<text x="{LEFT - 8}" y="{y}" text-anchor="end">{html.escape(short)}'
+            f"<title>{html.escape(words)}</title></text>")
 
 
 def bars(result):
@@ -131,9 +137,11 @@ def raw_table(result):
     for i, each in enumerate(result["rounds"], 1):
         for name, sample in each.items():
             cells = [f"{sample['wall']:.2f}", f"{sample['cpu']:.2f}", f"{sample['server_cpu']:.2f}",
-                     f"{sample['own_peak'] / 1e6:.1f}" if sample["own_peak"] else "–", f"{sample['tree_peak'] / 1e6:.1f}",
+                     f"{sample['own_peak'] / 1e6:.1f}" if sample["own_peak"] else "–",
+                     f"{sample['tree_peak'] / 1e6:.1f}",
                      f"{sample['bytes'] / 1e6:.1f}" if sample.get("bytes") else "–"]
-            rows.append(f"<tr><td>{i} {html.escape(name)}</td>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+            filled = "".join(f"<td>{cell}</td>" for cell in cells)
+            rows.append(f"<tr><td>{i} {html.escape(name)}</td>{filled}</tr>")
     heads = "".join(f"<th>{each}</th>" for each in ("round", "wall s", "client CPU s", "server CPU s", "peak MB",
                                                     "tree peak MB", "MB written"))
     return (f'<details><summary>Raw times</summary><div class="wide"><table><tr>{heads}</tr>' + "".join(rows)
@@ -141,7 +149,7 @@ def raw_table(result):
 
 
 def of_figure(result):
-    parts = [f"<h2>{html.escape(result['title'])}</h2>", f"<p class=soft>{html.escape(result['about'])}</p>"]
+    parts = [f"<h2>{html.escape(result['title'])}</h2>", f"<p class=soft>{prose(result['about'])}</p>"]
     if "failed" in result:
         return "".join(parts) + f"<p class=bad>Failed:</p><pre>{html.escape(result['failed'][:2000])}</pre>"
     for name, why in result.get("failures", {}).items():
@@ -167,12 +175,12 @@ def on_paper(report):
 
 def of_report(report):
     about = report["machine"]
-    said = (f"{about['date']} · {about['pgorch']} · {about['cores']} cores ({about['processor']}), {about['memory_gb']} GB, "
-            f"load {about['load_at_start']:.1f} at the start · database of {report['size_mb']} MB · {report['rounds']} rounds · "
-            f"{about['pg_dump']} · {about['pgcopydb']} · {about['aws']} · {about['curl']}")
+    said = (f"{about['date']} · {about['pgorch']} · {about['cores']} cores ({about['processor']}), "
+            f"{about['memory_gb']} GB, load {about['load_at_start']:.1f} at the start · database of {report['size_mb']} MB · "
+            f"{report['rounds']} rounds · {about['pg_dump']} · {about['pgcopydb']} · {about['aws']} · {about['curl']}")
     return ('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f"<title>pgorch benchmarks</title><style>{STYLE}</style><h1>pgorch benchmarks</h1>"
-            f"<p class=soft>{html.escape(said)}</p><p>Servers, clients and object storage share this machine's cores. A ratio "
-            "is taken within a round, in which each contender runs once; its median counts. Bars are medians, circles "
+            f"<p class=soft>{html.escape(said)}</p><p>Servers, clients and object storage share this machine's cores. A "
+            "ratio is taken within a round, in which each contender runs once; its median counts. Bars are medians, circles "
             "rounds; pgorch's are coloured, the mark on a ratio's line is its goal.</p>"
             + "".join(of_figure(each) for each in report["figures"]) + on_paper(report) + "</html>\n")

@@ -1,6 +1,6 @@
-"""Contenders take turns: in each round every one runs once, and who is first moves on by one each time. A ratio is taken
-within a round, where both found the machine alike; of the ratios the median counts, and the least and largest are told.
-A contender that fails runs no more, and what is compared with it is not told; the others go on.
+"""Contenders take turns: in each round every one runs once, and who is first moves on by one each time. A ratio is
+taken within a round, where both found the machine alike; of the ratios the median counts, and the least and largest are
+told. A contender that fails runs no more, and what is compared with it is not told; the others go on.
 """
 import statistics
 from dataclasses import dataclass, field

@@ -1,4 +1,5 @@
-"""What the benchmark has started, and what it has made on the disk: all of it goes with the benchmark, however that ends.
+"""What the benchmark has started, and what it has made on the disk: all of it goes with the benchmark, however that
+ends.
 
 Owns no processes of anybody else: only what was given to `keep` is ended, by its id. When the benchmark is killed, the
 kernel ends its children (their death signal), and the next one sweeps the folder.

@@ -96,7 +96,8 @@ def of_table(report):
             lines.append(f"| {result['title']}: {name} | failed | | |")
         for each in result.get("ratios", []):
             digits = 0 if each["unit"] else 3
-            goal = "" if each["goal"] is None else f"≤ {each['goal']:g}{each['unit']}" + ("" if each["reached"] else ", missed")
-            lines.append(f"| {result['title']}: {each['name']} | {each['median']:.{digits}f} | {each['least']:.{digits}f} – "
-                         f"{each['largest']:.{digits}f} | {goal} |")
+            goal = "" if each["goal"] is None else f"≤ {each['goal']:g}{each['unit']}"
+            missed = ", missed" if each["reached"] is False else ""
+            spread = f"{each['least']:.{digits}f} – {each['largest']:.{digits}f}"
+            lines.append(f"| {result['title']}: {each['name']} | {each['median']:.{digits}f} | {spread} | {goal}{missed} |")
     return "\n".join(lines) + "\n"
