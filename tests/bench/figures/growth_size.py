@@ -6,7 +6,7 @@ from harness import cluster, growth
 
 TITLE = "Growth with the size"
 SECONDS = 420
-GOALS = "linear"
+GOALS = "a power of 1.1 at most"
 SIZES_MB = [100, 500, 1500, 5000]
 
 
@@ -22,5 +22,4 @@ def measure(bench):
         finally:
             server.close()
             bench.remove(f"growth-{size}")
-    lines = growth.curves(found, "GB")
-    return {"curves": lines, "notes": [growth.linear_note(lines)]}
+    return growth.result(found, "GB")

@@ -4,12 +4,13 @@ import time
 
 from harness import cluster
 from harness.measure import Failed
+from harness.rounds import Ratio, judged
+
+LINEAR = 1.1                         # a power that is no more than that of linear growth, measured once
 
 
 def exponent(points):
     """The slope of the line through the points' logarithms: 1 is linear."""
-    if len(points) < 2:
-        return float("nan")
     logs = [(math.log(x), math.log(y)) for x, y in points]
     x0, y0 = (sum(each[i] for each in logs) / len(logs) for i in (0, 1))
     return sum((x - x0) * (y - y0) for x, y in logs) / sum((x - x0) ** 2 for x, _ in logs)
@@ -37,11 +38,15 @@ def curves(measured, of):
     """[(x, {name: seconds})] as the reports' curves."""
     names = ("dump", "copy", "verify")
     lines = {name: [(x, found[name]) for x, found in measured if name in found] for name in names}
-    return [{"name": name, "of": of, "points": points, "exponent": exponent(points)}
-            for name, points in lines.items() if points]
+    return [{"name": name, "of": of, "points": points, "exponent": exponent(points), "last": exponent(points[-2:])}
+            for name, points in lines.items() if len(points) > 1]
 
 
-def linear_note(found):
-    worst = max((each["exponent"] for each in found if each["exponent"] == each["exponent"]), default=float("nan"))
-    return (f"1.00 would be linear; the highest is {worst:.2f}. Below 1 there is something that costs the same at any size. "
-            f"PostgreSQL {cluster.bin_folder().split('/')[-2]}; one run of each.")
+def result(measured, of):
+    """The curves, and the highest power between the two largest: what costs the same at any size counts least there."""
+    found = curves(measured, of)
+    powers = {each["name"]: each["last"] for each in found}
+    linear = Ratio("highest power, the two largest", lambda round: max(round.values()), LINEAR)
+    major = cluster.bin_folder().split("/")[-2]
+    return {"curves": found, "ratios": [judged(linear, [powers])] if powers else [],
+            "notes": [f"1 would be linear; below it something costs the same at any size. PostgreSQL {major}; one run of each."]}

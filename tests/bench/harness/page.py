@@ -111,7 +111,7 @@ def curve_plot(curves):
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in places]
         x, y = places[-1]
         parts.append(f'<text x="{x + 8:.1f}" y="{y + 4:.1f}" style="fill:{colour}">{each["name"]} '
-                     f'(^{each["exponent"]:.2f})</text>')
+                     f'(^{each["last"]:.2f})</text>')
     return svg(parts, height, f"Seconds against {curves[0]['of']}")
 
 

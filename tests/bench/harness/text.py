@@ -64,7 +64,8 @@ def of_figure(result):
 
 def of_curve(curve):
     shown = ", ".join(f"{x:g}: {y:.2f} s" for x, y in curve["points"])
-    return wrapped(f"{curve['name']}: {shown}; grows as {curve['of']} to the power of {curve['exponent']:.2f}", "  ")
+    return wrapped(f"{curve['name']}: {shown}; grows as {curve['of']} to the power of "
+                   f"{curve['exponent']:.2f}, between the two largest of {curve['last']:.2f}", "  ")
 
 
 def of_report(report):
