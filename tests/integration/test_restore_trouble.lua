@@ -110,8 +110,9 @@ describe("a restore at Heroku", function()
   end), { limit = 250 })
 
   it("waits for another transfer of the app, and says so", vultr_run.with_world({}, function(world)
-    -- A backup that begins within the window, as one by schedule would.
-    world:fault { at = "worker.restore", delay = 3 }
+    -- A backup that begins within the window, as one by schedule would. It is still at work when the dump is there, on
+    -- a busy machine too.
+    world:fault { at = "worker.restore", delay = 8 }
     local done = vultr_run.run(world, { "--on-freeze", "sh " .. backup_script(world) })
     vultr_run.expect_exit(done, 0)
     expect(done.all).has "and not ours: waited for its end"
