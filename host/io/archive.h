@@ -1,8 +1,7 @@
 /* Makes of an uncompressed custom-format archive (pg_dump -Fc -Z0) the compressed one, while it
  * streams through: pieces of 512 KiB are pressed on the crew's threads and put into their order
- * again. Memory: 2 * threads + 4 pieces of 512 KiB, what they became, and the head; 12 MiB on two
- * cores.
- * Engine "auto" follows the speed of the way out, piece by piece (archive_pace.h). */
+ * again. Memory: 2 * threads + 4 pieces of 512 KiB, what they became, and the head; 14 MiB on two
+ * cores. Engine "auto" follows the speed of the way out, piece by piece (archive_pace.h). */
 #ifndef PGO_IO_ARCHIVE_H
 #define PGO_IO_ARCHIVE_H
 

@@ -3,6 +3,7 @@
 local archive = require "pgorch.archive"
 local fs      = require "pgorch.fs"
 local stream  = require "pgorch.stream"
+local task    = require "pgorch.task"
 
 local FOLDER = "tests/fixtures/archives/"
 local VERSIONS = { [15] = "1.14", [16] = "1.15", [17] = "1.16", [18] = "1.16" }
@@ -119,5 +120,61 @@ describe("the head of an archive", function()
     expect(archive.understands(13)).is(true)
     expect(archive.understands(18)).is(true)
     expect(archive.understands(19)).is(false)
+  end)
+end)
+
+describe("recompressing an archive", function()
+  it("knows the head's size before anything is written, and its places afterwards", function()
+    local a, to = archive.recompress {}, stream.new()
+    expect(a:head_size()).is(nil)
+    expect(function() a:head() end).raises "PGO-INVALID"
+    local counts, size_at_first
+    local written = 0
+    task.group(function(g)
+      g:spawn(function()
+        for piece in function() return to:read() end do
+          size_at_first = size_at_first or a:head_size()
+          written = written + #piece
+        end
+      end)
+      counts = a:run(fs.source(FOLDER .. "s18-z0.dump"), to)
+    end)
+    expect(size_at_first).is(46752)
+    expect(counts.bytes).is(written)
+    expect(counts.raw).is(361323)
+    expect(counts.blocks).is(26)
+    local from = stream.new(46752)
+    from:write(a:head())
+    from:finish()
+    local contents = archive.read_head(from)
+    expect(contents.compression).is "gzip"
+    local first
+    for _, e in ipairs(contents.entries) do
+      if e.data == "set" then first = first or e end
+      expect(e.data ~= "unset").is(true)
+    end
+    expect(first.offset).is(46752)
+  end)
+
+  it("leaves the good end to the caller when it is told to", function()
+    local a, to = archive.recompress { engine = "zlib", level = 1, threads = 1 }, stream.new(1 << 20)
+    a:run(fs.source(FOLDER .. "small.dump"), to, { keep_end = true })
+    to:write "more"
+    to:finish()
+    expect(to:read_all():sub(-4)).is "more"
+    expect(function() a:run(fs.source(FOLDER .. "small.dump"), stream.new()) end).raises "PGO-INVALID"
+  end)
+
+  it("ends the output with the error that it raises", function()
+    local a, to = archive.recompress(), stream.new(1 << 20)
+    expect(function() a:run(fs.source(FOLDER .. "s17-zstd.head"), to) end).raises "PGO-ARCHIVE"
+    expect(function() to:read_all() end).raises "PGO-ARCHIVE"
+  end)
+
+  it("refuses options that are none", function()
+    expect(function() archive.recompress { engine = "brotli" } end).raises "PGO-INVALID"
+    expect(function() archive.recompress { engine = "zlib", level = 12 } end).raises "PGO-INVALID"
+    expect(function() archive.recompress { level = 3 } end).raises "PGO-INVALID"
+    expect(function() archive.recompress { threads = -1 } end).raises "PGO-INVALID"
   end)
 end)
