@@ -74,12 +74,17 @@ bool pgo_pg_feed_silent(const pgo_pg_query *query) {
 
 /* --- feeding --- */
 
+/* No memory: the server would wait for ever. */
+static void give_up(pgo_pg *conn) {
+    conn->gave_up = true;
+    pgo_pg_close(conn);
+}
+
 /* `reason` NULL: a good end. True: the answer may be read. */
 static bool end(pgo_pg_query *query, const char *reason) {
     pgo_pg *conn = query->conn;
     if (PQputCopyEnd(conn->pg, reason) != 1 && PQstatus(conn->pg) == CONNECTION_OK) {
-        conn->gave_up = true; /* no memory: the server would wait for ever */
-        pgo_pg_close(conn);
+        give_up(conn);
         return false;
     }
     pgo_stream_on_data(query->feed, NULL, NULL);
@@ -98,7 +103,7 @@ static bool end_with_stream(pgo_pg_query *query) {
     return end(query, err ? "what was to be copied could not be read to its end" : NULL);
 }
 
-/* One piece. False: not now. */
+/* One piece. False: there is none, or the connection has ended. */
 static bool put(pgo_pg_query *query) {
     size_t length;
     const char *data = pgo_stream_peek(query->feed, &length);
@@ -107,6 +112,7 @@ static bool put(pgo_pg_query *query) {
     }
     length = length < PIECE ? length : PIECE;
     if (PQputCopyData(query->conn->pg, data, (int)length) != 1) {
+        give_up(query->conn);
         return false;
     }
     query->copy_bytes += length;
@@ -115,8 +121,8 @@ static bool put(pgo_pg_query *query) {
 }
 
 bool pgo_pg_feed_pump(pgo_pg_query *query) {
-    PGconn *pg = query->conn->pg;
-    if (query->conn->told_to_stop) { /* it looks up only when something comes */
+    pgo_pg *conn = query->conn;
+    if (conn->told_to_stop) { /* it looks up only when something comes */
         return end(query, "cancelled");
     }
     if (query->refused) {
@@ -124,13 +130,13 @@ bool pgo_pg_feed_pump(pgo_pg_query *query) {
     }
     int waiting = 0;
     do {
-        waiting = PQflush(pg);
-        if (waiting < 0 || PQstatus(pg) != CONNECTION_OK) {
+        waiting = PQflush(conn->pg);
+        if (waiting < 0 || PQstatus(conn->pg) != CONNECTION_OK) {
             return true; /* PQgetResult will tell */
         }
     } while (waiting == 0 && put(query));
     query->stalled = waiting == 0;
-    return query->stalled && end_with_stream(query);
+    return conn->pg && query->stalled && end_with_stream(query);
 }
 
 bool pgo_pg_feed_accept(pgo_pg_query *query) {

@@ -130,8 +130,8 @@ static void wait_for_more(pgo_pg_query *query) {
         return;
     }
     int events = UV_READABLE;
-    if (PQflush(conn->pg) == 1 ||
-        tls_pending(conn)) { /* a socket is nearly always writable: soon */
+    bool unsent = PQflush(conn->pg) == 1 || (conn->feeding && !query->stalled);
+    if (unsent || tls_pending(conn)) { /* a socket is nearly always writable: soon */
         events |= UV_WRITABLE;
     }
     if (pgo_pg_watch(conn, events, &query->op.err)) {
