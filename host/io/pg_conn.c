@@ -55,8 +55,10 @@ static void free_handle(uv_handle_t *handle) {
  * reads. */
 static void socket_ready(uv_poll_t *poll, int status, int events) {
     pgo_pg *conn = poll->data;
-    (void)status;
     (void)events;
+    if (status < 0) { /* libuv has stopped waiting */
+        conn->watched = 0;
+    }
     if (conn->step && conn->user) {
         conn->step(conn, conn->user);
     }
@@ -77,13 +79,18 @@ int pgo_pg_watch(pgo_pg *conn, int events, pgo_err *err) {
         poll->data = conn;
         conn->poll = poll;
     }
+    if (conn->watched == events) { /* each start costs two calls of the system's */
+        return 0;
+    }
     status = uv_poll_start(conn->poll, events, socket_ready);
+    conn->watched = status < 0 ? 0 : events;
     return status < 0 ? pgo_fail_uv(err, PGO_E_NET, status, "database socket") : 0;
 }
 
 void pgo_pg_pause(pgo_pg *conn) {
     if (conn->poll) {
         uv_poll_stop(conn->poll);
+        conn->watched = 0;
     }
 }
 
@@ -92,6 +99,7 @@ void pgo_pg_unwatch(pgo_pg *conn) {
         uv_poll_stop(conn->poll);
         uv_close((uv_handle_t *)conn->poll, free_handle);
         conn->poll = NULL;
+        conn->watched = 0;
     }
 }
 

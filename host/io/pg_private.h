@@ -30,6 +30,7 @@ struct pgo_pg {
     PGconn *pg; /* NULL once closed */
     pgo_pg_params *params;
     uv_poll_t *poll; /* freed by its close callback */
+    int watched;     /* events that it waits for */
     pgo_op *user;    /* the op at work */
     /* Called when the socket is ready, a cancel has settled, or the connection was closed. */
     void (*step)(pgo_pg *conn, pgo_op *user);

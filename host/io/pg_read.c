@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define BATCH_BYTES 262144u
+#define COPY_READS 16 /* libpq takes 16 KiB at a time: what a stream holds */
 
 void pgo_pg_rows_clear(pgo_pg_query *query) {
     for (size_t i = 0; i < query->row_count; i++) {
@@ -123,16 +124,25 @@ static void drop_notifications(pgo_pg *conn) {
     }
 }
 
+static bool may_read(const pgo_pg_query *query) {
+    bool waits = pgo_pg_copy_blocked(query) || pgo_pg_feed_silent(query);
+    return query->conn->running && query->row_count == 0 && !waits;
+}
+
 void pgo_pg_read_some(pgo_pg_query *query) {
     pgo_pg *conn = query->conn;
+    uint64_t before;
     pgo_pg_feed_listen(query);
     collect(query, false);
-    bool waits = pgo_pg_copy_blocked(query) || pgo_pg_feed_silent(query);
-    if (conn->running && query->row_count == 0 && !waits) {
-        bool bad = !PQconsumeInput(conn->pg);
-        drop_notifications(conn);
-        collect(query, bad);
-    }
+    int reads = 0;
+    do { /* of COPY all that is there, not 16 KiB for each turn of the loop */
+        before = query->copy_bytes;
+        if (may_read(query)) {
+            bool bad = !PQconsumeInput(conn->pg);
+            drop_notifications(conn);
+            collect(query, bad);
+        }
+    } while (conn->copying && query->copy_bytes > before && ++reads < COPY_READS);
 }
 
 size_t pgo_pg_row_count(const pgo_pg_query *query) {
