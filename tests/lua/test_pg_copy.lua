@@ -282,6 +282,15 @@ describe("pg.copy", function()
     end
   end)
 
+  it("moves much at the pace of a slow target, and never stands still", function()
+    local from <close> = server:connect { sslmode = "disable" }
+    local to <close> = with_table("a int, b text", { sslmode = "disable" })
+    local done = pg.copy { from = from, to = to,
+                           query = "copy (select g, repeat('x', 500) from generate_series(1, 200000) g) to stdout",
+                           into = "copy t from stdin where length(md5(md5(b))) + a % 1000 = 32" }
+    expect(done.rows).is(200)
+  end)
+
   it("stops the source when the target fails, whose error it raises", function()
     local from <close> = server:connect()
     local to <close> = with_table "a int check (a <> 5000)"
