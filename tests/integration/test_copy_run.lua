@@ -65,8 +65,9 @@ describe("copy.run", function()
 end)
 
 local LOCKS = [[select string_agg(name, ' ' order by name collate "C")
-  from pg_locks cross join lateral (select relation::regclass::text as name) as r where mode = 'AccessShareLock'
-  and pid = $1 and relation in (select oid from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace)]]
+  from pg_locks cross join lateral (select relation::regclass::text as name) as r
+  where mode = 'AccessShareLock' and pid = $1 and relation in 
+    (select oid from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace)]]
 
 describe("the schema of a copy", function()
   it("is read with no data, and leaves the tables locked by the snapshot's session, not by pg_dump's", between([[
