@@ -66,7 +66,7 @@ end)
 
 local LOCKS = [[select string_agg(name, ' ' order by name collate "C")
   from pg_locks cross join lateral (select relation::regclass::text as name) as r
-  where mode = 'AccessShareLock' and pid = $1 and relation in 
+  where mode = 'AccessShareLock' and pid = $1 and relation in
     (select oid from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace)]]
 
 describe("the schema of a copy", function()
