@@ -105,6 +105,14 @@ describe("a restore's progress", function()
     expect(eye_with { bytes = 3900 }:progress(transfer { state = "failed" })).same { text = "failed" }
   end)
 
+  it("is the whole source where there is no dump, and what Heroku counts means nothing then", function()
+    local eye = watch.new(nil, { source = 4000 })
+    eye.seen, eye.next = { bytes = 900 }, math.huge
+    expect(eye:progress(transfer { state = "running", processed = 70 }))
+      .same { bytes = 900, total = 4000, text = "in the database, by the source's 4.0 kB" }
+    expect(eye:progress(transfer { state = "succeeded" }).bytes).is(4000)
+  end)
+
   it("is no figure while nothing is known, and the database is not asked before the restore runs", function()
     expect(eye_with(nil):progress(transfer { state = "running" })).same { text = "running" }
     local eye = watch.new({ connect = function() error("asked", 0) end }, { dump = 1, source = 1 })

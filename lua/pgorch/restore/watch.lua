@@ -50,12 +50,15 @@ end
 
 local CAME_TO_ITS_END = { succeeded = true, warned = true }
 
----What there is to show of a transfer. At its end the whole dump was read, whatever was counted meanwhile: the report's
----size and rate are of that.
+---What there is to show of a transfer. At its end the whole dump was read (without one, the whole source), whatever was
+---counted meanwhile: the report's size and rate are of that.
 ---@param t pgorch.heroku.Transfer
 ---@return {bytes: integer|nil, total: integer|nil, text: string}
 function Watch:progress(t)
-  if CAME_TO_ITS_END[t.state] then return { bytes = self.dump, total = self.dump, text = t.state } end
+  if CAME_TO_ITS_END[t.state] then
+    local whole = self.dump or self.source
+    return { bytes = whole, total = whole, text = t.state }
+  end
   if t.state ~= "running" then return { text = t.state } end
   local seen = look(self)
   if self.dump and t.processed > 0 then
