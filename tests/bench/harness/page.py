@@ -22,7 +22,7 @@ td:first-child, th:first-child { text-align: left } th { font-weight: 600; color
 .good { color: var(--good) } .bad { color: var(--bad) } details { margin: .5rem 0 } summary { cursor: pointer }
 .wide { overflow-x: auto } pre { white-space: pre-wrap }
 """
-WIDTH, LEFT, RIGHT, ROW = 720, 250, 90, 30
+WIDTH, LEFT, RIGHT, ROW = 760, 290, 90, 30
 COLOURS = {"dump": "--ours", "copy": "--second", "verify": "--third"}
 
 
@@ -41,7 +41,7 @@ def median(values):
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def label(words, y, limit=40):
+def label(words, y, limit=44):
     short = words if len(words) <= limit else words[:limit - 1] + "…"
     return (f'<text x="{LEFT - 8}" y="{y}" text-anchor="end">{html.escape(short)}'
             f"<title>{html.escape(words)}</title></text>")

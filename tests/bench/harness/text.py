@@ -26,7 +26,7 @@ def verdict(ratio):
 def of_ratio(ratio):
     digits = 0 if ratio["unit"] else 3
     spread = f"({ratio['least']:.{digits}f} - {ratio['largest']:.{digits}f})"
-    return f"  {ratio['name'][:38]:38} {ratio['median']:7.{digits}f} {spread:17} {verdict(ratio)}".rstrip()
+    return f"  {ratio['name'][:34]:34} {ratio['median']:7.{digits}f} {spread:15} {verdict(ratio)}".rstrip()
 
 
 def of_round(name, sample):
