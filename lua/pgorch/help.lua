@@ -90,11 +90,19 @@ local function row_of(spec)
   return { flag, #more > 0 and ("%s (%s)"):format(text, table.concat(more, "; ")):gsub("^ ", "") or text }
 end
 
+-- By whoever leaves all others as they are.
+local function is_needed(recipe, spec)
+  for other, value in pairs(spec.required_when or {}) do
+    if (recipe.params[other] or {}).default == value then return true end
+  end
+  return spec.required == true
+end
+
 local function examples(recipe, verb)
   if recipe.examples and verb == "run" then return table.concat(recipe.examples, "\n  ") end
   local words = { "pgorch " .. verb, recipe.folder and recipe.path or recipe.name }
   for _, spec in ipairs(params.sorted(recipe.params)) do
-    if spec.required == true and not spec.secret then
+    if is_needed(recipe, spec) and not spec.secret then
       words[#words + 1] = params.flag(spec.name) .. " " .. spec.name:upper()
     end
   end

@@ -284,6 +284,17 @@ describe("a command line", function()
     end
   end)
 
+  it("misses a parameter only where another one asks for it", function()
+    local specs = { via = { default = "archive", choices = { "archive", "direct" } },
+                    bucket = { required_when = { via = "archive" }, help = "the bucket" } }
+    local _, problems = resolve(specs, {})
+    expect(problems).has "--bucket is missing (the bucket)"
+    for _, given in ipairs { { "--via", "direct" }, { "--bucket", "b" } } do
+      _, problems = resolve(specs, given)
+      expect(problems).is ""
+    end
+  end)
+
   it("takes a word after a flag that is misspelt for its value, and does not miss the flag that was meant", function()
     local specs = { app = { required = true, help = "the app" }, n = { type = "integer" } }
     for name, spec in pairs(specs) do specs[name] = params.complete(name, spec) end
