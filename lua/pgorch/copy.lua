@@ -45,13 +45,14 @@ local function counted(number, one, many) return ("%d %s"):format(number, number
 
 ---What stands in a database: nil when nothing does.
 ---@param conn pgorch.Connection
----@return string|nil text    "12 tables, views and sequences, 1 large object"
+---@return string|nil text    "12 tables, views and sequences, 1 large object, 3 functions and types"
 ---@return string|nil names   of the first few
 function copy.standing(conn)
   local found = conn:row(source.sql "copy/standing")
-  if found.relations == 0 and found.large_objects == 0 then return nil end
+  if found.relations + found.large_objects + found.others == 0 then return nil end
   return counted(found.relations, "table, view or sequence", "tables, views and sequences") .. ", "
-    .. counted(found.large_objects, "large object", "large objects"), found.names
+    .. counted(found.large_objects, "large object", "large objects")
+    .. (found.others > 0 and ", " .. counted(found.others, "function or type", "functions and types") or ""), found.names
 end
 
 local function refuse_standing(target)

@@ -246,7 +246,10 @@ describe("pgorch copy refuses", function()
   it("a target with anything in it, which stays as it is", between("create table t as select 1 as n",
     function(cluster, source, target)
       for _, sql in ipairs { "create table precious as select 2 as n", "create view precious as select 2 as n",
-                             "select lo_create(5)" } do
+                             "select lo_create(5)", "create type precious as enum ('a')",
+                             "create function precious() returns integer language sql as 'select 2'",
+                             "create domain precious as integer", "create type precious as (n integer)",
+                             "create type precious as range (subtype = date)" } do
         cluster:exec("b", sql)
         local status, said = copy(source, target)
         expect(status).is(4)
