@@ -50,9 +50,10 @@ local function counted(number, one, many) return ("%d %s"):format(number, number
 function copy.standing(conn)
   local found = conn:row(source.sql "copy/standing")
   if found.relations + found.large_objects + found.others == 0 then return nil end
-  return counted(found.relations, "table, view or sequence", "tables, views and sequences") .. ", "
+  local text = counted(found.relations, "table, view or sequence", "tables, views and sequences") .. ", "
     .. counted(found.large_objects, "large object", "large objects")
-    .. (found.others > 0 and ", " .. counted(found.others, "function or type", "functions and types") or ""), found.names
+  if found.others > 0 then text = text .. ", " .. counted(found.others, "function or type", "functions and types") end
+  return text, found.names
 end
 
 local function refuse_standing(target)
