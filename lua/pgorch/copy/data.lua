@@ -21,14 +21,16 @@ local M = {}
 local function both(settings)
   for name, value in pairs(snapshot.SETTINGS) do settings[name] = value end
   for name, value in pairs(pg.UNLIMITED) do settings[name] = value end
-  settings.lock_timeout = "0"
   return settings
 end
 
 -- For pg.connect. Text that one side writes must be what the other reads, whatever the database's or role's settings.
-M.SOURCE_SETTINGS = both { synchronize_seqscans = "off" }     -- rows stay in the order in which they lie
+-- Who waits to have a table of the source for himself lets nobody read it meanwhile: he often gives up after a few
+-- seconds, and is not waited for longer. Rows stay in the order in which they lie.
+M.SOURCE_SETTINGS = both { lock_timeout = "10s", synchronize_seqscans = "off" }
 -- A commit need not wait for the disk while more is to come. Whoever ends the copy commits once more, waiting.
-M.TARGET_SETTINGS = both { array_nulls = "on", default_transaction_read_only = "off", synchronous_commit = "off" }
+M.TARGET_SETTINGS = both { array_nulls = "on", default_transaction_read_only = "off", lock_timeout = "0",
+                          synchronous_commit = "off" }
 
 -- Types whose binary form is the same on PostgreSQL 13 to 18, holds no oid of the database's own, and needs no function
 -- of an extension's (tests/integration/test_copy_types.lua). The rest goes as text.

@@ -6,7 +6,7 @@ local archive     = require "pgorch.archive"
 local dump        = require "pgorch.dump"
 local fail        = require "pgorch.error"
 local fs          = require "pgorch.fs"
-local pg          = require "pgorch.pg"
+local locks       = require "pgorch.copy.locks"
 local pg_client   = require "pgorch.pg_client"
 local process     = require "pgorch.process"
 local restore_log = require "pgorch.restore_log"
@@ -17,7 +17,6 @@ local verdict     = require "pgorch.restore.verdict"
 local schema = {}
 
 local LOCK_WAIT = 60       -- seconds for each table's lock
-local LOCKED_AT_ONCE = 500
 
 -- UTF8, whatever the source's encoding: its statements are run on connections that speak it.
 local function dump_command(o)
@@ -56,24 +55,8 @@ local function keep(path, head)
   end)
 end
 
--- What pg_dump has locked is locked by the session of the snapshot too, before pg_dump goes: a table that is truncated
--- or rewritten afterwards would look empty in the snapshot.
-local function lock_tables(conn, entries)
-  local names = {}
-  local function lock()
-    if #names > 0 then conn:exec("lock table " .. table.concat(names, ", ") .. " in access share mode") end
-    names = {}
-  end
-  for _, entry in ipairs(entries) do
-    if entry.desc == "TABLE DATA" then
-      names[#names + 1] = "only " .. pg.ident(entry.namespace, entry.tag)
-      if #names == LOCKED_AT_ONCE then lock() end
-    end
-  end
-  lock()
-end
-
----Reads the table of contents, in a snapshot, and leaves it in DIR/head.dump.
+---Reads the table of contents, in a snapshot, and leaves it in DIR/head.dump. What pg_dump has locked is held before it
+---goes (copy/locks.lua).
 ---@param o {client: pgorch.PgClient, source: pgorch.Source, dir: string, snapshot: string, conn: pgorch.Connection}
 ---  conn: the session that stands in the snapshot; it holds the tables from now on
 ---@return pgorch.archive.Contents
@@ -82,7 +65,7 @@ function schema.read(o)
   local contents, head = read_head(proc)
   keep(o.dir .. "/head.dump", head)
   head:free()
-  lock_tables(o.conn, contents.entries)
+  locks.hold(o.conn, o.source, contents.entries)
   return contents
 end
 

@@ -4,6 +4,7 @@
 local data          = require "pgorch.copy.data"
 local fail          = require "pgorch.error"
 local large_objects = require "pgorch.copy.large_objects"
+local locks         = require "pgorch.copy.locks"
 local objects       = require "pgorch.copy.objects"
 local pg            = require "pgorch.pg"
 local snapshot      = require "pgorch.verify.snapshot"
@@ -13,6 +14,7 @@ local task          = require "pgorch.task"
 local workers = {}
 
 local TELL_SECONDS = 0.5
+local LOOK_SECONDS = 10
 
 ---@class pgorch.copy.State
 ---@field bytes integer          by the source's sizes
@@ -21,6 +23,7 @@ local TELL_SECONDS = 0.5
 ---@field statements integer     done
 ---@field complaints pgorch.restore.Verdict[]
 ---@field rows_ended number|nil
+---@field look number            when the session that holds the tables is asked again
 ---@field at string|nil          what is copied now
 
 -- Bytes are counted by what the source says of its tables: what is on the wire is another number.
@@ -39,11 +42,21 @@ local function failed_rows(err)
     retryable = err.retryable })
 end
 
-local function copy_work(from, to, work, state)
+-- One that was lost is noticed soon, not after hours only.
+local function look_at_holder(at, state)
+  if task.now() < state.look then return end
+  state.look = math.huge       -- not by two at once
+  locks.expect_held(at.conn)
+  state.look = task.now() + LOOK_SECONDS
+end
+
+local LARGE_OBJECTS = '"pg_catalog"."pg_largeobject"'
+
+local function copy_work(from, to, work, state, place)
   local progress, finish = begin_piece(state, work.weight, work.name)
   local copy = work.lot and large_objects.copy or data.copy_piece
   local ok, done = pcall(copy, from, to, work.lot or work.piece, { progress = progress })
-  if not ok then error(failed_rows(done), 0) end
+  if not ok then error(failed_rows(locks.explain(done, place, { work.lot and LARGE_OBJECTS or work.name })), 0) end
   finish()
   state.wire, state.rows = state.wire + done.bytes, state.rows + (work.piece and done.rows or 0)
 end
@@ -52,8 +65,9 @@ local function row_worker(at, o, settings, order, state)
   local from <close> = at:another()
   local to <close> = o.target.connect { settings = settings }
   for work in function() return order:next "rows" end do
-    copy_work(from, to, work, state)
+    copy_work(from, to, work, state, o.source)
     snapshot.release_locks(from)
+    look_at_holder(at, state)
     order:done(work)
   end
 end
@@ -95,12 +109,13 @@ end
 ---@param settings table<string, string>   of the target's connections
 ---@return pgorch.copy.State
 function workers.run(at, o, todo, settings)
-  local state = { bytes = 0, wire = 0, rows = 0, statements = 0, complaints = {} }
+  local state = { bytes = 0, wire = 0, rows = 0, statements = 0, complaints = {}, look = 0 }
   todo.order:begin()
   task.group(function(group)
     local teller = o.progress and group:spawn(tell, o, todo, state)
     local builders = spawn(group, o.index_jobs, statement_worker, o, settings, todo.order, state)
     join(spawn(group, o.jobs, row_worker, at, o, settings, todo.order, state))
+    locks.expect_held(at.conn)
     state.rows_ended, state.at = task.now(), nil
     join(builders)
     if teller then group:cancel "done" end
