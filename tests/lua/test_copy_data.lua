@@ -38,6 +38,11 @@ describe("the pieces of tables", function()
     expect(names(data.pieces({ t("large", 200 * MB, { filter = "" }) }, 2, 150000))).same { "large" }
   end)
 
+  it("are not frozen where they go into another table", function()
+    local piece = data.pieces({ t("leaf", 200 * MB, { into = '"s"."whole"' }) }, 1, 150000)[1]
+    expect({ piece.into, piece.freeze }).same { '"s"."whole"' }
+  end)
+
   it("grow with the database", function()
     local pieces = data.pieces({ t("huge", 100 << 30) }, 2, 150000)
     expect(#pieces).is(64)
@@ -61,6 +66,9 @@ describe("the statements of a piece", function()
     expect((data.statements { schema = "s", name = "t", columns = { "a" }, filter = "WHERE a > 1" }))
       .is [[copy (select "a" from only "s"."t" WHERE a > 1) to stdout (format text)]]
     expect((data.statements { schema = "s", name = "t", columns = {} })).is [[copy "s"."t" to stdout (format text)]]
+    query, into = data.statements { schema = "s", name = "leaf", columns = { "a" }, into = '"s"."whole"' }
+    expect(query).is [[copy "s"."leaf" ("a") to stdout (format text)]]
+    expect(into).is [[copy "s"."whole" ("a") from stdin (format text)]]
     expect(function() data.statements { schema = "s", name = "t", first = 0, last = 1 } end):raises "PGO-INVALID"
   end)
 end)

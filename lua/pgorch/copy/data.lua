@@ -14,6 +14,7 @@ local M = {}
 ---@field columns string[]|nil   nil: all that can be filled, in the order in which both sides have them
 ---@field filter string|nil      of a table of an extension's: which rows are the user's, as pg_extension.extcondition
 ---                              has it ("WHERE ...", or an empty text for all); nil for the user's own tables
+---@field into string|nil        quoted name of the table that the rows go into; default the same one
 ---@field binary boolean|nil     in the binary format; only where M.is_binary_safe says so
 ---@field freeze boolean|nil     the table is emptied and filled in one transaction, its rows frozen: nobody has to do
 ---                              that to them later. Only for a whole table that nobody else fills.
@@ -76,6 +77,7 @@ local function is_extensions(t) return t.filter end
 ---@field columns string[]|nil
 ---@field binary boolean|nil
 ---@field filter string|nil    as in pgorch.CopyPiece
+---@field into string|nil      likewise
 
 ---What is to be copied, the largest first. Tables without a page are left out: no row of a snapshot can be in them,
 ---if their pages were counted after it was taken.
@@ -95,8 +97,8 @@ function M.pieces(tables, jobs, version, o)
   for i, piece in ipairs(pieces.queue(filled, version, size, is_extensions)) do
     local t = by_name[pg.ident(piece.schema, piece.name)]
     list[i] = { schema = t.schema, name = t.name, bytes = piece.bytes, first = piece.first, last = piece.last,
-                columns = t.columns, binary = t.binary, filter = t.filter,
-                freeze = not piece.last and not t.filter and piece.bytes >= FREEZE_BYTES or nil }
+                columns = t.columns, binary = t.binary, filter = t.filter, into = t.into,
+                freeze = not (piece.last or t.filter or t.into) and piece.bytes >= FREEZE_BYTES or nil }
   end
   return list
 end
@@ -120,11 +122,11 @@ end
 function M.statements(piece)
   local key = pg.ident(piece.schema, piece.name)
   local columns = piece.columns and column_list(piece.columns)
-  local place = key .. (columns and columns ~= "" and " (" .. columns .. ")" or "")
-  local what = (piece.last or piece.filter) and selection(piece, key, columns) or place
+  local list = columns and columns ~= "" and " (" .. columns .. ")" or ""
+  local what = (piece.last or piece.filter) and selection(piece, key, columns) or key .. list
   local format = piece.binary and "binary" or "text"
   return ("copy %s to stdout (format %s)"):format(what, format),
-    ("copy %s from stdin (format %s%s)"):format(place, format, piece.freeze and ", freeze" or "")
+    ("copy %s%s from stdin (format %s%s)"):format(piece.into or key, list, format, piece.freeze and ", freeze" or "")
 end
 
 local function copy(from, to, piece, o)

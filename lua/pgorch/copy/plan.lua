@@ -34,7 +34,12 @@ local function add_rows(todo, places, rows_end, o)
     local one = by_key[pg.ident(piece.schema, piece.name)]
     local work = todo.order:add({ queue = "rows", weight = piece.bytes, piece = piece, name = one.key }, {})
     todo.order:follow(rows_end, work)
-    if places[one.oid] then todo.order:follow(places[one.oid].rows, work) end
+    local place = places[one.root or one.oid]
+    if place then todo.order:follow(place.rows, work) end
+  end
+  -- What goes in by the whole may end in each of these partitions.
+  for _, one in ipairs(todo.tables) do
+    if one.root then todo.order:follow(places[one.oid].rows, places[one.root].rows) end
   end
 end
 
