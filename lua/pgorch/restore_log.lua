@@ -3,12 +3,13 @@
 -- "Finished with warnings" can mean anything from a comment on an extension to a restore that stopped half way, so
 -- every block is looked at, and what no rule knows counts as lossy.
 
-local rules = require "pgorch.restore.rules"
+local masked = require "pgorch.restore.masked"
+local rules  = require "pgorch.restore.rules"
 
 local M = {}
 
 ---@class pgorch.restore.Verdict
----@field text string        the complaint, with the server's detail and the command
+---@field text string        the complaint, with the server's detail and the command; no passwords of definitions
 ---@field why string
 ---@field rule string|nil    id of the rule that knew it
 ---@field cure string|nil
@@ -65,9 +66,9 @@ local function shortened(text)
 end
 
 local function text_of(block)
-  local parts = { block.error }
-  if block.detail then parts[#parts + 1] = block.detail end
-  if block.command then parts[#parts + 1] = "Command was: " .. shortened(block.command) end
+  local parts = { masked.text(block.error) }
+  if block.detail then parts[#parts + 1] = masked.text(block.detail) end
+  if block.command then parts[#parts + 1] = "Command was: " .. shortened(masked.text(block.command)) end
   return table.concat(parts, "\n")
 end
 

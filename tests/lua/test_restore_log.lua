@@ -235,6 +235,21 @@ describe("restore_log", function()
     expect(judged.lossy[1].why).has "shows only 1"
   end)
 
+  it("shows no passwords of definitions, and judges all that comes behind them", function()
+    local judged = restore_log.classify {
+      'pg_restore: error: could not execute query: ERROR:  server "elsewhere" does not exist',
+      'Command was: CREATE USER MAPPING FOR "app" SERVER "elsewhere" OPTIONS (',
+      "    \"password\" 'hunter2',",
+      "    \"user\" 'hunter3",
+      "pg_restore: error: could not execute query: ERROR:  the moon is not in the right phase",
+      "Command was: CREATE VIEW v AS SELECT * FROM dblink('password=hunter4');",
+    }
+    expect(#judged.lossy).is(2)
+    expect(judged.lossy[1].rule).is "foreign-server"
+    expect(judged.lossy[1].text).has "OPTIONS (\n    \"password\" '***',\n"
+    for _, each in ipairs(judged.lossy) do expect(each.text).lacks "hunter" end
+  end)
+
   it("calls an archive that cannot be read lossy", function()
     for _, line in ipairs {
       "pg_restore: error: unsupported version (1.16) in file header",

@@ -7,6 +7,7 @@ local dump        = require "pgorch.dump"
 local fail        = require "pgorch.error"
 local fs          = require "pgorch.fs"
 local locks       = require "pgorch.copy.locks"
+local masked      = require "pgorch.restore.masked"
 local pg_client   = require "pgorch.pg_client"
 local process     = require "pgorch.process"
 local restore_log = require "pgorch.restore_log"
@@ -122,7 +123,7 @@ local function judge(ended)
   if #judged.lossy > 0 then error(lossy(judged), 0) end
   if ended.signal or ended.code > 1 or ended.code ~= 0 and #judged.harmless == 0 then
     fail.raise("PGO-COPY", ("pg_restore ended with %s"):format(ended.signal and "signal " .. ended.signal
-      or "status " .. ended.code), { detail = ended.tail })
+      or "status " .. ended.code), { detail = ended.tail and masked.text(ended.tail) })
   end
   return judged
 end
@@ -136,7 +137,7 @@ function schema.restore(contents, o)
   if list == "\n" then return {} end
   fs.write(o.dir .. "/pre-data.list", list, { sync = false })
   local ended = process.run(restore_command(o))
-  if o.log then fs.append(o.log, ended.stderr) end
+  if o.log then fs.append(o.log, masked.text(ended.stderr)) end
   return judge(ended).harmless
 end
 

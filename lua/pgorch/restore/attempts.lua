@@ -34,8 +34,8 @@ end
 local function names_of_mended(ctx, mended)
   local names = {}
   for i, each in ipairs(mended) do names[i] = each.name end
-  if #names > 0 then ctx:note(("%s after the restore"):format(preflight.number(#names, "materialized view is refreshed",
-    "materialized views are refreshed"))) end
+  if #names > 0 then ctx:note(preflight.number(#names, "materialized view is refreshed later",
+    "materialized views are refreshed later")) end
   return names
 end
 
@@ -79,7 +79,7 @@ end
 local function keep_log(ctx, done, number)
   local path = ctx.run.dir .. "/restore.log"
   if number > 1 and fs.exists(path) then fs.rename(path, ("%s/restore-%d.log"):format(ctx.run.dir, number - 1)) end
-  fs.write(path, table.concat(verdict.lines(done), "\n") .. "\n")
+  fs.write(path, verdict.shown(verdict.lines(done)) .. "\n")
 end
 
 -- One attempt. Returns nothing when another one may succeed. `state.pending`: one has waited in vain already.

@@ -2,6 +2,7 @@
 -- not explained. Says too whether another attempt may succeed. Only reads; raises nothing.
 
 local fail        = require "pgorch.error"
+local masked      = require "pgorch.restore.masked"
 local restore_log = require "pgorch.restore_log"
 
 local verdict = {}
@@ -31,8 +32,16 @@ function verdict.lines(transfer)
   return lines
 end
 
+---The log as it may be kept and shown: without the passwords of definitions.
+---@param lines string[]
+---@return string
+function verdict.shown(lines) return masked.text(table.concat(lines, "\n")) end
+
+-- All of it is masked before it is cut: a statement may lie across the cut.
 local function last(lines, count)
-  return table.concat(lines, "\n", math.max(1, #lines - count + 1))
+  local all = {}
+  for line in verdict.shown(lines):gmatch "[^\n]+" do all[#all + 1] = line end
+  return table.concat(all, "\n", math.max(1, #all - count + 1))
 end
 
 ---Each complaint, with what it means and what to do: the same cure is said once.
