@@ -29,7 +29,7 @@
 ---@field copy pgorch.ConfigurableStep               --via direct: {tables, rows, bytes, seconds}
 ---@field pull pgorch.ConfigurableStep               --via heroku: {uuid, num, seconds}
 ---@field checksum_source pgorch.ConfigurableStep    {sums, objects, sequences, large}; options: content
----@field refresh_matviews pgorch.ConfigurableStep   {refreshed, failed}: those that the restore left empty
+---@field refresh_matviews pgorch.ConfigurableStep   {refreshed, failed}: those that came without their data
 ---@field reapply_settings pgorch.ConfigurableStep   options: only = "safe" | "all" | "none"
 ---@field verify pgorch.ConfigurableStep             {tables, rows, objects, query_names}; options: content, queries
 ---@field analyze pgorch.ConfigurableStep            {tables}

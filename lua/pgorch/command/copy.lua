@@ -146,10 +146,22 @@ local function tell_standing(display, o)
   end
 end
 
--- The catalogue's cures are for a run.
-local function without_run(err)
-  if err.id ~= "PGO-COPY" and err.id ~= "PGO-PG-QUERY" then return err end
-  err.cure = err.cure and err.cure:gsub("; then resume%.", ".") or "Mend what is named, then copy again."
+-- The catalogue's cures are for a run, which can be resumed.
+local OF_A_RUN = {
+  { "; a run goes on with `pgorch resume RUN`", "" }, { "`pgorch resume RUN`", "copy again" },
+  { ": `pgorch cleanup RUN .-with %-%-plan", ", then copy again" }, { "then resume%f[%W]", "then copy again" },
+  { "Then resume%f[%W]", "Then copy again" }, { "^Resume%f[%W]", "Copy again" },
+}
+
+local function without_run(text)
+  for _, pair in ipairs(OF_A_RUN) do text = text:gsub(pair[1], pair[2]) end
+  return text
+end
+
+local function told(err)
+  if not fail.is(err) then return err end
+  err.cure = without_run(fail.cure(err))
+  err.detail = type(err.detail) == "string" and without_run(err.detail) or err.detail
   return err
 end
 
@@ -159,7 +171,7 @@ local function attempt(display, o)
   if not ok then
     display:emit("step_failed", { id = ID, title = TITLE, error = result })
     if not fail.is(result, "PGO-CONFIRM") then tell_standing(display, o) end
-    error(without_run(result), 0)
+    error(told(result), 0)
   end
   display:emit("step_done", { id = ID, title = TITLE, row = { id = ID, title = TITLE } })
   return result

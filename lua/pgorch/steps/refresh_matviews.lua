@@ -94,7 +94,7 @@ local function refuse_empty(conn, mended, reasons)
     if not populated[key] then lost[#lost + 1] = ("%s: %s"):format(key, reasons[key] or "it is not there") end
   end
   if #lost == 0 then return end
-  fail.raise("PGO-RESTORE-LOSSY", ("%d of the materialized views that the restore left empty could not be refreshed")
+  fail.raise("PGO-RESTORE-LOSSY", ("%d of the materialized views that came without their data could not be refreshed")
     :format(#lost), { detail = table.concat(lost, "\n"), cure = "On the source, write the schemas in the functions "
       .. "that the views call, or ALTER FUNCTION ... SET search_path = ...; then resume." })
 end
@@ -110,13 +110,13 @@ local function run(ctx)
   return { refreshed = done, failed = left }
 end
 
--- Which of them the restore leaves empty shows only afterwards.
+-- Which of them come without their data shows only afterwards.
 local function plan(ctx)
   local conn <close> = ctx.source:connect()
   local count = 0
   for _, populated in pairs(views_of(conn)) do count = count + (populated and 1 or 0) end
   if count == 0 then return "no materialized views" end
-  return { "~ refresh the materialized views that the restore leaves empty", about = ("%d at most"):format(count) }
+  return { "~ refresh the materialized views that come without their data", about = ("%d at most"):format(count) }
 end
 
 return recipe.step { id = "refresh_matviews", title = "Refresh materialized views", effect = "write", run = run,
