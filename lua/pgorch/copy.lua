@@ -79,19 +79,23 @@ local function read_and_restore(at, o)
   return contents.entries, schema.restore(contents, o)
 end
 
+-- What there is to do, and the settings of who does it. The archive's entries, several for each table, go at its end.
+local function look(at, o)
+  local entries, complaints = read_and_restore(at, o)
+  return plan.make(at, entries, o), connections.settings(o.target, entries, o.index_jobs), complaints
+end
+
 -- What rows do not wait for, on the connection that makes all durable at the end.
-local function prepare(conn, entries, todo)
-  large_objects.make(conn, entries)
+local function prepare(conn, todo)
+  large_objects.make(conn, todo.made)
   sequences.set(conn, todo.sequences)
 end
 
 local function copy_all(at, o)
   local began = task.now()
-  local entries, complaints = read_and_restore(at, o)
-  local settings = connections.settings(o.target, entries, o.index_jobs)
+  local todo, settings, complaints = look(at, o)
   local conn <close> = o.target.connect { settings = settings }
-  local todo = plan.make(at, entries, o)
-  prepare(conn, entries, todo)
+  prepare(conn, todo)
   local rows_began = task.now()
   local done = workers.run(at, o, todo, settings)
   local ended = task.now()
@@ -99,7 +103,7 @@ local function copy_all(at, o)
   connections.make_durable(conn)
   table.move(done.complaints, 1, #done.complaints, #complaints + 1, complaints)
   return {
-    tables = #todo.tables, rows = done.rows, bytes = done.wire, indexes = todo.statements,
+    tables = todo.tables, rows = done.rows, bytes = done.wire, indexes = todo.statements,
     large_objects = todo.large_objects, sequences = #todo.sequences, complaints = complaints,
     seconds = task.now() - began,
     phases = { schema = rows_began - began, data = done.rows_ended - rows_began, rest = ended - done.rows_ended,

@@ -174,7 +174,7 @@ describe("large objects", function()
   it("are made as the archives of 17 name them", between("select 1", function(cluster, _, to)
     local contents = archive.read_head((fs.source "tests/fixtures/archives/s17-many-lo-z0.dump"))
     local conn <close> = to:connect { writable = true }
-    large_objects.make(conn, contents.entries)
+    large_objects.make(conn, large_objects.entries(contents.entries))
     expect(value(cluster, "b", "select count(*) || ' ' || min(oid) || ' ' || max(oid) from pg_largeobject_metadata"))
       .is "2100 500001 502100"
   end))

@@ -71,6 +71,30 @@ describe("the order of a copy", function()
     expect(table.concat(take(o, "q", 5), ", ")).is "two tables"
   end)
 
+  it("keeps nothing of what is done", function()
+    local o = order.new()
+    for i = 1, 3 do add(o, i, nil, { shared = { i, "all" } }) end
+    add(o, "alone", nil, { exclusive = { "all" }, weight = -1 })
+    local ended = setmetatable({}, { __mode = "k" })
+    o:begin()
+    for _ = 1, 4 do
+      local work = o:next "q"
+      ended[work] = true
+      o:done(work)
+    end
+    collectgarbage()
+    expect(next(ended)).is(nil)
+    expect(next(o.locks)).is(nil)
+  end)
+
+  it("gives out before all what is to go first", function()
+    local o = order.new()
+    add(o, "large", nil, { weight = 9 })
+    add(o, "small", nil, { weight = 1, first = true })
+    o:begin()
+    expect(table.concat(take(o, "q", 2), " ")).is "small large"
+  end)
+
   it("says so when things wait for each other", function()
     local o = order.new()
     local a = add(o, "a")
@@ -89,14 +113,14 @@ local function contents_of(name)
 end
 
 -- What one worker does after the rows, until there is nothing that may run: the place of each in that order. Of the
--- tables in `rows` none is ever copied.
+-- tables in `rows` none is ever copied; one without an entry is an extension's.
 local function after_rows(entries, parents, rows)
   local o, position = order.new(), {}
-  local places, rows_end, count = objects.plan(o, entries, { parents = parents or {}, bytes = {} })
+  local places, ends, count = objects.plan(o, entries, { parents = parents or {}, bytes = {} })
   for _, oid in ipairs(rows or {}) do
     local work = o:add({ queue = "rows" }, {})
-    o:follow(places[oid].rows, work)
-    o:follow(rows_end, work)
+    o:follow(places[oid] and places[oid].rows or ends.others, work)
+    o:follow(ends.all, work)
   end
   o:begin()
   for at = 1, math.huge do
@@ -149,6 +173,13 @@ describe("what comes after the rows", function()
              oid = tostring(id), defn = desc, dependencies = dependencies or {} }
   end
 
+  local function names_of(position)
+    local names = {}
+    for name in pairs(position) do names[#names + 1] = name end
+    table.sort(names)
+    return names
+  end
+
   it("on a partitioned table waits for all partitions, but for the shell of an index", function()
     local entries = {
       entry(1, "TABLE", "whole"), entry(2, "TABLE", "half"), entry(3, "TABLE", "leaf"), entry(4, "TABLE", "other"),
@@ -158,11 +189,60 @@ describe("what comes after the rows", function()
       entry(10, "TRIGGER", "of leaf", { 3 }), entry(11, "CONSTRAINT", "primary", { 1 }),
     }
     local parents = { [2] = { 1 }, [3] = { 2 }, [4] = { 2 } }
-    local names = {}
-    for name in pairs(after_rows(entries, parents, { 4 })) do names[#names + 1] = name end
-    table.sort(names)
-    expect(names).same { "INDEX ATTACH of leaf", "INDEX of leaf", "INDEX shell", "TRIGGER of leaf" }
+    expect(names_of(after_rows(entries, parents, { 4 })))
+      .same { "INDEX ATTACH of leaf", "INDEX of leaf", "INDEX shell", "TRIGGER of leaf" }
     expect(select(2, after_rows(entries, parents))).is(7)
+  end)
+
+  local function made_before(id, desc, dependencies)
+    local made = entry(id, desc, desc:lower(), dependencies)
+    made.section = "pre-data"
+    return made
+  end
+
+  it("waits for all rows where it may call a function of the user's, which may read any table", function()
+    local entries = {
+      made_before(20, "FUNCTION", { 21 }), made_before(21, "TYPE", { 20 }), made_before(22, "OPERATOR", { 20 }),
+      made_before(23, "OPERATOR CLASS", { 22 }), made_before(24, "FUNCTION"),
+      entry(1, "TABLE", "this", { 24 }), entry(2, "TABLE", "other"), made_before(10, "MATERIALIZED VIEW"),
+      entry(3, "INDEX", "plain", { 1 }), entry(4, "INDEX", "direct", { 1, 20 }),
+      entry(5, "INDEX", "by class", { 1, 23 }), entry(6, "CONSTRAINT", "by operator", { 1, 22 }),
+      entry(7, "CHECK CONSTRAINT", "by type", { 1, 21 }), entry(8, "TRIGGER", "fires later", { 1, 20 }),
+      entry(9, "COMMENT", "on direct", { 4 }), entry(11, "MATERIALIZED VIEW DATA", "view", { 10 }),
+    }
+    expect(names_of(after_rows(entries, {}, { 2 }))).same { "INDEX plain", "TRIGGER fires later" }
+    local position, done, count = after_rows(entries)
+    expect(done).is(count)
+    for _, name in ipairs { "INDEX direct", "INDEX by class", "CONSTRAINT by operator", "CHECK CONSTRAINT by type" } do
+      expect(position[name]).above(position["INDEX plain"])
+      expect(position["MATERIALIZED VIEW DATA view"]).above(position[name])
+    end
+  end)
+
+  it("waits for the rows of extensions' tables where it may look at them", function()
+    local entries = {
+      made_before(20, "EXTENSION"), made_before(21, "OPERATOR", { 20 }),
+      entry(1, "TABLE", "this"), entry(2, "INDEX", "plain", { 1 }), entry(3, "INDEX", "by theirs", { 1, 21 }),
+      entry(4, "FK CONSTRAINT", "to anything", { 1 }), entry(5, "CONSTRAINT", "key", { 1 }),
+    }
+    expect(names_of(after_rows(entries, {}, { 99 }))).same { "CONSTRAINT key", "INDEX plain" }
+    expect(select(2, after_rows(entries))).is(4)
+  end)
+
+  it("has its table alone where the entry of an index alters the table too", function()
+    local entries = { entry(1, "TABLE", "t"), entry(2, "INDEX", "one", { 1 }), entry(3, "INDEX", "two", { 1 }),
+                      entry(4, "INDEX", "three", { 1 }) }
+    entries[3].defn = "CREATE INDEX two ON t (b);\n\nALTER TABLE t CLUSTER ON two;\n"
+    local o, together = order.new(), {}
+    objects.plan(o, entries, { parents = {}, bytes = {} })
+    o:begin()
+    while true do
+      local ok, work = pcall(task.timeout, 0.05, o.next, o, "statements")
+      if not ok or not work then break end
+      together[#together + 1] = work.entry.tag
+    end
+    table.sort(together)
+    expect(together).same { "one", "three" }
   end)
 
   it("is not done to a partition while it is done to the whole", function()

@@ -3,6 +3,7 @@
 
 local fail   = require "pgorch.error"
 local pg     = require "pgorch.pg"
+local schema = require "pgorch.copy.schema"
 local source = require "pgorch.source"
 
 local large_objects = {}
@@ -50,24 +51,41 @@ function large_objects.lots(conn, most)
   return lots, count, bytes
 end
 
--- Archives of 17 and later name them, one number in a line, and make none: "BLOB METADATA" is no SQL.
----@param conn pgorch.Connection   of the target
+---Those of an archive's entries that are for `make`. Archives of 17 and later name large objects among the data, one
+---number in a line, and make none: "BLOB METADATA" is no SQL. What is said of one comes behind it.
 ---@param entries pgorch.archive.Entry[]
-function large_objects.make(conn, entries)
-  local function make(list)
-    conn:exec("select lo_create(o) from unnest('{" .. table.concat(list, ",") .. "}'::oid[]) as o")
+---@return pgorch.archive.Entry[]
+function large_objects.entries(entries)
+  local sections, list = schema.sections(entries), {}
+  for _, entry in ipairs(entries) do
+    if sections[entry] == "data" and (entry.desc == "BLOB METADATA" or entry.desc == "COMMENT") then
+      list[#list + 1] = entry
+    end
   end
+  return list
+end
+
+local function create(conn, list)
+  conn:exec("select lo_create(o) from unnest('{" .. table.concat(list, ",") .. "}'::oid[]) as o")
+end
+
+---@param conn pgorch.Connection   of the target
+---@param entries pgorch.archive.Entry[]   of large_objects.entries
+function large_objects.make(conn, entries)
   local list = {}
   for _, entry in ipairs(entries) do
     for oid in (entry.desc == "BLOB METADATA" and entry.defn or ""):gmatch "%d+" do
       list[#list + 1] = oid
       if #list == MADE_AT_ONCE then
-        make(list)
+        create(conn, list)
         list = {}
       end
     end
   end
-  if #list > 0 then make(list) end
+  if #list > 0 then create(conn, list) end
+  for _, entry in ipairs(entries) do
+    if entry.desc == "COMMENT" then conn:exec(entry.defn) end
+  end
 end
 
 -- As sql/copy/large_objects.sql has it, of some objects, with their bytes.

@@ -2,17 +2,24 @@
 -- are full. Turns the archive's dependencies into an order of work, and runs a statement. The dependencies are those
 -- that pg_restore -j follows, and one that it lacks: what stands on a partitioned table waits for all its partitions.
 
+local calls       = require "pgorch.copy.calls"
 local fail        = require "pgorch.error"
+local masked      = require "pgorch.restore.masked"
 local restore_log = require "pgorch.restore_log"
 local schema      = require "pgorch.copy.schema"
 
 local objects = {}
 
--- These need all rows and keys: a view may read anything, and an event trigger would fire for each statement. Views are
+-- Passes: each begins when the one before has ended. These need all rows and keys: what calls a function, which may
+-- read any table whatever it is declared; a view; and an event trigger, which would fire for each statement. Views are
 -- filled one after the other, as pg_restore does: one may read another in a function's text, which nobody knows of.
-local LATE = { ["MATERIALIZED VIEW DATA"] = 2, ["EVENT TRIGGER"] = 3 }
+local CALLER, LATE = 2, { ["MATERIALIZED VIEW DATA"] = 3, ["EVENT TRIGGER"] = 4 }
+local PASSES = 4
 
 local HOLDS_ROWS = { ["TABLE"] = true, ["MATERIALIZED VIEW"] = true, ["FOREIGN TABLE"] = true }
+
+-- These look at rows, and run what they name with them.
+local LOOKS_AT_ROWS = { ["INDEX"] = true, ["CONSTRAINT"] = true, ["CHECK CONSTRAINT"] = true, ["FK CONSTRAINT"] = true }
 
 -- These are about one table, also where it has children: nothing is done to those. An index on a partitioned table is
 -- an empty shell, and those of its partitions wait for it: it must not wait for rows.
@@ -63,21 +70,26 @@ end
 
 -- --- what keeps a table to itself ---
 
--- Building an index lets others be built; everything else that alters a table, or two (a foreign key), wants it alone,
--- or two statements would wait for each other. What alters a parent alters its children, but for ONE_TABLE.
+-- Building an index lets others be built, unless its entry alters the table too (CLUSTER ON, REPLICA IDENTITY).
+local function is_shared(entry)
+  return entry.desc == "INDEX" and not entry.defn:find("ALTER TABLE", 1, true)
+end
+
+-- Everything else that alters a table, or two (a foreign key), wants it alone, or two statements would wait for each
+-- other. What alters a parent alters its children, but for ONE_TABLE.
 local function locks_of(entry, places)
   local exclusive, shared, seen = {}, {}, {}
   local function add(list, name)
     if not seen[name] then list[#list + 1] = name end
     seen[name] = true
   end
-  local one = ONE_TABLE[entry.desc]
+  local one, of_its_own = ONE_TABLE[entry.desc], is_shared(entry) and shared or exclusive
   for _, place in ipairs(places) do
     if place.children and not one then add(exclusive, "family " .. place.family) end
   end
   for _, place in ipairs(places) do
     if place.family then add(shared, "family " .. place.family) end
-    add(entry.desc == "INDEX" and shared or exclusive, place.oid)
+    add(of_its_own, place.oid)
   end
   return exclusive, shared
 end
@@ -98,8 +110,8 @@ end
 
 -- --- the order ---
 
-local function pass_of(entry, known)
-  local pass = LATE[entry.desc] or 1
+local function pass_of(entry, known, called)
+  local pass = LATE[entry.desc] or called.functions and CALLER or 1
   for _, id in ipairs(entry.dependencies) do
     if known[id] then pass = math.max(pass, known[id].pass) end
   end
@@ -113,45 +125,61 @@ local function weight_of(places)
   return most
 end
 
-local function add_statement(plan, entry)
-  local places = places_for(entry, plan.by_id, plan.known)
-  local work = { queue = "statements", entry = entry, places = places, pass = pass_of(entry, plan.known),
-                 weight = weight_of(places) }
-  work.exclusive, work.shared = locks_of(entry, places)
+-- A foreign key may lead to a table of an extension's, which has no place, and an extension's function may read one.
+local function waits_for(plan, entry, places, called)
   local after = {}
   for _, place in ipairs(places) do
     after[#after + 1] = NEEDS_NO_CHILDREN[entry.desc] and place.rows or place.full
   end
   for _, id in ipairs(entry.dependencies) do after[#after + 1] = plan.known[id] end
-  if entry.desc == "MATERIALIZED VIEW DATA" then
-    after[#after + 1], plan.last_view = plan.last_view, work
-  end
-  plan.known[entry.id] = plan.order:add(work, after)
+  if entry.desc == "FK CONSTRAINT" or called.extensions then after[#after + 1] = plan.others end
+  if entry.desc == "MATERIALIZED VIEW DATA" then after[#after + 1] = plan.last_view end
+  return after
+end
+
+local NOTHING = {}
+
+-- What is left of an entry once its place is known.
+local function statement_of(entry)
+  return { desc = entry.desc, namespace = entry.namespace, tag = entry.tag, defn = entry.defn }
+end
+
+local function add_statement(plan, entry)
+  local places = places_for(entry, plan.by_id, plan.known)
+  local called = LOOKS_AT_ROWS[entry.desc] and plan.calls:of(entry) or NOTHING
+  local work = { queue = "statements", entry = statement_of(entry), places = places,
+                 pass = pass_of(entry, plan.known, called), weight = weight_of(places) }
+  work.exclusive, work.shared = locks_of(entry, places)
+  plan.known[entry.id] = plan.order:add(work, waits_for(plan, entry, places, called))
+  if entry.desc == "MATERIALIZED VIEW DATA" then plan.last_view = work end
   plan.statements = plan.statements + 1
   return work
 end
 
--- Each pass begins when the one before has ended.
 local function separate(order, works)
-  local gates = { order:add({}, {}), order:add({}, {}) }
+  local ends = {}
+  for pass = 1, PASSES - 1 do ends[pass] = order:add({}, { ends[pass - 1] }) end
   for _, work in ipairs(works) do
-    if gates[work.pass] then order:follow(gates[work.pass], work) end
-    if work.pass > 1 then order:follow(work, gates[work.pass - 1]) end
+    if ends[work.pass] then order:follow(ends[work.pass], work) end
+    if work.pass > 1 then order:follow(work, ends[work.pass - 1]) end
+    work.places = nil
   end
-  order:follow(gates[2], gates[1])
-  return gates[1]
+  return ends[1]
 end
 
----Adds all that comes after the rows. The caller lets `rows` of a place follow the copying of its rows, and `rows_end`
----everything that has to be there before materialized views are filled.
+---@class pgorch.copy.Ends   what the caller lets follow the copying of rows
+---@field all pgorch.copy.Work      everything that has to be there before functions are called and views are filled
+---@field others pgorch.copy.Work   the rows of tables without a place: those that extensions have made
+
+---Adds all that comes after the rows. The caller lets `rows` of a place follow the copying of its rows.
 ---@param order pgorch.copy.Order
 ---@param entries pgorch.archive.Entry[]
 ---@param o {parents: table<integer, integer[]>, bytes: table<integer, integer>}   by the tables' oids
 ---@return table<integer, pgorch.copy.Place> places   by oid
----@return pgorch.copy.Work rows_end
+---@return pgorch.copy.Ends ends
 ---@return integer statements
 function objects.plan(order, entries, o)
-  local plan = { order = order, known = {}, statements = 0 }
+  local plan = { order = order, known = {}, statements = 0, calls = calls.new(entries), others = order:add({}, {}) }
   local by_oid
   plan.by_id, by_oid = places_of(order, entries, o.parents)
   for oid, place in pairs(by_oid) do place.bytes = o.bytes[oid] or 0 end
@@ -161,7 +189,7 @@ function objects.plan(order, entries, o)
       works[#works + 1] = add_statement(plan, entry)
     end
   end
-  return by_oid, separate(order, works), plan.statements
+  return by_oid, { all = separate(order, works), others = plan.others }, plan.statements
 end
 
 -- --- a statement ---
@@ -177,14 +205,14 @@ local COMPLAINT = "pg_restore: error: could not execute query: ERROR:  %s\nComma
 local function failed(entry, err, lossy)
   local parts = { err.detail }
   if lossy.rule then parts[#parts + 1] = lossy.why end
-  parts[#parts + 1] = "Command was: " .. entry.defn:sub(1, 600)
+  parts[#parts + 1] = "Command was: " .. masked.text(entry.defn):sub(1, 600)
   return fail.new("PGO-COPY", ("%s: %s"):format(name_of(entry), err.message), { cause = err, sqlstate = err.sqlstate,
     retryable = err.retryable, detail = table.concat(parts, "\n"), cure = lossy.cure })
 end
 
 ---Runs a statement of the archive. What is harmless, or made good by a later step of a recipe, is returned.
 ---@param conn pgorch.Connection   of the target
----@param entry pgorch.archive.Entry
+---@param entry {desc: string, namespace: string|nil, tag: string|nil, defn: string}
 ---@param mends? table<string, boolean>   ids of the steps that come later
 ---@return pgorch.restore.Verdict|nil complaint
 function objects.run(conn, entry, mends)

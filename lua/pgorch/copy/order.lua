@@ -10,6 +10,7 @@ local order = {}
 ---@class pgorch.copy.Work
 ---@field queue string|nil       nil: nothing is to be done, it only stands for the end of what it waits for
 ---@field weight number|nil      the largest goes first
+---@field first boolean|nil      before all that have a weight
 ---@field exclusive any[]|nil    names that nothing else may hold meanwhile
 ---@field shared any[]|nil       names that others may share, and nobody have exclusively
 ---@field waits integer|nil      for how many it waits; the order's own
@@ -28,7 +29,7 @@ end
 
 -- --- heaps, by weight ---
 
-local function weight(work) return work.weight or 0 end
+local function weight(work) return work.first and math.huge or work.weight or 0 end
 
 local function push(heap, work)
   local at = #heap + 1
@@ -56,6 +57,11 @@ local function pop(heap)
   return top
 end
 
+local function is_ready(self, work)
+  push(self.ready[work.queue], work)
+  self.news = true
+end
+
 -- --- what is kept to itself ---
 
 local function lock_of(self, name)
@@ -69,12 +75,11 @@ end
 
 local function in_the_way(self, work)
   for _, name in ipairs(work.exclusive or {}) do
-    local lock = lock_of(self, name)
-    if lock.exclusive or lock.shared > 0 then return lock end
+    if self.locks[name] then return self.locks[name] end
   end
   for _, name in ipairs(work.shared or {}) do
-    local lock = lock_of(self, name)
-    if lock.exclusive then return lock end
+    local lock = self.locks[name]
+    if lock and lock.exclusive then return lock end
   end
 end
 
@@ -86,17 +91,21 @@ local function hold(self, work)
   end
 end
 
+-- A name that nobody holds has no lock: there are as many names as tables.
+local function let_go(self, name)
+  local lock = self.locks[name]
+  if not lock.exclusive then lock.shared = lock.shared - 1 end
+  if lock.shared > 0 then return end
+  self.locks[name] = nil
+  for _, each in ipairs(lock.waiting) do is_ready(self, each) end
+end
+
 -- --- the order ---
 
 local function changed(self)
   local event = self.change
   self.change = task.event()
   event:set()
-end
-
-local function is_ready(self, work)
-  push(self.ready[work.queue], work)
-  self.news = true
 end
 
 -- Iterative: a chain of things to be done at once may be as long as the archive.
@@ -141,8 +150,9 @@ end
 ---All is added: what waits for nothing is ready.
 function Order:begin()
   local first = {}
-  for _, work in ipairs(self) do
+  for i, work in ipairs(self) do
     if work.waits == 0 then first[#first + 1] = work end
+    self[i] = nil      -- from now on it is kept by what it waits for, and goes when it is done
   end
   for _, work in ipairs(first) do
     if work.queue then is_ready(self, work) else ended(self, work) end
@@ -191,19 +201,8 @@ end
 ---@param work pgorch.copy.Work
 function Order:done(work)
   self.running, self.news = self.running - 1, false
-  local function let_go(lock)
-    for _, each in ipairs(lock.waiting) do is_ready(self, each) end
-    lock.waiting = {}
-  end
-  for _, name in ipairs(work.exclusive or {}) do
-    self.locks[name].exclusive = false
-    let_go(self.locks[name])
-  end
-  for _, name in ipairs(work.shared or {}) do
-    local lock = self.locks[name]
-    lock.shared = lock.shared - 1
-    if lock.shared == 0 then let_go(lock) end
-  end
+  for _, name in ipairs(work.exclusive or {}) do let_go(self, name) end
+  for _, name in ipairs(work.shared or {}) do let_go(self, name) end
   ended(self, work)
   if self.news or self.running == 0 then changed(self) end
 end
