@@ -50,16 +50,17 @@ function archive.understands(major) return major >= OLDEST and major <= NEWEST e
 ---when it is none or of an unknown version.
 ---@async
 ---@param stream pgorch.Stream
+---@param keep? fun(entry: pgorch.archive.Entry): table   what is kept of an entry, of which there may be many
 ---@return pgorch.archive.Contents contents
 ---@return pgorch.Bytes head   the bytes that were read
-function archive.read_head(stream)
+function archive.read_head(stream, keep)
   local head = native.read_head(stream)
   local contents = head:facts()
   local count, entries = contents.count, {}
   for first = 1, count, AT_ONCE do
     if first > 1 then task.sleep(0) end
     local some = head:entries(first, math.min(first + AT_ONCE - 1, count))
-    table.move(some, 1, #some, first, entries)
+    for i, entry in ipairs(some) do entries[first + i - 1] = keep and keep(entry) or entry end
   end
   contents.count, contents.entries = nil, entries
   return contents, head:bytes()

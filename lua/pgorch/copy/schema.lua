@@ -34,9 +34,20 @@ local function lines_of(text)
   return lines
 end
 
+-- Of what comes before the data pg_restore reads the statements, in the file: here its names and dependencies do. With
+-- one field more the table would take twice the memory.
+local function kept(entry)
+  local short = { id = entry.id, desc = entry.desc, section = entry.section, oid = entry.oid, tag = entry.tag,
+                  namespace = entry.namespace, dependencies = entry.dependencies }
+  if (entry.copy or "") ~= "" then short.copy = entry.copy
+  elseif entry.section ~= "pre-data" or entry.desc == "STDSTRINGS" then short.defn = entry.defn
+  end
+  return short
+end
+
 -- A head that ends early is pg_dump's failure, and it has said why.
 local function read_head(proc)
-  local ok, contents, head = pcall(archive.read_head, proc.stdout)
+  local ok, contents, head = pcall(archive.read_head, proc.stdout, kept)
   if ok then return contents, head end
   if task.cancelled(contents) then error(contents, 0) end
   proc:kill()
