@@ -8,6 +8,7 @@ local detector        = require "pgorch.detector"
 local extensions      = require "pgorch.steps.extensions"
 local fs              = require "pgorch.fs"
 local json            = require "pgorch.json"
+local majors          = require "support.majors"
 local refresh         = require "pgorch.steps.refresh_matviews"
 local task            = require "pgorch.task"
 local verify          = require "pgorch.steps.verify"
@@ -279,6 +280,21 @@ describe("the step extensions", function()
   end), { limit = 60 })
 end)
 
+local FAMILIES = [[
+  create table parts (n integer) partition by list (n);
+  create table "parts 2" partition of parts for values in (1, 2) partition by list (n);
+  create table leaf partition of "parts 2" for values in (1);
+  create table other partition of parts default;
+  create table parent (n integer); create table child () inherits (parent); create table plain (n integer);
+  insert into parts select 1 + 4 * (i % 2) from generate_series(1, 900) as i;
+  insert into parent select i from generate_series(1, 10) as i; insert into child select 1;
+  insert into plain select 1;]]
+
+local ANALYZED = [[select string_agg(relname || ' ' || analyze_count, ', ' order by relname)
+  from pg_stat_user_tables where relname in ('leaf', 'other', 'parent', 'child', 'plain')]]
+
+local OF_ALL = "select string_agg(distinct tablename, ', ' order by tablename) from pg_stats where inherited"
+
 describe("the step analyze", function()
   it("gives every table statistics, partitioned ones too, and names what it may not analyze", both(function(cluster)
     cluster:exec("a", [[create table parts (n integer) partition by list (n);
@@ -294,7 +310,7 @@ describe("the step analyze", function()
       conn:exec "set session authorization owner"
       return conn
     end }
-    expect(analyze.run(ctx).tables).is(4)
+    expect(analyze.run(ctx).tables).is(3)
     expect(#ctx.told.warnings).is(1)
     expect(ctx.told.warnings[1]).has '"public"."foreigners" was not analyzed: '
     expect(ctx.told.warnings[1]).has "skipping"
@@ -302,4 +318,21 @@ describe("the step analyze", function()
     expect(conn:value "select string_agg(distinct tablename, ' ') from pg_stats where schemaname = 'public'")
       .is "names part parts people"
   end), { limit = 60 })
+
+  it("reads no table twice, with partitions of partitions and with children, on every major", function()
+    local missing = majors.missing(13, 15, 17, 18)
+    if missing then skip(missing) end
+    clusters.with({ 13, 15, 17, 18 }, function(...)
+      for _, cluster in ipairs { ... } do
+        cluster:create "b"
+        cluster:exec("b", FAMILIES)
+        local ctx = context(cluster, {})
+        analyze.run(ctx)
+        expect(ctx.told.warnings).same {}
+        local conn <close> = cluster:connect "b"
+        expect(conn:value(ANALYZED)).is "child 1, leaf 1, other 1, parent 1, plain 1"
+        expect(conn:value(OF_ALL)).is "parent, parts, parts 2"
+      end
+    end)
+  end, { limit = 100 })
 end)

@@ -127,7 +127,8 @@ local function analyzer(o, settings, queue)
   local conn <close> = o.target.connect { settings = settings }
   while queue[queue.at + 1] do
     queue.at = queue.at + 1
-    conn:exec("analyze " .. pg.ident(queue[queue.at].schema, queue[queue.at].name))
+    local each = queue[queue.at]
+    conn:exec(("analyze %s%s"):format(each.only and "only " or "", pg.ident(each.schema, each.name)))
   end
 end
 
@@ -138,7 +139,7 @@ function workers.analyze(o, settings)
   local queue
   do
     local conn <close> = o.target.connect { settings = settings }
-    queue = conn:query(source.sql "copy/analyzable")
+    queue = conn:query(source.sql "analyzable")
   end
   queue.at = 0
   task.group(function(group) spawn(group, math.min(o.index_jobs, #queue), analyzer, o, settings, queue) end)

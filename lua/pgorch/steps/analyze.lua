@@ -1,5 +1,5 @@
 -- A restore brings no statistics: without ANALYZE the first hours are slow. Table by table, so that a long one is seen
--- and one that fails does not keep the others from it.
+-- and one that fails does not keep the others from it; partitions before PostgreSQL 18 with the table that they are of.
 
 local recipe   = require "pgorch.recipe"
 local preflight = require "pgorch.preflight"
@@ -21,10 +21,11 @@ local function worker(ctx, work)
   local conn <close> = ctx.target:connect()
   while work.queue[work.at + 1] do
     work.at = work.at + 1
-    local key = verify.key(work.queue[work.at])
+    local each = work.queue[work.at]
+    local key = verify.key(each)
     ctx:progress { text = ("%d of %d  %s"):format(work.at, #work.queue, key) }
     local before = #conn.notices
-    local _, why = snapshot.attempt(conn, conn.exec, conn, "analyze " .. key)
+    local _, why = snapshot.attempt(conn, conn.exec, conn, (each.only and "analyze only " or "analyze ") .. key)
     why = why or skipped(conn, before)
     if why then ctx:warn(("%s was not analyzed: %s"):format(key, why)) else work.done = work.done + 1 end
   end
