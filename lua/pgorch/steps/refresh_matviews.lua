@@ -1,5 +1,5 @@
 -- Refreshes the materialized views that hold data on the source and none on the target, in a session with the source's
--- search_path: a restore has an empty one, in which a view's function may not find its tables. What the restore has
+-- search_path: a restore, like a copy, has an empty one, in which a view's function may not find its tables. What was
 -- left to this step must hold data at its end. Views that were empty on the source stay so.
 
 local recipe   = require "pgorch.recipe"
@@ -87,7 +87,7 @@ local function refresh_all(ctx, conn, keys)
   return done, left, reasons
 end
 
--- The restore counted on this step: without data in them something is lost.
+-- The restore or the copy counted on this step: without data in them something is lost.
 local function refuse_empty(conn, mended, reasons)
   local populated, lost = views_of(conn), {}
   for _, key in ipairs(mended) do
