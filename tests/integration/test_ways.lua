@@ -1,6 +1,7 @@
 -- The ways without object storage, --via direct and --via heroku, from end to end: what they move is what the archive
 -- moves, they ask for no bucket, and neither is begun twice.
 
+local api     = require "support.heroku_api"
 local fs      = require "pgorch.fs"
 local json    = require "pgorch.json"
 local pg      = require "pgorch.pg"
@@ -142,10 +143,13 @@ describe("--via direct", function()
   it("begins again in an emptied database after kill -9, a rollback empties it, and after that it can be resumed",
     run.with_world({}, function(world)
       local id = kill_in(world, "direct", "copy")
+      local definitions = ("%s/runs/%s/copy"):format(run.record(world), id)
+      expect(fs.exists(definitions)).is(true)
       mark(world)
       run.expect_exit(pgorch(world, { "resume", id, "--via", "heroku", "--accept-changes" }), 2)
       run.expect_exit(pgorch(world, { "rollback", id }), 0)
       expect(#asked(world, "PUT", "/reset$")).is(1)
+      expect(fs.exists(definitions)).is(false)
       run.expect_app_as_before(world)
 
       kill(world, { "resume", id, "--yes-cut-over", "--json" }, "copy")
@@ -168,6 +172,42 @@ describe("--via direct", function()
     expect(plan.all).has "Way of the data: direct ~"
     expect(plan.all).has "instead: --via archive ~"
     expect(plan.all).has "times of rehearsal"
+  end), { limit = 200 })
+end)
+
+-- An add-on of the app that no run has made. Returns the address of its database.
+local function add_database(world, attachment)
+  local path = "/apps/" .. run.APP .. "/addons"
+  local status = api.ask(world, "POST", path, { plan = { name = "heroku-postgresql:essential-1" }, name = "own-one",
+                                                attachment = { name = attachment } })
+  expect(status).is(201)
+  for _ = 1, 10 do api.ask(world, "GET", path .. "/own-one") end
+  for _, addon in ipairs(world.heroku.state.addons) do
+    if addon.name == "own-one" then return addon.database.url end
+  end
+end
+
+describe("a database of the user's own", function()
+  it("that holds anything, be it no table, is refused, and left as it is", run.with_world({}, function(world)
+    local url = add_database(world, "REPORTS")
+    do
+      local conn <close> = pg.connect(url)
+      conn:exec "create view of_nobody as select 1 as n; select lo_from_bytea(5, 'kept')"
+    end
+    for _, via in ipairs { "direct", "heroku" } do
+      local done = move(world, via, { "--database", "REPORTS" })
+      run.expect_exit(done, 4)
+      expect(done.all).has "PGO-CONFIRM"
+      expect(done.all).has "not empty"
+      expect(run.value(url, "select n from of_nobody")).is(1)
+      expect(run.value(url, "select convert_from(lo_get(5), 'UTF8')")).is "kept"
+    end
+    expect(#asked(world, "PUT", "/reset$")).is(0)
+    local plan = pgorch(world, { "plan", "postgres", "--app", run.APP, "--via", "direct", "--database", "REPORTS",
+                                 "--confirm", run.APP })
+    run.expect_exit(plan, 10)
+    expect(plan.all).has "1 large object in it lost)"
+    run.expect_exit(move(world, "direct", { "--database", "REPORTS", "--confirm", run.APP }), 0)
   end), { limit = 200 })
 end)
 

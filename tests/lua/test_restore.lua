@@ -136,11 +136,14 @@ describe("extensions after a restore", function()
 end)
 
 describe("a database of the user's own", function()
-  -- It was empty at the preflight, and has tables now.
+  -- It was empty at the preflight, and has views now.
   local function asked(recall, found, confirm)
     local target = { is_ours = function() return false end, refuse_if_in_use = function() end,
       claim = function() end, unclaim = function() end, name = function() return "NEWDB of shop" end,
-      connect = function() return setmetatable({ value = function() return 3 end }, { __close = function() end }) end }
+      connect = function()
+        return setmetatable({ row = function() return { relations = 3, large_objects = 0 } end },
+          { __close = function() end })
+      end }
     local database = { unfinished_transfer = function() end, restore = function() return { uuid = "u", num = 7 } end,
       find_restore = function(_, key) return found[key] end }
     local ctx = { params = { app = "shop", confirm = confirm }, recall = recall, target = target,

@@ -1,6 +1,10 @@
 -- Which way the data can take, and about how long it takes on each.
 
 local checks  = require "pgorch.preflight.ways"
+local copy    = require "pgorch.copy"
+local dump_snapshot = require "pgorch.dump_snapshot"
+local fail    = require "pgorch.error"
+local fs      = require "pgorch.fs"
 local env     = require "pgorch.env"
 local preflight = require "pgorch.preflight"
 local recipe  = require "pgorch.recipe"
@@ -105,5 +109,93 @@ describe("a way", function()
       :raises "PGO-PARAM"
     expect(err.detail).has "no keys"
     expect(err.detail).has "only where --via heroku asks for it"
+  end)
+end)
+
+-- The step copy into a database that somebody else has made, by a run that has its folder.
+local function copy_into(dir, o)
+  local ctx = ctx_of { via = "direct" }
+  local did = { remembered = {} }
+  local conn = setmetatable({}, { __close = function() end, __index = { row = function()
+    return setmetatable({ relations = o.relations or 0 }, { __index = function(_, name)
+      return name ~= "names" and 0 or "public.v"
+    end })
+  end } })
+  local database = { unfinished_transfer = function() end, reset = function() did.reset = true end,
+                     limits = function() return { connections = 20 } end }
+  ctx.params.app, ctx.params.confirm, ctx.recall = "shop", o.confirm, o.recall
+  ctx.run, ctx.live = { dir = dir }, {}
+  ctx.source.connect = function() return setmetatable({}, { __close = function() end }) end
+  ctx.result = { preflight = { source_major = 15 }, preflight_target = { target_major = 15 } }
+  ctx.target = { is_ours = function() return false end, name = function() return "REPORTS of shop" end,
+                 refuse_if_in_use = function() end, claim = function() end, unclaim = function() end,
+                 connect = function() return conn end, database = function() return database end }
+  ctx.remember = function(self, value)
+    self.recall = value
+    did.remembered[#did.remembered + 1] = value.began
+  end
+  ctx.put_back = function() end
+  return ctx, did
+end
+
+-- body(dir) with fn in the place of copy.run, and no source that would have to be asked.
+local function while_copying(fn, body)
+  local run, jobs, id = copy.run, copy.jobs, dump_snapshot.id_or_quiet
+  copy.run, copy.jobs, dump_snapshot.id_or_quiet = fn, function() return 1, 1 end, function() return "s" end
+  local _ <close> = setmetatable({}, { __close = function()
+    copy.run, copy.jobs, dump_snapshot.id_or_quiet = run, jobs, id
+  end })
+  fs.with_temporary("pgorch-ways-", body)
+end
+
+describe("the step copy, into a database of the user's own", function()
+  it("has not begun where it is refused: what stands there is nothing that an undo may empty", function()
+    while_copying(function() error("was copied", 0) end, function(dir)
+      local ctx, did = copy_into(dir, { relations = 2 })
+      expect(function() step.copy.run(ctx) end).raises "PGO-CONFIRM"
+      expect(did.remembered).same {}
+    end)
+  end)
+
+  it("may be refused at the last moment, too; an attempt of this run that began is another thing", function()
+    local seen
+    local function refused(o)
+      seen = o.dir
+      fs.write(o.dir .. "/head.dump", "secret")
+      fail.raise("PGO-CONFIRM", "not empty")
+    end
+    while_copying(refused, function(dir)
+      local ctx, did = copy_into(dir, {})
+      expect(function() step.copy.run(ctx) end).raises "PGO-CONFIRM"
+      expect(did.remembered).same { true, false }
+      expect(fs.exists(seen)).is(false)
+      step.copy.undo(ctx, ctx.recall)
+      expect(did.reset).is_nil()
+      ctx, did = copy_into(dir, { relations = 2, recall = { began = false } })
+      expect(function() step.copy.run(ctx) end).raises "PGO-CONFIRM"
+      expect(did.remembered).same {}
+      ctx, did = copy_into(dir, { relations = 2, recall = { began = true } })
+      expect(function() step.copy.run(ctx) end).raises "PGO-CONFIRM"
+      expect(did.reset).is(true)
+    end)
+  end)
+
+  it("removes what a killed attempt has left of its definitions, before it copies and when it is undone", function()
+    local names
+    local function look(o)
+      names = fs.list(o.dir)
+      error("enough", 0)
+    end
+    while_copying(look, function(dir)
+      local ctx = copy_into(dir, { recall = { began = true } })
+      fs.mkdir(dir .. "/copy")
+      fs.write(dir .. "/copy/head.dump", "secret")
+      expect(select(2, pcall(step.copy.run, ctx))).is "enough"
+      expect(names).same {}
+      fs.mkdir(dir .. "/copy")
+      fs.write(dir .. "/copy/head.dump", "secret")
+      step.copy.undo(ctx, ctx.recall)
+      expect(fs.exists(dir .. "/copy")).is(false)
+    end)
   end)
 end)

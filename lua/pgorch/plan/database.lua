@@ -1,6 +1,7 @@
 -- The database that a move goes to, as far as it can be told before there is one: named by the user, left by an earlier
 -- run, or one that will be made. Only reads.
 
+local copy      = require "pgorch.copy"
 local preflight = require "pgorch.preflight"
 local source    = require "pgorch.source"
 local target    = require "pgorch.target"
@@ -42,7 +43,8 @@ function M.contents(ctx)
   if ctx.target:is_ours() then return "empty, ours" end
   local conn <close> = ctx.target:connect()
   local tables = conn:value(source.sql "tables_to_lose")
-  return tables == 0 and "empty" or preflight.number(tables, "table") .. " in it lost"
+  local text = tables > 0 and preflight.number(tables, "table") or copy.standing(conn)
+  return text and text .. " in it lost" or "empty"
 end
 
 return M

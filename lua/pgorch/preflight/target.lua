@@ -2,6 +2,7 @@
 -- Before that, only that an existing target is not overwritten without the app's name given to --confirm.
 
 local checks     = require "pgorch.preflight.source"
+local copy       = require "pgorch.copy"
 local extensions = require "pgorch.preflight.extensions"
 local locale     = require "pgorch.preflight.locale"
 local pg_client  = require "pgorch.pg_client"
@@ -11,20 +12,20 @@ local M = {}
 
 local GB = 2 ^ 30
 
----A database that is not ours and has tables is only overwritten when the app's name was given.
+---A database that is not ours and holds anything is only overwritten when the app's name was given.
 ---@param ctx table
 ---@param found pgorch.Findings
 function M.check_empty(ctx, found)
   if ctx.target:is_ours() then return end
   local conn <close> = ctx.target:connect()
-  local tables = conn:value(source.sql "user_tables")
-  if tables == 0 then return found:pass "target is empty" end
+  local text, names = copy.standing(conn)
+  if not text then return found:pass "target is empty" end
   if ctx.params.confirm == ctx.params.app then
-    return found:warn(("%d tables of %s will be overwritten"):format(tables, ctx.target:name()),
-      { fate = "all that is in it now is lost" })
+    return found:warn(("%s will be overwritten: %s"):format(ctx.target:name(), text),
+      { detail = names, fate = "all that is in it now is lost" })
   end
-  found:fail("PGO-CONFIRM", ("%s has %d tables, which the restore would overwrite"):format(ctx.target:name(), tables),
-    { fate = "all that is in it would be lost",
+  found:fail("PGO-CONFIRM", ("%s is not empty, and would be overwritten: %s"):format(ctx.target:name(), text),
+    { detail = names, fate = "all that is in it would be lost",
       cure = ("pass --confirm %s to overwrite it, or leave --database out for a new one"):format(ctx.params.app) })
 end
 

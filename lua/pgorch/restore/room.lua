@@ -1,10 +1,10 @@
 -- Makes room in the target before data is brought into it: waits for what else runs there, takes it for this run,
 -- refuses what nobody confirmed, empties it. Brings nothing, follows nothing.
 
+local copy       = require "pgorch.copy"
 local extensions = require "pgorch.restore.extensions"
 local fail       = require "pgorch.error"
 local poll       = require "pgorch.poll"
-local source     = require "pgorch.source"
 local task       = require "pgorch.task"
 local transfers  = require "pgorch.heroku.transfers"
 
@@ -45,14 +45,16 @@ end
 ---@return boolean
 function room.may_overwrite(ctx) return ctx.target:is_ours() or ctx.params.confirm == ctx.params.app end
 
----It was empty when the preflight looked; this is the last moment at which that can be so.
+---It was empty when the preflight looked; this is the last moment at which that can be so. Asked before anything is
+---remembered: what is put back afterwards is emptied.
 ---@param ctx pgorch.Context
 function room.refuse_unconfirmed(ctx)
   if room.may_overwrite(ctx) then return end
   local conn <close> = ctx.target:connect()
-  local tables = conn:value(source.sql "user_tables")
-  if tables == 0 then return end
-  fail.raise("PGO-CONFIRM", ("%s has %d tables, which would be overwritten"):format(ctx.target:name(), tables))
+  local text, names = copy.standing(conn)
+  if not text then return end
+  fail.raise("PGO-CONFIRM", ("%s is not empty, and would be overwritten: %s"):format(ctx.target:name(), text),
+    { detail = names })
 end
 
 ---Takes the database. One that has just lost its sessions may be restarting: it is waited for where `again` says so.

@@ -5,6 +5,7 @@
 local recipe    = require "pgorch.recipe"
 local attempts  = require "pgorch.restore.attempts"
 local copy      = require "pgorch.copy"
+local fail      = require "pgorch.error"
 local fs        = require "pgorch.fs"
 local dump_snapshot = require "pgorch.dump_snapshot"
 local pg_client = require "pgorch.pg_client"
@@ -12,21 +13,37 @@ local planned   = require "pgorch.plan.database"
 local preflight = require "pgorch.preflight"
 local room      = require "pgorch.restore.room"
 local source    = require "pgorch.source"
+local task      = require "pgorch.task"
 local times     = require "pgorch.plan.times"
 local values    = require "pgorch.recipe.values"
 
--- A database that this run has not made, or has written to, may hold anything; only what is empty is copied into.
+-- Whether an earlier attempt of this run may have written to the database.
+local function has_begun(ctx) return ctx.recall ~= nil and ctx.recall.began ~= false end
+
+-- A database that this run has not made, or has written to, may hold anything; only what is empty is copied into. From
+-- `began` on it is ours to empty: one that nobody confirmed was empty then.
 local function make_room(ctx, database)
+  local begun, made = has_begun(ctx), ctx.result.addon
   room.wait_for_others(ctx, database)
   ctx.target:refuse_if_in_use()
-  room.claim(ctx, ctx.recall ~= nil)
-  if not ctx.recall then room.refuse_unconfirmed(ctx) end
-  local made = ctx.result.addon
-  local is_new = ctx.target:is_ours() and made and made.created and not ctx.recall
-  local is_confirmed = ctx.recall or room.may_overwrite(ctx)
+  room.claim(ctx, begun)
+  if not begun then room.refuse_unconfirmed(ctx) end
+  local is_new = ctx.target:is_ours() and made and made.created and not begun
   ctx:remember { began = true }
-  if is_confirmed and not is_new then room.empty_and_claim(ctx, database) end
+  if (begun or room.may_overwrite(ctx)) and not is_new then room.empty_and_claim(ctx, database) end
   room.make_extensions(ctx)
+end
+
+-- What the copy writes there are definitions, which may hold passwords of servers elsewhere. It has one name for every
+-- attempt: what a killed one has left is removed by the next, or with what is put back.
+local function folder(ctx) return ctx.run.dir .. "/copy" end
+
+local function with_folder(ctx, fn)
+  local path = folder(ctx)
+  local _ <close> = setmetatable({}, { __close = function() task.shield(60, fs.remove_tree, path) end })
+  fs.remove_tree(path)
+  fs.mkdir(path, { parents = true })
+  return fn(path)
 end
 
 local function jobs(ctx)
@@ -35,19 +52,26 @@ local function jobs(ctx)
   return copy.jobs(from, to, ctx.target:database():limits().connections)
 end
 
--- What the copy writes there are definitions, which may hold passwords of servers elsewhere: removed with it.
 local function transfer(ctx, dir)
   local count, index_jobs = jobs(ctx)
   return copy.run {
     source = ctx.source, snapshot = dump_snapshot.id_or_quiet(ctx),
     client = pg_client.choose(ctx.result.preflight.source_major, ctx.result.preflight_target.target_major),
     target = { connect = function(o) return ctx.target:connect(o) end,
-               env = function(folder) return ctx.target:env(folder) end,
+               env = function(where) return ctx.target:env(where) end,
                name = function() return ctx.target:name() end },
     dir = dir, log = ctx.run.dir .. "/restore.log", jobs = count, index_jobs = index_jobs,
     extensions_there = ctx.result.extensions ~= nil, analyze = false, mends = attempts.later_steps(ctx, "copy"),
     progress = function(p) ctx:progress(p) end,
   }
+end
+
+-- Refused, it has written nothing: what somebody has put there since we looked is not emptied by an undo.
+local function copied(ctx)
+  local ok, did = pcall(with_folder, ctx, function(dir) return transfer(ctx, dir) end)
+  if ok then return did end
+  if fail.is(did, "PGO-CONFIRM") then ctx:remember { began = false } end
+  error(did, 0)
 end
 
 -- What a later step makes good has the name of what it is.
@@ -59,7 +83,7 @@ end
 
 local function run(ctx)
   make_room(ctx, ctx.target:database())
-  local did = fs.with_temporary(ctx.run.dir .. "/copy-", function(dir) return transfer(ctx, dir) end)
+  local did = copied(ctx)
   local judged = sorted(did.complaints)
   local told = attempts.tell(ctx, judged)
   ctx:progress { bytes = did.bytes }
@@ -78,8 +102,9 @@ local function check(ctx, result)
   return conn:value(source.sql "user_tables") > 0
 end
 
--- One that only waited for others has written nothing: then somebody's own database is left as it is.
+-- One that only waited for others, or was refused, has written nothing: then somebody's own database is left as it is.
 local function undo(ctx, result)
+  fs.remove_tree(folder(ctx))
   room.undo(ctx, function() end, result.began or result.tables ~= nil)
 end
 
@@ -94,6 +119,7 @@ return recipe.step {
   plan = plan,
   estimate = function(ctx) return 5 + times.at("copy", ctx.result.size.bytes) end,
   stands = function(result)
+    if result.began == false then return false end
     return result.tables and "the copy is in the target" or "the target may be half filled"
   end,
   undo_estimate = 60,
