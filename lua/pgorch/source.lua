@@ -13,6 +13,7 @@ local pg        = require "pgorch.pg"
 local resource  = require "pgorch.resource"
 local secret    = require "pgorch.secret"
 local poll      = require "pgorch.poll"
+local task      = require "pgorch.task"
 
 local M = {}
 
@@ -174,13 +175,30 @@ function Source:env(dir)
   return vars
 end
 
----The address with the password, for a service that is to connect by itself. It has no file of ours: it cannot verify
----with our CA, but encrypts.
+---Whether the server speaks TLS. Asked only where our own connections do not insist on it anyway.
+---@return boolean
+---@return string|nil why   not
+function Source:speaks_tls()
+  local mode = sslmode(self)
+  if mode == "require" or mode:find "^verify" then return true end
+  local dsn = self:dsn()
+  dsn.sslmode, dsn.sslrootcert = "require", no_authority "require"
+  dsn.connect_timeout, dsn.application_name = self.connect_timeout or 10, "pgorch"
+  local ok, conn = pcall(pg.connect, dsn)
+  if not ok and task.cancelled(conn) then error(conn, 0) end
+  if not ok then return false, tostring(conn.message or conn) end
+  conn:close()
+  return true
+end
+
+---The address with the password, for Heroku, which is to connect by itself. It has no file of ours: it cannot verify
+---with our CA, but encrypts, whatever the source's own URL says. The sandbox's Heroku, on this machine, goes to
+---databases without TLS too.
 ---@return any url secret
 function Source:url()
   local host = self.host:find(":", 1, true) and "[" .. self.host .. "]" or http.escape(self.host)
   local mode = sslmode(self)
-  if mode:find "^verify" then mode = "require" end
+  if mode:find "^verify" or not poll.is_loopback(env.get "HEROKU_HOST") then mode = "require" end
   return secret.new(("postgres://%s:"):format(http.escape(self.user))) .. http.escape(self.password)
     .. ("@%s:%d/%s?sslmode=%s"):format(host, self.port, http.escape(self.dbname), mode)
 end

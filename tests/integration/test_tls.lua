@@ -139,6 +139,19 @@ describe("a source's URL", function()
       expect(dump_with(server, "sslmode=verify-ca", ours.dir .. "/ca.pem").code).is(0)
     end))
 
+  it("that asks for no TLS does not keep the server from being asked for it", with_server(function(server)
+    local plain = source.from_url(url_of(server, "sslmode=disable"))
+    do
+      local conn <close> = plain:connect()
+      expect(conn.tls).is_nil()
+    end
+    expect(plain:speaks_tls()).is(true)
+    server:reload { ssl = "off" }
+    local speaks, why = plain:speaks_tls()
+    expect(speaks).is(false)
+    expect(why).has "does not support SSL"
+  end))
+
   it("leaves no CA in a file when the process is killed while it connects", with_server(function(server, ours)
     fs.with_temporary("pgorch-tls-", function(dir)
       local url = ("postgres://u:p@127.0.0.1:%d/d?sslrootcert=%s/ca.pem"):format(server.port, ours.dir)

@@ -9,14 +9,18 @@ local env     = require "pgorch.env"
 local preflight = require "pgorch.preflight"
 local recipe  = require "pgorch.recipe"
 local step    = require "pgorch.steps"
+local pg      = require "pgorch.pg"
+local source  = require "pgorch.source"
 local times   = require "pgorch.plan.times"
+local versions = require "pgorch.preflight.versions"
 local way     = require "pgorch.way"
 
 local STEPS = { "choose_way", "dump_to_store", "restore", "copy", "pull" }
 
 local function ctx_of(o)
   return { params = { via = o.via }, result = o.result or {}, recipe = { name = "t", steps = o.steps or STEPS },
-           source = { host = o.host or "db.example.com", label = "shop", allow_list = o.list and { get = function()
+           source = { speaks_tls = function() return o.tls ~= false, "server does not support SSL" end,
+                      host = o.host or "db.example.com", label = "shop", allow_list = o.list and { get = function()
              return o.list
            end }, empty_allow_list = o.empty } }
 end
@@ -43,6 +47,7 @@ describe("a source", function()
     end
     expect(what {}).is_nil()
     expect(what { host = "10.0.0.7" }).is "PGO-PARAM"
+    expect(what { tls = false }).is "PGO-TLS"
     expect(what { list = { "198.51.100.7/32" } }).is "PGO-ALLOW-LIST"
     expect(what { list = { "198.51.100.7/32", "0.0.0.0/0" } }).is_nil()
     expect(what { list = {}, empty = "open" }).is_nil()
@@ -55,6 +60,22 @@ describe("a source", function()
       found = preflight.new()
       checks.check(ctx_of { via = via, host = "10.0.0.7" }, found)
       expect(#found.list).is(0)
+    end
+  end)
+
+  it("is given to Heroku encrypted, whatever its own URL says", function()
+    if env.get "HEROKU_HOST" then skip "HEROKU_HOST is set" end
+    for _, mode in ipairs { "disable", "allow", "prefer", "require" } do
+      local url = source.from_url("postgres://u:p@db.example.com/shop?sslmode=" .. mode):url()
+      expect(pg.dsn(url).sslmode).is "require"
+    end
+  end)
+
+  it("needs a pg_dump of this machine for every way but Heroku's own", function()
+    for via, wanted in pairs { heroku = "", direct = "PGO-PG-VERSION", archive = "PGO-PG-VERSION" } do
+      local found = preflight.new()
+      versions.clients(ctx_of { via = via }, found, { major = 99, version = "99.0" })
+      expect(found.list[1] and found.list[1].id or "").is(wanted)
     end
   end)
 end)

@@ -3,6 +3,7 @@
 local pg_client = require "pgorch.pg_client"
 local preflight = require "pgorch.preflight"
 local source    = require "pgorch.source"
+local way       = require "pgorch.way"
 
 local M = {}
 
@@ -22,10 +23,10 @@ function M.is_too_old(found, version_num)
   return true
 end
 
----Which pg_dump there is for it.
+---Which pg_dump there is for it: one of this machine, unless Heroku's own fetches the data.
 function M.clients(ctx, found, facts)
   local wanted = tonumber(ctx.params.version)
-  facts.client = found:try(pg_client.choose, facts.major, wanted)
+  if way.of(ctx) ~= "heroku" then facts.client = found:try(pg_client.choose, facts.major, wanted) end
   if facts.client then found:pass(("pg_dump %s for PostgreSQL %s"):format(facts.client.version, facts.version)) end
   if wanted and wanted < facts.major then
     found:fail("PGO-PG-VERSION", ("the target would be PostgreSQL %d, older than the source (%d)"):format(wanted,

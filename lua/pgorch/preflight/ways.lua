@@ -63,6 +63,11 @@ function M.heroku_obstacle(source)
       cure = "add 0.0.0.0/0 to it for the time of the move (Heroku's addresses are not fixed), or choose --via direct "
         .. "or --via archive" }
   end
+  local encrypted, why = source:speaks_tls()
+  if not encrypted then
+    return { id = "PGO-TLS", what = ("the source speaks no TLS, and Heroku would send its password and the data in the "
+      .. "clear (%s)"):format(why), cure = "turn TLS on at the source, or choose --via direct or --via archive" }
+  end
 end
 
 ---What keeps a dump from being stored; nil where the storage answers.
