@@ -172,6 +172,9 @@ describe("--via direct", function()
     expect(plan.all).has "Way of the data: direct ~"
     expect(plan.all).has "instead: --via archive ~"
     expect(plan.all).has "times of rehearsal"
+    expect(plan.all).matches "Way of the data: direct ~%d+ s by rehearsal %w+: from server to server"
+    expect(plan.all).matches "instead: %-%-via archive ~%d+ s: a dump"
+    expect(plan.all).matches "copy [%d.]+ .?B/s by rehearsal %w+"
   end), { limit = 200 })
 end)
 

@@ -182,7 +182,9 @@ describe("the record of a rehearsal", function()
     run_of("rehearsal", "bbb")
     local others = st:in_other_runs("cut_over", "ccc")
     expect(#others).is(1)
-    expect(others[1].run).is "aaa"
+    expect({ others[1].run, others[1].kind }).same { "aaa", "run" }
+    others = st:in_other_runs("cut_over", "ccc", true)               -- where only its figures are asked for
+    expect({ others[1].kind, others[2].kind }).same { "rehearsal", "run" }
     expect(basis.window(st:events "bbb").announce).is(60)
     expect(basis.window {}).is(nil)
   end)

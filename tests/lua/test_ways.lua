@@ -3,14 +3,16 @@
 local checks  = require "pgorch.preflight.ways"
 local copy    = require "pgorch.copy"
 local dump_snapshot = require "pgorch.dump_snapshot"
+local env     = require "pgorch.env"
 local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
-local env     = require "pgorch.env"
-local preflight = require "pgorch.preflight"
-local recipe  = require "pgorch.recipe"
-local step    = require "pgorch.steps"
 local pg      = require "pgorch.pg"
+local planned = require "pgorch.plan.ways"
+local preflight = require "pgorch.preflight"
+local rates   = require "pgorch.plan.rates"
+local recipe  = require "pgorch.recipe"
 local source  = require "pgorch.source"
+local step    = require "pgorch.steps"
 local times   = require "pgorch.plan.times"
 local versions = require "pgorch.preflight.versions"
 local way     = require "pgorch.way"
@@ -18,7 +20,9 @@ local way     = require "pgorch.way"
 local STEPS = { "choose_way", "dump_to_store", "restore", "copy", "pull" }
 
 local function ctx_of(o)
-  return { params = { via = o.via }, result = o.result or {}, recipe = { name = "t", steps = o.steps or STEPS },
+  return { params = { via = o.via, uplink = o.uplink }, result = o.result or {},
+           recipe = { name = "t", steps = o.steps or STEPS },
+           in_other_runs = function(_, id) return o.others and o.others[id] or {} end,
            source = { speaks_tls = function() return o.tls ~= false, "server does not support SSL" end,
                       host = o.host or "db.example.com", label = "shop", allow_list = o.list and { get = function()
              return o.list
@@ -80,6 +84,23 @@ describe("a source", function()
   end)
 end)
 
+local function row(run, result, kind) return { run = run, kind = kind or "run", result = result } end
+
+local SIZE = { bytes = 10e9, source = "s", tables = { { bytes = 6e9 }, { bytes = 1e9 } }, large_object_bytes = 1e9 }
+
+-- What the record has of runs a, of that source, and b, of another.
+local function others(more)
+  local list = { size = { row("a", SIZE), row("r", SIZE, "rehearsal"), row("b", { source = "t", bytes = 1e9 }) } }
+  for id, rows in pairs(more) do list[id] = rows end
+  return list
+end
+
+local function rates_of(o)
+  local ctx = ctx_of { others = others(o.others), uplink = o.uplink }
+  ctx.result.size = SIZE
+  return rates.of(ctx)
+end
+
 describe("a way", function()
   it("is what --via says, and auto what was chosen", function()
     expect(way.of(ctx_of {})).is "archive"
@@ -115,14 +136,56 @@ describe("a way", function()
     expect(direct < archive).is(true)
   end)
 
+  it("takes as long as was measured of the same source, a run before a rehearsal, by whose target it is slower",
+    function()
+      local found = rates_of { others = { copy = { row("b", { seconds = 1 }), row("a", {}), row("r", { seconds = 100 },
+        "rehearsal") }, pull = { row("r", { seconds = 1 }, "rehearsal"), row("a", { seconds = 500 }) } } }
+      expect({ found.copy, found.by.direct }).same { 10e9 / 100 / 2, "rehearsal r" }
+      expect({ found.pull, found.by.heroku }).same { 10e9 / 500, "run a" }
+      expect({ found.restore, found.dump, found.uplink, found.by.archive }).same {}
+      expect(times.of_way("direct", SIZE, found)).is(5 + 200.0)
+      expect(times.of_way("heroku", SIZE, found)).is(20 + 500.0)
+    end)
+
+  it("by an archive takes what the dump, as small as it was, and the uplink need", function()
+    local dump = { seconds = 800, bytes = 800e6 }
+    local found = rates_of { others = { dump_to_store = { row("a", dump) }, restore = { row("a", { seconds = 50 }) } } }
+    expect({ found.compressed, found.uplink, found.copy_uplink }).same { 0.1, 1e6, 1e6 }
+    expect(times.of_way("archive", SIZE, found)).is(2 + (800e6 + 1024) / 1e6 + 20 + 50)
+    expect(times.of_way("direct", SIZE, found)).is(5 + 8000.0)      -- uncompressed
+    found = rates_of { uplink = 4e6, others = { dump_to_store = { row("r", dump, "rehearsal") } } }
+    expect({ found.compressed, found.uplink, found.copy_uplink }).same { 0.1, 4e6, 4e6 }
+    found = rates_of { others = { dump_to_store = { row("r", dump, "rehearsal") } } }
+    expect({ found.uplink, found.copy_uplink }).same {}             -- it went nowhere
+    found = rates_of { others = { dump_to_store = { row("a", dump) }, copy = { row("a", { seconds = 400 }) } } }
+    expect({ found.uplink, found.copy_uplink }).same { 1e6 }        -- the copy had it too
+    expect(times.of_way("direct", SIZE, found)).is(405.0)
+  end)
+
+  it("says in a plan who has measured it", function()
+    local found = { way = "direct", asked = "auto", rates = { copy = 5e7, by = { direct = "run a" } }, ways = {
+      { way = "archive", seconds = 900 }, { way = "direct", seconds = 205, by = "run a" },
+      { way = "heroku", seconds = 700, why_not = "no" } } }
+    expect(planned.lines(found)[1]).has "Way of the data: direct ~4 min by run a: from server to server"
+    expect(planned.pace(found)).is "copy 50 MB/s by run a"
+    found.way, found.rates.uplink = "archive", 4e6
+    expect(planned.pace(found)).is "upload 4.0 MB/s"
+    found.way = "heroku"
+    expect(planned.pace(found)).is_nil()
+  end)
+
   it("is chosen by auto out of those that are possible; Heroku gets the password only where it is asked for", function()
     local function chosen(o)
       local ctx = ctx_of(o)
-      ctx.result.size, ctx.store, ctx.note = { bytes = 1e9 }, o.store, function() end
+      ctx.result.size, ctx.store, ctx.note = SIZE, o.store, function() end
       return step.choose_way.run(ctx).way
     end
     local good = { name = "b", head = function() return "mine" end }
     expect(chosen { via = "auto", store = good }).is "direct"
+    expect(chosen { via = "auto", store = good, uplink = 4e6 }).is "archive"
+    expect(chosen { via = "auto", store = good, uplink = 100e6 }).is "direct"
+    expect(chosen { via = "auto", store = good, others = others { copy = { row("a", { seconds = 9000 }) } } })
+      .is "archive"
     expect(chosen { via = "auto", store = good, steps = { "restore", "pull" } }).is "archive"
     expect(chosen { via = "heroku" }).is "heroku"
     local none = setmetatable({}, { __index = function() error("no keys", 0) end })

@@ -99,9 +99,12 @@ local PACE = { archive = { "dump and upload", "upload" }, direct = { "copy", "co
 local function rate_of(plan)
   local found, known = ways.of(plan), plan.history
   local name = found and found.way or "archive"
-  if known and known.rate and known.way == name then
+  local uplink = plan.seen.inspection.params.uplink
+  if known and known.rate and known.way == name and not uplink then
     return ("%s %s/s as in run %s"):format(PACE[name][1], values.show_size(known.rate), known.run)
   end
+  local measured = found and ways.pace(found)
+  if measured then return measured .. (uplink and name == "archive" and " as --uplink says" or "") end
   local rate = values.show_size(times.RATES[PACE[name][2]])
   return ("%s not measured (%s/s assumed)"):format(name == "archive" and "upload" or "copy", rate)
 end

@@ -1,5 +1,6 @@
 -- How long things will take: as another run of the same source has measured it, else as the step estimates it. The
--- rates are assumptions for who has nothing better; they are named where they are used.
+-- rates here are assumptions for who has nothing better (plan/rates.lua has what was measured); they are named where
+-- they are used.
 
 local rehearsed = require "pgorch.rehearsal.measured"
 
@@ -15,13 +16,21 @@ M.COMPRESSED = 0.25
 
 local SPARE = 1024       -- of the archive itself
 
----About how large the dump will be.
+---What goes over the wire where nothing is compressed: no indexes.
 ---@param size table  result of the step `size`
 ---@return integer bytes
-function M.dump_bytes(size)
+function M.plain_bytes(size)
   local bytes = size.large_object_bytes or 0
   for _, each in ipairs(size.tables or {}) do bytes = bytes + each.bytes end
-  return math.floor(bytes * M.COMPRESSED) + SPARE
+  return bytes
+end
+
+---About how large the dump will be.
+---@param size table  result of the step `size`
+---@param rates? pgorch.plan.Rates
+---@return integer bytes
+function M.dump_bytes(size, rates)
+  return math.floor(M.plain_bytes(size) * (rates and rates.compressed or M.COMPRESSED)) + SPARE
 end
 
 ---Seconds for so many bytes.
@@ -30,25 +39,50 @@ end
 ---@return number
 function M.at(what, bytes) return bytes / M.RATES[what] end
 
+-- Seconds by what was measured, else by what is assumed.
+local function known_or_assumed(what, size, rates) return size.bytes / (rates and rates[what] or M.RATES[what]) end
+
 ---Seconds of a dump into object storage. One stream: what is slower, pg_dump or the way to the storage, sets the pace.
 ---@param size table  result of the step `size`
+---@param rates? pgorch.plan.Rates
 ---@return number
-function M.dump(size) return 2 + math.max(M.at("dump", size.bytes), M.at("upload", M.dump_bytes(size))) end
+function M.dump(size, rates)
+  local sent = M.dump_bytes(size, rates) / (rates and rates.uplink or M.RATES.upload)
+  return 2 + math.max(known_or_assumed("dump", size, rates), sent)
+end
 
 -- What Heroku needs besides: its queue, a database made empty, the looks at how far it is.
 local AT_HEROKU = 20
 
+---Seconds of a restore at Heroku.
+---@param size table  result of the step `size`
+---@param rates? pgorch.plan.Rates
+---@return number
+function M.restore(size, rates) return AT_HEROKU + known_or_assumed("restore", size, rates) end
+
+-- The rows leave this machine as they are, and not as small as in a dump.
+local function copied(size, rates)
+  local sent = rates and rates.copy_uplink and M.plain_bytes(size) / rates.copy_uplink or 0
+  return 5 + math.max(known_or_assumed("copy", size, rates), sent)
+end
+
 local WAYS = {
-  archive = function(size) return M.dump(size) + AT_HEROKU + M.at("restore", size.bytes) end,
-  direct = function(size) return 5 + M.at("copy", size.bytes) end,
-  heroku = function(size) return AT_HEROKU + M.at("pull", size.bytes) end,
+  archive = function(size, rates) return M.dump(size, rates) + M.restore(size, rates) end,
+  direct = copied,
+  heroku = function(size, rates) return AT_HEROKU + known_or_assumed("pull", size, rates) end,
 }
 
 ---About how long the data takes by a way, in seconds.
 ---@param name pgorch.Way
 ---@param size table
+---@param rates? pgorch.plan.Rates
 ---@return number
-function M.of_way(name, size) return WAYS[name](size) end
+function M.of_way(name, size, rates) return WAYS[name](size, rates) end
+
+---What the step choose_way has found to be measured.
+---@param ctx pgorch.Context
+---@return pgorch.plan.Rates|nil
+function M.rates(ctx) return ctx.result.choose_way and ctx.result.choose_way.rates end
 
 ---@param of pgorch.Inspection
 ---@param step table

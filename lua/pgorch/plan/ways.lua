@@ -15,7 +15,8 @@ local WHAT = {
 ---@class pgorch.planned.Ways
 ---@field way pgorch.Way
 ---@field asked string           what --via says
----@field ways {way: pgorch.Way, seconds: number, why_not: string|nil}[]
+---@field ways {way: pgorch.Way, seconds: number, by: string|nil, why_not: string|nil}[]  by: "run ID", measured it
+---@field rates pgorch.plan.Rates
 
 ---@param plan pgorch.Plan
 ---@return pgorch.planned.Ways|nil   nil where the recipe does not choose
@@ -30,6 +31,18 @@ local function minutes(seconds)
   return "~" .. values.show_duration(math.ceil(seconds / 60) * 60)
 end
 
+local RATE = { archive = "uplink", direct = "copy", heroku = "pull" }
+
+---What sets the pace on the way that is taken, where that was measured or is known.
+---@param found pgorch.planned.Ways
+---@return string|nil
+function M.pace(found)
+  local rate, by = found.rates[RATE[found.way]], found.rates.by[found.way]
+  if not rate then return nil end
+  local text = values.show_size(rate) .. "/s"
+  return found.way == "archive" and "upload " .. text or ("copy %s by %s"):format(text, by)
+end
+
 local function of_way(found, name)
   for _, each in ipairs(found.ways) do
     if each.way == name then return each end
@@ -37,8 +50,8 @@ local function of_way(found, name)
 end
 
 local function line_of(name, each)
-  return ("%s %s: %s"):format(name, minutes(each.seconds), each.why_not and "not possible, " .. each.why_not
-    or WHAT[each.way])
+  return ("%s %s%s: %s"):format(name, minutes(each.seconds), each.by and " by " .. each.by or "",
+    each.why_not and "not possible, " .. each.why_not or WHAT[each.way])
 end
 
 ---The way, why it is this one, and below it what the others would take.

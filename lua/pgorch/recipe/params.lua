@@ -147,6 +147,10 @@ local function check_jobs(count)
   return count >= 1, "at least 1 is needed"
 end
 
+local function check_rate(bytes)
+  return bytes >= 1, "at least 1 byte a second is needed"
+end
+
 local STANDARD = {
   { "app", required = true, help = "the Heroku app: found, or made when it does not exist",
     check = params.check_app_name },
@@ -174,6 +178,8 @@ local STANDARD = {
     help = "the way of the data: archive, by a dump in object storage; direct, from server to server through this "
       .. "machine; heroku, fetched by Heroku, which gets the source's password; auto, the faster of the first two "
       .. "that is possible" },
+  { "uplink", type = "size", default_text = "as an earlier upload has shown", check = check_rate,
+    help = "bytes a second that this machine can send, as 4MB: for the estimates, and for --via auto" },
   { "compress", default = "auto", choices = { "auto", "fast", "small", "stock" },
     help = "how the dump is compressed; auto: as small as the way to the storage leaves time for; stock: by pg_dump" },
   { "spool", default_text = "no file: straight into the storage",

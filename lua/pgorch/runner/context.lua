@@ -90,10 +90,11 @@ end
 
 ---What a step did in the other runs of the record, newest first.
 ---@param id string
----@return {run: string, app: string|nil, state: string, result: any, remembered: any}[]
-function methods:in_other_runs(id)
+---@param rehearsals? boolean   what rehearsals did, too
+---@return {run: string, kind: string, app: string|nil, state: string, result: any, remembered: any}[]
+function methods:in_other_runs(id, rehearsals)
   local session = of[self].session
-  return session.store:in_other_runs(id, session.run.id)
+  return session.store:in_other_runs(id, session.run.id, rehearsals)
 end
 
 ---Takes `name` for this run alone until it is done or put back; raises PGO-LOCKED when another run has it.

@@ -25,9 +25,9 @@ Inspection.__index = Inspection
 local function in_memory(url)
   local made = memory.new()
   function made.remember() end
-  function made.in_other_runs(_, id, run)
+  function made.in_other_runs(_, id, run, rehearsals)
     local opened <close> = store.find(url)
-    return opened and opened:in_other_runs(id, run) or {}
+    return opened and opened:in_other_runs(id, run, rehearsals) or {}
   end
   return made
 end

@@ -117,7 +117,7 @@ return recipe.step {
   undo_when = "failure", way = "direct",
   needs = { "size", "preflight", "preflight_target", "fingerprint" },
   plan = plan,
-  estimate = function(ctx) return 5 + times.at("copy", ctx.result.size.bytes) end,
+  estimate = function(ctx) return times.of_way("direct", ctx.result.size, times.rates(ctx)) end,
   stands = function(result)
     if result.began == false then return false end
     return result.tables and "the copy is in the target" or "the target may be half filled"

@@ -112,7 +112,7 @@ end
 -- Of the first attempt: another one has another number.
 local function plan(ctx)
   return { ("+ object %s1.dump in %s"):format(prefix(ctx), ctx.store.name),
-           about = "~" .. values.show_size(times.dump_bytes(ctx.result.size)) }
+           about = "~" .. values.show_size(times.dump_bytes(ctx.result.size, times.rates(ctx))) }
 end
 
 return recipe.step {
@@ -121,6 +121,6 @@ return recipe.step {
   undo = undo, undo_when = "failure", needs = { "size", "preflight", "preflight_target" }, stands = function(result)
     return result.bytes and "the dump is in the bucket" or "parts of the dump may be in the bucket"
   end,
-  plan = plan, estimate = function(ctx) return times.dump(ctx.result.size) end, undo_estimate = 20,
+  plan = plan, estimate = function(ctx) return times.dump(ctx.result.size, times.rates(ctx)) end, undo_estimate = 20,
   by_hand = by_hand,
 }

@@ -57,7 +57,7 @@ return recipe.step {
   way = "heroku",
   needs = { "size", "fingerprint" },
   plan = plan,
-  estimate = function(ctx) return 20 + times.at("pull", ctx.result.size.bytes) end,
+  estimate = function(ctx) return times.of_way("heroku", ctx.result.size, times.rates(ctx)) end,
   stands = function(result)
     return result.lines and "the copy is in the target" or "the target may be half filled"
   end,

@@ -29,7 +29,7 @@ return recipe.step {
   way = "archive",
   needs = { "size", "dump_to_store" },
   plan = plan,
-  estimate = function(ctx) return 20 + times.at("restore", ctx.result.size.bytes) end,
+  estimate = function(ctx) return times.restore(ctx.result.size, times.rates(ctx)) end,
   stands = function(result)
     return result.lines and "the copy is in the target" or "the target may be half filled"    -- asked for, at least
   end,

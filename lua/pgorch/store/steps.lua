@@ -37,14 +37,16 @@ function Steps:steps(run)
   return rows
 end
 
----What a step did in other runs, newest first. Rehearsals have done nothing that another one could meet.
+---What a step did in other runs, newest first. Rehearsals have done nothing that another one could meet: they are left
+---out unless they are asked for.
 ---@param id string
 ---@param run string  the one that asks
----@return {run: string, app: string|nil, state: string, result: any, remembered: any}[]
-function Steps:in_other_runs(id, run)
-  local rows = self.db:query("select s.run, s.state, s.result, s.remembered, r.params from step s "
-    .. "join run r on r.id = s.run where s.id = $1 and s.run <> $2 and r.kind <> 'rehearsal' "
-    .. "order by s.started_at desc", id, run)
+---@param rehearsals? boolean
+---@return {run: string, kind: string, app: string|nil, state: string, result: any, remembered: any}[]
+function Steps:in_other_runs(id, run, rehearsals)
+  local rows = self.db:query("select s.run, r.kind, s.state, s.result, s.remembered, r.params from step s "
+    .. "join run r on r.id = s.run where s.id = $1 and s.run <> $2 and ($3 = 1 or r.kind <> 'rehearsal') "
+    .. "order by s.started_at desc", id, run, rehearsals and 1 or 0)
   for _, row in ipairs(rows) do
     row.app, row.params = json.decode(row.params).values.app, nil
     row.result, row.remembered = row.result and json.decode(row.result), row.remembered and json.decode(row.remembered)
