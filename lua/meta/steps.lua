@@ -28,8 +28,8 @@
 ---@field restore pgorch.ConfigurableStep            {uuid, num, seconds}
 ---@field copy pgorch.ConfigurableStep               --via direct: {tables, rows, bytes, seconds}
 ---@field pull pgorch.ConfigurableStep               --via heroku: {uuid, num, seconds}
----@field checksum_source pgorch.ConfigurableStep    {sums, objects, sequences, large}; options: content
 ---@field refresh_matviews pgorch.ConfigurableStep   {refreshed, failed}: those that came without their data
+---@field checksum_source pgorch.ConfigurableStep    {sums, hash, objects, sequences, large}; options: content
 ---@field reapply_settings pgorch.ConfigurableStep   options: only = "safe" | "all" | "none"
 ---@field verify pgorch.ConfigurableStep             {tables, rows, objects, query_names}; options: content, queries
 ---@field analyze pgorch.ConfigurableStep            {tables}

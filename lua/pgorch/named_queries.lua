@@ -2,8 +2,8 @@
 -- The server counts and sums the rows as text under pinned settings, so that a result may be of any size; their order
 -- does not count. A query that fails on either side is a difference.
 
-local content   = require "pgorch.verify.content"
 local fs        = require "pgorch.fs"
+local row_hash  = require "pgorch.verify.row_hash"
 local snapshot  = require "pgorch.verify.snapshot"
 local statement = require "pgorch.verify.statement"
 
@@ -26,7 +26,7 @@ function M.find(pattern, folder)
 end
 
 -- A second statement is a syntax error in these brackets.
-local SUM = "select count(*) as rows, coalesce(sum(" .. content.ROW_HASH:format "pgorch_row"
+local SUM = "select count(*) as rows, coalesce(sum(" .. row_hash.sql(row_hash.SHA256, "pgorch_row")
   .. "), 0)::text as sum from (%s) as pgorch_row"
 local ROWS = "select pgorch_row::text as line, count(*) as count from (%s) as pgorch_row group by 1"
 

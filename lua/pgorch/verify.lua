@@ -8,6 +8,7 @@ local large_objects = require "pgorch.verify.large_objects"
 local noise         = require "pgorch.verify.noise"
 local objects       = require "pgorch.verify.objects"
 local pg            = require "pgorch.pg"
+local row_hash      = require "pgorch.verify.row_hash"
 local sequences     = require "pgorch.verify.sequences"
 local snapshot      = require "pgorch.verify.snapshot"
 
@@ -34,6 +35,7 @@ end
 ---@field behind table<string, pgorch.BehindSequence>
 ---@field large pgorch.LargeObjects
 ---@field sums table<string, pgorch.TableSum>|nil
+---@field hash pgorch.RowHash|nil   what they are sums of; nil where it was not recorded, or rows were only counted
 ---@field unreadable table<string, string>   sequences and columns that could not be read, and why
 ---@field search_path string|nil   that sessions have by default
 
@@ -58,7 +60,7 @@ end
 function M.read(at, o)
   local side = M.catalog(at.conn, { content = o.content == true })
   snapshot.release_locks(at.conn)
-  side.sums = content.sums(at, o)
+  side.sums, side.hash = content.sums(at, o), o.content and (o.hash or row_hash.SHA256) or nil
   return side
 end
 
@@ -95,6 +97,17 @@ local function is_noise(ignored, kind, of, key, mine, theirs)
   local why = noise.reason_of_key(of, key, mine, theirs)
   if why then ignored[#ignored + 1] = { kind = kind, name = key, why = why } end
   return why ~= nil
+end
+
+-- Sums of different things say nothing of each other, not even where they are the same.
+local function refuse_other_hash(a, b)
+  if row_hash.of(a) == row_hash.of(b) then return end
+  for key, mine in pairs(a.sums) do
+    if mine.sum and b.sums[key] and b.sums[key].sum then
+      fail.raise("PGO-VERIFY", ("the sums of both sides cannot be compared: %s on the source, %s on the target")
+        :format(row_hash.words(row_hash.of(a)), row_hash.of(b)))
+    end
+  end
 end
 
 local function compare_sums(a, b, list, ignored)
@@ -169,13 +182,14 @@ local function compare_large(a, b, list)
   end
 end
 
----Everything in which two databases differ, in a stable order.
+---Everything in which two databases differ, in a stable order. Raises where their rows were summed with different hashes.
 ---@param a pgorch.Side
 ---@param b pgorch.Side
 ---@return pgorch.Difference[]
 ---@return {kind: string, name: string, why: string}[] ignored   differences that mean nothing
 function M.compare(a, b)
   local list = {}
+  refuse_other_hash(a, b)
   local ignored = objects.compare(a.objects, b.objects, list)
   compare_sums(a.sums, b.sums, list, ignored)
   compare_sequences(a, b, list, ignored)

@@ -7,6 +7,7 @@ local content   = require "pgorch.verify.content"
 local fs        = require "pgorch.fs"
 local majors    = require "support.majors"
 local pg        = require "pgorch.pg"
+local row_hash  = require "pgorch.verify.row_hash"
 local sequences = require "pgorch.verify.sequences"
 local snapshot  = require "pgorch.verify.snapshot"
 local verify    = require "pgorch.verify"
@@ -99,9 +100,16 @@ end
 -- Of a server that has room for some hundreds of locks.
 local FEW_LOCKS = { max_locks_per_transaction = "10", max_connections = "20" }
 
-local function sums_of(cluster, dbname, jobs)
+local HASHES = { row_hash.SHA256, row_hash.INTERNAL }
+
+local function sums_of(cluster, dbname, jobs, hash)
   local at <close> = snapshot.open(cluster:opener(dbname))
-  return content.sums(at, { content = true, jobs = jobs })
+  return content.sums(at, { content = true, jobs = jobs, hash = hash })
+end
+
+local function chosen(cluster, dbname)
+  local at <close> = snapshot.open(cluster:opener(dbname))
+  return row_hash.choose(at.conn)
 end
 
 -- The types of sql/columns.sql.
@@ -118,11 +126,11 @@ local function proven()
   return names
 end
 
-local function expect_told_apart(cluster, dbname)
+local function expect_told_apart(cluster, dbname, hash)
   local conn <close> = cluster:opener(dbname) { settings = snapshot.SETTINGS }
   for type, list in pairs(VALUES) do
     local sql = "select count(distinct %s) from only public.%s as pgorch_row"
-    local distinct = conn:value(sql:format(content.ROW_HASH:format "pgorch_row.v", pg.ident("type " .. type)))
+    local distinct = conn:value(sql:format(row_hash.sql(hash, "pgorch_row.v"), pg.ident("type " .. type)))
     if distinct ~= #list + 1 then error(("%s: %d of %d values differ"):format(type, distinct, #list + 1), 0) end
   end
 end
@@ -150,15 +158,18 @@ describe("the checksum", function()
     table.sort(tried)
     expect(tried).same(listed)                        -- no type is comparable without a test
     clusters.with(majors.ALL, function(...)
-      local reference = {}
+      local references = { {}, {} }
       for _, cluster in ipairs { ... } do
         cluster:create "a"
         load(cluster, "a")
-        expect_told_apart(cluster, "a")
         if cluster.major % 2 == 0 then cluster:exec("postgres", (STRANGE:gsub("%%s", "a"))) end
-        local sums = sums_of(cluster, "a", 2)
-        for key, one in pairs(sums) do reference[key] = reference[key] or one end
-        expect_same(reference, sums, "PostgreSQL " .. cluster.major)
+        expect({ cluster.major, chosen(cluster, "a") }).same { cluster.major, row_hash.INTERNAL }
+        for i, hash in ipairs(HASHES) do
+          expect_told_apart(cluster, "a", hash)
+          local sums, reference = sums_of(cluster, "a", 2, hash), references[i]
+          for key, one in pairs(sums) do reference[key] = reference[key] or one end
+          expect_same(reference, sums, ("PostgreSQL %d, %s"):format(cluster.major, hash))
+        end
       end
     end)
   end, { limit = 100 })
@@ -174,6 +185,8 @@ describe("the checksum", function()
         sums[name] = sums_of(cluster, name)['"public"."words"']
       end
       for name in pairs(encodings) do expect(sums[name]).same { rows = 3, sum = sums.utf.sum } end
+      expect({ chosen(cluster, "utf") }).same { row_hash.INTERNAL }
+      expect({ chosen(cluster, "latin") }).same { row_hash.SHA256, "the encoding is LATIN1" }
       -- Bytes that are no text in UTF-8 cannot be moved: that is said, and no sum is made up.
       cluster:create("ascii", "encoding 'SQL_ASCII' template template0 lc_collate 'C' lc_ctype 'C'")
       cluster:exec("ascii", "create table words as select convert_from('\\xff', 'SQL_ASCII') as word")
@@ -187,23 +200,25 @@ describe("the checksum", function()
     clusters.with({ 15 }, function(cluster)
       cluster:create "a"
       local conn <close> = cluster:connect "a"
-      local function sum(definition, ...)
-        conn:exec("drop table if exists t; create table t " .. definition)
-        for _, values in ipairs { ... } do conn:exec("insert into t (a, b) values " .. values) end
-        return sums_of(cluster, "a")['"public"."t"'].sum
+      for _, hash in ipairs(HASHES) do
+        local function sum(definition, ...)
+          conn:exec("drop table if exists t; create table t " .. definition)
+          for _, values in ipairs { ... } do conn:exec("insert into t (a, b) values " .. values) end
+          return sums_of(cluster, "a", 1, hash)['"public"."t"'].sum
+        end
+        local usual = sum("(a text, b text)", "('1', '2')", "('3', '4')")
+        expect(sum("(a text, b text)", "('3', '4')", "('1', '2')")).is(usual)
+        expect(sum("(b text, a text)", "('3', '4')", "('1', '2')")).is(usual)
+        expect(sum("(a text, gone int, b text); alter table t drop gone", "('1', '2')", "('3', '4')")).is(usual)
+        expect(sum("(a text, b text)", "('1', '4')", "('3', '2')")).is_not(usual)
+        expect(sum("(a text, b text)", "('1', '2')", "('3', '4')", "('3', '4')")).is_not(usual)
+        expect(sum("(a text, b text)", "('1', '2'), ('1', '2'), ('3', '4')"))
+          .is_not(sum("(a text, b text)", "('1', '2'), ('3', '4'), ('3', '4')"))
+        expect(sum("(a text, b text)", "(null, '')")).is_not(sum("(a text, b text)", "('', null)"))
+        expect(sum("(a text, b text)", "('1,2', '')")).is_not(sum("(a text, b text)", "('1', '2,')"))
+        expect(sum("(a text, b text, c text generated always as (a || 'x') stored)", "('1', '2')"))
+          .is_not(sum("(a text, b text, c text generated always as (a || 'y') stored)", "('1', '2')"))
       end
-      local usual = sum("(a text, b text)", "('1', '2')", "('3', '4')")
-      expect(sum("(a text, b text)", "('3', '4')", "('1', '2')")).is(usual)
-      expect(sum("(b text, a text)", "('3', '4')", "('1', '2')")).is(usual)
-      expect(sum("(a text, gone int, b text); alter table t drop gone", "('1', '2')", "('3', '4')")).is(usual)
-      expect(sum("(a text, b text)", "('1', '4')", "('3', '2')")).is_not(usual)
-      expect(sum("(a text, b text)", "('1', '2')", "('3', '4')", "('3', '4')")).is_not(usual)
-      expect(sum("(a text, b text)", "('1', '2'), ('1', '2'), ('3', '4')"))
-        .is_not(sum("(a text, b text)", "('1', '2'), ('3', '4'), ('3', '4')"))
-      expect(sum("(a text, b text)", "(null, '')")).is_not(sum("(a text, b text)", "('', null)"))
-      expect(sum("(a text, b text)", "('1,2', '')")).is_not(sum("(a text, b text)", "('1', '2,')"))
-      expect(sum("(a text, b text, c text generated always as (a || 'x') stored)", "('1', '2')"))
-        .is_not(sum("(a text, b text, c text generated always as (a || 'y') stored)", "('1', '2')"))
     end)
   end, { limit = 60 })
 
@@ -220,6 +235,44 @@ describe("the checksum", function()
       expect(sums_of(cluster, "a")[key].sum).is(before.sum)
       cluster:exec("a", "update t set d = 2")
       expect(sums_of(cluster, "a")[key].sum).is_not(before.sum)
+    end)
+  end, { limit = 60 })
+end)
+
+-- A server on which the function is another one, as it may be one day.
+local OTHER_VALUES = [[create function pg_catalog.hashtextextended(text, bigint) returns bigint
+  language sql immutable strict
+  as 'select case when length($1) > 64000 then 7 else pg_catalog.hashtextextended_($1, $2) end']]
+
+describe("the hash of the rows", function()
+  it("is the cheap one where both sides have it, and sums of two are never compared", function()
+    clusters.with({ 15 }, function(cluster)
+      for _, name in ipairs { "a", "b", "other" } do
+        cluster:create(name)
+        cluster:exec(name, "create table t as select i, 'name' || i as name from generate_series(1, 100) as i")
+      end
+      cluster:exec("other", [[alter function pg_catalog.hashtextextended(text, bigint) rename to hashtextextended_]])
+      expect(select(2, chosen(cluster, "other"))).has "hashtextextended(text, integer) does not exist"
+      cluster:exec("other", OTHER_VALUES)
+      local a <close> = snapshot.open(cluster:opener "a")
+      local b <close> = snapshot.open(cluster:opener "b")
+      local other <close> = snapshot.open(cluster:opener "other")
+      expect({ row_hash.of_both(a.conn, b.conn) }).same { row_hash.INTERNAL }
+      local why = "hashtextextended has values of its own on this server"
+      expect({ row_hash.of_both(a.conn, other.conn) }).same { row_hash.SHA256, "on the target, " .. why }
+      expect({ row_hash.of_both(other.conn, a.conn) }).same { row_hash.SHA256, "on the source, " .. why }
+
+      local function read(at, hash) return verify.read(at, { content = true, hash = hash }) end
+      local cheap, exact = read(a, row_hash.INTERNAL), read(b, row_hash.SHA256)
+      expect(#verify.compare(cheap, read(b, row_hash.INTERNAL))).is(0)
+      exact.sums['"public"."t"'].sum = cheap.sums['"public"."t"'].sum
+      for _, hash in ipairs { row_hash.SHA256, "" } do
+        exact.hash = hash ~= "" and hash or nil                 -- not recorded: SHA-256
+        local err = expect(function() verify.compare(cheap, exact) end):raises "PGO-VERIFY"
+        expect(err.message).has "hashtextextended (64 bits of each row) on the source, SHA-256 on the target"
+        expect(function() verify.compare(exact, cheap) end):raises "PGO-VERIFY"
+      end
+      expect(expect(function() read(a, "md5") end):raises("PGO-VERIFY").message).has "md5, which is not known here"
     end)
   end, { limit = 60 })
 end)

@@ -77,6 +77,7 @@ describe("pgorch verify", function()
       load_sample(cluster, "a")
       local status, said = damaged(cluster)
       expect(said).has " EQUAL\n"
+      expect(said).has "\nrows summed with hashtextextended (64 bits of each row)\n"
       expect(said).lacks "Differences"
       expect(status).is(0)
       local all = {}
@@ -187,6 +188,7 @@ describe("pgorch verify", function()
       expect(events[#events].event).is "ended"
       expect(events[#events].status).is(5)
       expect(events[#events].verdict).is "DIFFERENT"
+      expect(events[#events].totals.hash).is "hashtextextended"
       expect(of['compared "shop"."products"'].verdict).is "equal"
       expect(of['compared "shop"."products"'].source.rows).is(60)
       expect(of['compared "shop"."orders_rest"'].verdict).is "differs"

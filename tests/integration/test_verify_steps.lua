@@ -4,12 +4,14 @@
 local analyze         = require "pgorch.steps.analyze"
 local checksum_source = require "pgorch.steps.checksum_source"
 local clusters        = require "support.clusters"
+local content         = require "pgorch.verify.content"
 local detector        = require "pgorch.detector"
 local extensions      = require "pgorch.steps.extensions"
 local fs              = require "pgorch.fs"
 local json            = require "pgorch.json"
 local majors          = require "support.majors"
 local refresh         = require "pgorch.steps.refresh_matviews"
+local snapshot        = require "pgorch.verify.snapshot"
 local task            = require "pgorch.task"
 local verify          = require "pgorch.steps.verify"
 local written         = require "pgorch.steps.nothing_was_written"
@@ -58,6 +60,16 @@ local function read_source(cluster, late)
   return json.decode(json.encode(result)), ctx, holder         -- as it comes out of the record
 end
 
+-- A session counts what it wrote when it ends.
+local function wait_until_alone(conn)
+  for _ = 1, 400 do
+    if conn:value [[select count(*) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()]] == 0 then return end
+    task.sleep(0.01)
+  end
+  error("a session does not end", 0)
+end
+
 describe("the steps checksum_source and verify", function()
   it("find a restore equal, and record of a difference how many rows, not which", both(function(cluster)
     cluster:create("b", "template a")
@@ -68,6 +80,7 @@ describe("the steps checksum_source and verify", function()
     expect(done.large_objects).is(1)
     expect(ctx.told.notes[1]).has "1 tables, 2000 rows, 1 sequences, 1 large objects"
     expect(ctx.told.notes[1]).has "EQUAL"
+    expect(ctx.told.notes[2]).is "rows summed with hashtextextended (64 bits of each row)"
     expect(#ctx.told.warnings).is(0)
 
     cluster:exec("b", [[update people set name = 'x' where id = 1234; delete from people where id = 777;
@@ -78,6 +91,49 @@ describe("the steps checksum_source and verify", function()
     local recorded = json.encode { err.detail, ctx.told.tables }
     expect(recorded).lacks "777"
     expect(recorded).lacks "1234"
+    holder:close()
+  end), { limit = 60 })
+
+  it("use the hash that the source was summed with, SHA-256 where none is recorded", both(function(cluster)
+    cluster:create("b", "template a")
+    local from, ctx, holder = read_source(cluster)
+    holder:close()
+    ctx.result.checksum_source, ctx.result.size = from, { bytes = 1 }
+    from.hash = nil                                              -- and the sums are of the other one
+    expect(expect(function() verify.run(ctx) end):raises("PGO-VERIFY").detail).has 'content "public"."people"'
+    local at <close> = snapshot.open(cluster:opener "a")
+    from.sums = content.sums(at, { content = true })
+    verify.run(ctx)
+    expect(table.concat(ctx.told.notes, "\n")).has "EQUAL\nrows summed with SHA-256 (60 bits of each row)"
+  end), { limit = 60 })
+
+  it("sum the source again where the target has not its hash, if nothing was written since", both(function(cluster)
+    cluster:create("b", "encoding 'LATIN1' template template0 lc_collate 'C' lc_ctype 'C'")
+    cluster:exec("a", "insert into people values (0, 'Größe')")
+    cluster:exec("b", [[create table people (id integer primary key, name text);
+      insert into people select i, 'name' || i from generate_series(1, 2000) as i;
+      insert into people values (0, 'Größe'); create sequence numbers; select lo_from_bytea(5, 'abc')]])
+    local from, ctx, holder = read_source(cluster, "insert into people values (9999, 'late')")
+    expect(from.hash).is "hashtextextended"
+    ctx.result.checksum_source, ctx.result.size = from, { bytes = 1 }
+    expect(verify.run(ctx).rows).is(2001)                        -- as it was in the snapshot
+    local notes = table.concat(ctx.told.notes, "\n")
+    expect(notes).has "the source is summed again: on the target, the encoding is LATIN1"
+    expect(notes).has "rows summed with SHA-256"
+    expect(from.hash).is "hashtextextended"                      -- the record stays what it was
+    cluster:exec("b", "update people set name = 'x' where id = 1234")
+    expect(expect(function() verify.run(ctx) end):raises("PGO-VERIFY").detail).has "(rows: 1 changed)"
+    cluster:exec("b", "update people set name = 'name1234' where id = 1234")
+    -- Without the snapshot: what is there now, if that is the same.
+    holder:exec "commit"
+    ctx.live.snapshot = nil
+    cluster:exec("a", "delete from people where id = 9999")
+    wait_until_alone(holder)
+    ctx.result.fingerprint.mark = detector.begin(holder)
+    holder:exec "commit"
+    expect(verify.run(ctx).rows).is(2001)
+    cluster:exec("a", "insert into people values (9999, 'late')")
+    expect(function() verify.run(ctx) end):raises "PGO-WRITTEN"
     holder:close()
   end), { limit = 60 })
 
@@ -96,16 +152,6 @@ describe("the steps checksum_source and verify", function()
     holder:close()
   end), { limit = 60 })
 end)
-
--- A session counts what it wrote when it ends.
-local function wait_until_alone(conn)
-  for _ = 1, 400 do
-    if conn:value [[select count(*) from pg_stat_activity
-      where datname = current_database() and pid <> pg_backend_pid()]] == 0 then return end
-    task.sleep(0.01)
-  end
-  error("a session does not end", 0)
-end
 
 describe("a snapshot that was lost", function()
   it("is missed: the source is read as it is now, if nothing was written since", both(function(cluster)

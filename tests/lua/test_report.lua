@@ -72,6 +72,7 @@ describe("the report of a move", function()
     local verdicts = {}
     for _, each in ipairs(v.tables) do verdicts[each.verdict] = (verdicts[each.verdict] or 0) + 1 end
     expect(verdicts).same { equal = 602, ["not populated"] = 1 }
+    expect(v.hash).is "hashtextextended"
     expect(v.objects).same { { kind = "table", count = 2 }, { kind = "index", count = 1 } }
   end)
 

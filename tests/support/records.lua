@@ -85,8 +85,9 @@ function records.moved(o)
   step(list, "window_opens", 180, 182, { remembered = {}, result = {} })
   step(list, "dump_to_store", 182, 240, { result = { key = "pgorch/7f3a/1.dump", bytes = 641000000, parts = 40,
     seconds = 58, sha256 = ("9c1e"):rep(16) }, summary = { bytes = 641000000 } })
-  step(list, "checksum_source", 240, 300, { result = { sums = sums, on_snapshot = true, sequences = { a = "1|true" },
-    large = { count = 12 }, objects = { table = { a = "x", b = "y" }, index = { c = "z" } } },
+  step(list, "checksum_source", 240, 300, { result = { sums = sums, hash = "hashtextextended", on_snapshot = true,
+    sequences = { a = "1|true" }, large = { count = 12 },
+    objects = { table = { a = "x", b = "y" }, index = { c = "z" } } },
     summary = { bytes = 3000000000 } })
   step(list, "restore", 240, 420, { result = { num = 4, lines = 1812, seconds = 178, classes = { { why = "extensions",
     count = 4 } } }, summary = { bytes = 641000000 } })

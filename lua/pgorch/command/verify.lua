@@ -14,6 +14,7 @@ local json          = require "pgorch.json"
 local named_queries = require "pgorch.named_queries"
 local progress      = require "pgorch.runner.progress"
 local report        = require "pgorch.verify.report"
+local row_hash      = require "pgorch.verify.row_hash"
 local snapshot      = require "pgorch.verify.snapshot"
 local source        = require "pgorch.source"
 local summary       = require "pgorch.runner.summary"
@@ -88,17 +89,18 @@ local function follow(display, state)
   end
 end
 
-local function read(at, flags, note)
-  return verify.read(at, { content = flags.deep, jobs = flags.jobs or budget.jobs(at.conn), progress = note })
+local function read(at, flags, hash, note)
+  return verify.read(at, { content = flags.deep, hash = hash, jobs = flags.jobs or budget.jobs(at.conn),
+                           progress = note })
 end
 
 -- Both sides at once, each in its own snapshot.
-local function read_both(from, to, flags, state)
+local function read_both(from, to, flags, hash, state)
   local sides = {}
   task.group(function(group)
     for name, at in pairs { source = from, target = to } do
       group:spawn(function()
-        sides[name] = read(at, flags, function(...) state[name] = report.progress("read", ...) end)
+        sides[name] = read(at, flags, hash, function(...) state[name] = report.progress("read", ...) end)
       end)
     end
   end)
@@ -106,7 +108,9 @@ local function read_both(from, to, flags, state)
 end
 
 local function compare(from, to, flags, state)
-  local a, b = read_both(from, to, flags, state)
+  local hash, why
+  if flags.deep then hash, why = row_hash.of_both(from.conn, to.conn) end
+  local a, b = read_both(from, to, flags, hash, state)
   local list, ignored = verify.compare(a, b)
   if flags.deep then
     differing.name(list, { conn = from.conn, side = a }, { conn = to.conn, side = b },
@@ -115,7 +119,8 @@ local function compare(from, to, flags, state)
   local queries = flags.queries and named_queries.find(flags.queries .. "/*.sql") or {}
   for _, d in ipairs(named_queries.compare(queries, from.conn, to.conn, { rows = true })) do list[#list + 1] = d end
   verify.sort(list)
-  return { source = a, target = b, differences = list, ignored = ignored, queries = #queries }
+  return { source = a, target = b, differences = list, ignored = ignored, queries = #queries, hash = hash,
+           summed = hash and row_hash.words(hash, why) }
 end
 
 local function introduce(display, flags, source_address, target_address)
@@ -158,7 +163,7 @@ local function report_text(flags, found, status)
   if differences then parts[#parts + 1] = summary.table(differences) .. "\n" end
   for _, line in ipairs(report.explanations(found.differences)) do parts[#parts + 1] = line end
   for _, line in ipairs(report.noise(found.source, found.ignored)) do parts[#parts + 1] = line end
-  if not flags.deep then parts[#parts + 1] = "rows and large objects were counted, not compared: --deep does" end
+  parts[#parts + 1] = found.summed or "rows and large objects were counted, not compared: --deep does"
   parts[#parts + 1] = ("%s  %s"):format(report.totals(found.target), VERDICT[status])
   return table.concat(parts, "\n") .. "\n"
 end
@@ -178,7 +183,7 @@ local function report_json(found, status)
   end
   for _, each in ipairs(found.ignored) do event("ignored", { kind = each.kind, name = each.name, why = each.why }) end
   local _, totals = report.totals(found.target)
-  totals.queries = found.queries
+  totals.queries, totals.hash = found.queries, found.hash
   event("ended", { status = status, verdict = VERDICT[status], totals = totals })
 end
 

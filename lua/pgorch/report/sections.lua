@@ -185,6 +185,7 @@ local function verified_totals(v)
     { "Rows", moment.count(t.rows) }, { "Sequences", moment.count(t.sequences) },
     { "Large objects", moment.count(t.large_objects) }, { "Schema objects", t.objects and moment.count(t.objects) },
     { "Source read", v.on_snapshot and "in the snapshot of the data" or "later, nothing being written" },
+    { "Rows summed with", v.hash },
     { "Written since", v.written == "quiet" and "nothing, says the server" or v.written == "unclear"
       and "nothing: counted and summed again" or v.written },
     { "Own queries", #v.queries > 0 and table.concat(v.queries, ", ") or "none" },

@@ -122,7 +122,7 @@ function verification.of(seen)
     state = finished and "equal" or failed and "differs" or row and "not finished" or "not reached",
     totals = totals(side, list, result), tables = list, objects = objects(side.objects), differences = found,
     ignored = ignored(told), queries = json.array(result.query_names or {}),
-    on_snapshot = side.on_snapshot, written = seen:found("nothing_was_written").answer,
+    on_snapshot = side.on_snapshot, hash = side.hash, written = seen:found("nothing_was_written").answer,
   }
 end
 

@@ -7,6 +7,7 @@ local budget   = require "pgorch.verify.budget"
 local dump_snapshot = require "pgorch.dump_snapshot"
 local objects  = require "pgorch.verify.objects"
 local report   = require "pgorch.verify.report"
+local row_hash = require "pgorch.verify.row_hash"
 local snapshot = require "pgorch.verify.snapshot"
 local times    = require "pgorch.plan.times"
 local verify   = require "pgorch.verify"
@@ -17,7 +18,10 @@ local MEANWHILE = { archive = "Heroku restores", direct = "the data is copied", 
 local function run(ctx)
   local name = dump_snapshot.id_or_quiet(ctx)
   local at <close> = snapshot.open(function(o) return ctx.source:connect(o) end, name)
-  local side = verify.read(at, { content = ctx.options.content == "checksum",
+  local content, hash, why = ctx.options.content == "checksum", nil, nil
+  if content then hash, why = row_hash.choose(at.conn) end
+  if why then ctx:note(row_hash.words(hash, why)) end
+  local side = verify.read(at, { content = content, hash = hash,
     jobs = ctx.params.verify_jobs or budget.jobs(at.conn),
     progress = function(...) ctx:progress(report.progress("summed", ...)) end })
   side.objects, side.on_snapshot = objects.stored(side.objects), name ~= nil

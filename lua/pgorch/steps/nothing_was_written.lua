@@ -46,12 +46,13 @@ local function has_moved(d)
 end
 
 local function recount(ctx)
-  local sums = verify.sums(function(o) return ctx.source:connect(o) end, { content = true,
+  local before = ctx.result.checksum_source
+  local sums = verify.sums(function(o) return ctx.source:connect(o) end, { content = true, hash = before.hash,
     progress = function(done, total) ctx:progress { text = ("%d of %d tables summed again"):format(done, total) } end })
   local conn <close> = ctx.source:connect { settings = verify.SETTINGS }
   local now, names = verify.catalog(conn), {}
-  now.sums = sums
-  for _, d in ipairs((verify.compare(ctx.result.checksum_source, now))) do
+  now.sums, now.hash = sums, before.hash
+  for _, d in ipairs((verify.compare(before, now))) do
     if has_moved(d) then names[#names + 1] = d.name end
   end
   if #names > 0 then refuse(table.concat(names, "\n")) end

@@ -4,17 +4,42 @@
 
 local recipe        = require "pgorch.recipe"
 local budget        = require "pgorch.verify.budget"
+local content       = require "pgorch.verify.content"
 local differing     = require "pgorch.verify.differing"
 local dump_snapshot = require "pgorch.dump_snapshot"
 local named_queries = require "pgorch.named_queries"
 local report        = require "pgorch.verify.report"
+local row_hash      = require "pgorch.verify.row_hash"
 local snapshot      = require "pgorch.verify.snapshot"
 local times         = require "pgorch.plan.times"
 local values        = require "pgorch.recipe.values"
 local verify        = require "pgorch.verify"
 
-local function read(ctx, at)
-  return verify.read(at, { content = ctx.options.content == "checksum",
+-- The source once more, with the hash that any server has. Without the snapshot: as it is now, if nothing was written.
+local function summed_again(ctx, from, why)
+  ctx:note("the source is summed again: on the target, " .. why)
+  local name = dump_snapshot.id_or_quiet(ctx)
+  local at <close> = snapshot.open(function(o) return ctx.source:connect(o) end, name)
+  local side = {}
+  for field, value in pairs(from) do side[field] = value end
+  side.hash = row_hash.SHA256
+  side.sums = content.sums(at, { content = true, hash = side.hash,
+    jobs = ctx.params.verify_jobs or budget.jobs(at.conn),
+    progress = function(...) ctx:progress(report.progress("summed again", ...)) end })
+  return side
+end
+
+-- The source's side as the target can be compared with it.
+local function comparable(ctx, target)
+  local from = ctx.result.checksum_source
+  if row_hash.of(from) == row_hash.SHA256 then return from end
+  local hash, why = row_hash.choose(target.conn)
+  if hash == from.hash then return from end
+  return summed_again(ctx, from, why or from.hash .. " is not known")
+end
+
+local function read(ctx, at, hash)
+  return verify.read(at, { content = ctx.options.content == "checksum", hash = hash,
     jobs = ctx.params.verify_jobs or budget.jobs(at.conn, ctx.target:database():limits().connections),
     progress = function(...) ctx:progress(report.progress("compared", ...)) end })
 end
@@ -49,9 +74,9 @@ local function tell(ctx, from, list, ignored)
 end
 
 local function run(ctx)
-  local from = ctx.result.checksum_source
   local target <close> = snapshot.open(function(o) return ctx.target:connect(o) end)
-  local to = read(ctx, target)
+  local from = comparable(ctx, target)
+  local to = read(ctx, target, from.hash)
   local list, ignored = verify.compare(from, to)
   local queries = ask_both(ctx, list, from, to, target)
   tell(ctx, from, list, ignored)
@@ -60,6 +85,7 @@ local function run(ctx)
   ctx:table(tables)
   local text, all = report.totals(to)
   ctx:note(text .. " EQUAL")
+  if to.hash then ctx:note(row_hash.words(to.hash)) end
   return { tables = all.tables, rows = all.rows, queries = #queries, query_names = queries,
            sequences = all.sequences, large_objects = all.large_objects, objects = all.objects,
            bytes = values.show_size(ctx.result.size.bytes) }

@@ -5,6 +5,7 @@ local json     = require "pgorch.json"
 local log      = require "pgorch.log"
 local pg       = require "pgorch.pg"
 local pieces   = require "pgorch.pieces"
+local row_hash = require "pgorch.verify.row_hash"
 local snapshot = require "pgorch.verify.snapshot"
 local source   = require "pgorch.source"
 local task     = require "pgorch.task"
@@ -18,14 +19,9 @@ local M = {}
 ---@field matview boolean|nil
 ---@field not_comparable string[]|nil   columns that are not in the sum, with their types
 
--- The sum of the first 60 bits of each row's SHA-256. A sum has no order and counts rows that are there twice; two
--- tables that differ have the same one by a chance of 1 in 10^18. SHA-256 of UTF-8 is the same on every version,
--- processor and database encoding, which hashtextextended, an internal function, does not promise. The price, on a
--- million rows of pgbench: 2.0 s, where hashtextextended takes 0.9 s, most of it for the text, and 64 bits more 2.6 s.
--- ROW(...) tells NULL from an empty text. The alias is one that no column has: `t` would be taken for a column.
-M.ROW_HASH = "('x' || left(encode(sha256(convert_to(row(%s)::text, 'UTF8')), 'hex'), 15))::bit(60)::bigint"
-local CHECKSUM = "select count(*) as rows, coalesce(sum(" .. M.ROW_HASH .. "), 0)::text as sum "
-  .. "from only %s as pgorch_row"
+-- A sum of the rows' hashes has no order and counts rows that are there twice; two tables that differ have the same one
+-- by a chance of 1 in 10^18. The alias is one that no column has: `t` would be taken for a column.
+local CHECKSUM = "select count(*) as rows, coalesce(sum(%s), 0)::text as sum from only %s as pgorch_row"
 local COUNT = "select count(*) as rows from only %s as pgorch_row"
 
 local LOCKED_TABLES = 100
@@ -65,8 +61,8 @@ function M.tables(conn)
   return list
 end
 
-local function read(conn, key, t, columns)
-  local sql = columns and CHECKSUM:format(M.list(columns.columns), key) or COUNT:format(key)
+local function read(conn, key, t, columns, hash)
+  local sql = columns and CHECKSUM:format(row_hash.sql(hash, M.list(columns.columns)), key) or COUNT:format(key)
   local range = pieces.condition(t, "pgorch_row")
   return conn:row(range and sql .. " where " .. range or sql)
 end
@@ -75,7 +71,7 @@ local function sum_of(conn, t, key, work)
   if t.matview and not t.populated then return { matview = true } end
   local columns = work.columns and work.columns[key]
   if work.columns and not columns then return { error = "its columns could not be listed", matview = t.matview } end
-  local row, why = snapshot.attempt(conn, read, conn, key, t, columns)
+  local row, why = snapshot.attempt(conn, read, conn, key, t, columns, work.hash)
   local one = { matview = t.matview, error = why }
   if row then one.rows, one.sum = row.rows, row.sum end
   if columns and #columns.not_comparable > 0 then one.not_comparable = columns.not_comparable end
@@ -145,6 +141,7 @@ end
 
 ---@class pgorch.SumOptions
 ---@field content boolean|nil      checksums, not only counts
+---@field hash? pgorch.RowHash      what they are sums of, default SHA-256
 ---@field jobs? integer            connections at once, default 2
 ---@field piece_bytes? integer     tables larger than this are shared by the connections, default 64 MB to 1 GB, as
 ---  there are some pieces for each connection
@@ -158,7 +155,7 @@ function M.sums(at, o)
   local tables, jobs = M.tables(at.conn), o.jobs or 2
   local piece_bytes = o.piece_bytes or pieces.size(tables, jobs)
   local queue = pieces.queue(tables, at.conn.server_version, piece_bytes, is_view)
-  local work = { at = 0, pieces = {}, queue = queue,
+  local work = { at = 0, pieces = {}, queue = queue, hash = o.hash or row_hash.SHA256,
                  columns = o.content and M.columns(at.conn) or nil }
   work.done = counter(work.queue, #tables, o.progress)
   task.group(function(g)

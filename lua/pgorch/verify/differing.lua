@@ -4,6 +4,7 @@
 
 local content       = require "pgorch.verify.content"
 local large_objects = require "pgorch.verify.large_objects"
+local row_hash      = require "pgorch.verify.row_hash"
 local snapshot      = require "pgorch.verify.snapshot"
 local task          = require "pgorch.task"
 local verify        = require "pgorch.verify"
@@ -24,7 +25,8 @@ local ROWS = "select key, count(*) as count, sum(hash)::text as hash, min(parts)
   .. "as key, %s as hash, array[%s]::bigint[]::text as parts from only %s as pgorch_row where %s %% %d = "
   .. "any ($1::bigint[])) as pgorch_rows group by key"
 
-local function hash(columns) return content.ROW_HASH:format(content.list(columns)) end
+-- Whatever the tables were summed with: both are asked again, whichever servers they are.
+local function hash(columns) return row_hash.sql(row_hash.SHA256, content.list(columns)) end
 
 local function shape(conn, key)
   local columns = content.columns(conn)[key]

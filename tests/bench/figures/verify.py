@@ -5,6 +5,7 @@ pgorch uses and no parallel query. pgorch: `pgorch verify --deep`, which compare
 the same data, restored.
 """
 import os
+import re
 from contextlib import contextmanager
 
 from harness.bench import REPOSITORY
@@ -15,10 +16,9 @@ TITLE = "Deep verification of both sides"
 SECONDS = 110
 GOALS = "wall <= 0.60"
 
-# The checksum of each table, as a statement (lua/pgorch/verify/content.lua).
+# The checksum of each table, as a statement (lua/pgorch/verify/content.lua), of the hash that both sides have.
 STATEMENTS = r"""
-select format($f$select %L, count(*),
-    sum(('x' || left(encode(sha256(convert_to(row(%s)::text, 'UTF8')), 'hex'), 15))::bit(60)::bigint)
+select format($f$select %L, count(*), sum(@HASH@)
   from only %s as pgorch_row;$f$, c.oid::regclass,
   (select string_agg('pgorch_row.' || quote_ident(attname), ', ' order by attnum)
     from pg_attribute a where a.attrelid = c.oid and attnum > 0 and not attisdropped), c.oid::regclass)
@@ -28,6 +28,14 @@ PINNED = "set timezone = 'UTC'; set datestyle = 'ISO'; set extra_float_digits = 
          "set max_parallel_workers_per_gather = 0; begin isolation level repeatable read;"
 
 
+def statements():
+    with open(os.path.join(REPOSITORY, "lua/pgorch/verify/row_hash.lua")) as file:
+        found = re.search(r"\[M\.INTERNAL\] = \[\[(.*%s.*)\]\]", file.read())
+    if not found:
+        raise Failed("lua/pgorch/verify/row_hash.lua has no expression of the hash")
+    return STATEMENTS.replace("@HASH@", found.group(1))
+
+
 @contextmanager
 def prepared(bench):
     bench.fill_target()
@@ -35,7 +43,7 @@ def prepared(bench):
         large_objects = file.read()
     script = bench.path("serial.sql")
     with open(script, "w") as file:
-        file.write(PINNED + "\n" + bench.source.sql(STATEMENTS) + "\n" + large_objects)
+        file.write(PINNED + "\n" + bench.source.sql(statements()) + "\n" + large_objects)
 
     def serial():
         words = [f"'{bench.psql}' -XAtq -v ON_ERROR_STOP=1 -f '{script}' '{side.url()}' >'{bench.path(name)}'"
