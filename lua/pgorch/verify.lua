@@ -182,7 +182,7 @@ local function compare_large(a, b, list)
   end
 end
 
----Everything in which two databases differ, in a stable order. Raises where their rows were summed with different hashes.
+---Everything in which two databases differ, in a stable order. Raises where they were summed with different hashes.
 ---@param a pgorch.Side
 ---@param b pgorch.Side
 ---@return pgorch.Difference[]
