@@ -61,7 +61,8 @@ function help.command(name, found)
   return ("%s%s\nFlags of pgorch:\n%s\n"):format(text, recipes, two_columns(host_rows(nil, found.flags)))
 end
 
-local TYPE_WORDS = { string = "TEXT", integer = "N", number = "N", duration = "26h", size = "2GB", list = "A,B" }
+local TYPE_WORDS = { string = "TEXT", path = "PATH", integer = "N", number = "N", duration = "26h", size = "2GB",
+                     list = "A,B" }
 
 local function show_default(spec)
   if spec.default_text then return spec.default_text end

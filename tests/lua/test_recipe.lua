@@ -271,6 +271,19 @@ describe("a command line", function()
                        name = "-x" }
   end)
 
+  it("keeps a path as it is found from any folder, and takes none for one", function()
+    local specs, here = { spool = { type = "path" } }, require("pgorch.native.host").cwd()
+    for typed, kept in pairs { ["a b"] = here .. "/a b", ["./x/./y//"] = here .. "/x/y", ["."] = here,
+                               ["../z"] = here .. "/../z", ["/data/"] = "/data", ["/"] = "/" } do
+      local got, problems = resolve(specs, { "--spool", typed })
+      expect(problems).is ""
+      expect(got.spool).is(kept)
+    end
+    expect(select(2, resolve(specs, { "--spool", "" }))).is "--spool: is empty"
+    expect(select(2, resolve(specs, { "--spool=" }))).is "--spool: is empty"
+    expect(params.standard().spool.type).is "path"
+  end)
+
   it("tells everything that is wrong at once", function()
     local _, problems = resolve({
       app = { required = true, help = "the app" }, jobs = { type = "integer" }, mode = { choices = { "a", "b" } },

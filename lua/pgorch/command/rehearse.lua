@@ -3,9 +3,9 @@
 
 local help       = require "pgorch.help"
 local invocation = require "pgorch.invocation"
-local native     = require "pgorch.native.host"
 local rehearsal  = require "pgorch.rehearsal"
 local term       = require "pgorch.term"
+local values     = require "pgorch.recipe.values"
 
 local command = {
   takes_flags = true,
@@ -22,11 +22,6 @@ command.flags = invocation.flags_for_help({
     help = "programs of the PostgreSQL server that stands in for the target" },
 }, { "json" })
 
-local function absolute(path)
-  if not path then return nil end
-  return ((path:match "^/" and path or native.cwd() .. "/" .. path):gsub("(.)/+$", "%1"))
-end
-
 ---@param arguments string[]
 ---@return integer status
 function command.run(arguments)
@@ -35,7 +30,7 @@ function command.run(arguments)
     term.out(help.recipe(recipe, { verb = "rehearse", flags = command.flags }))
     return 0
   end
-  o.host.folder = absolute(o.host.folder)
+  o.host.folder = o.host.folder and values.absolute(o.host.folder)
   local store <close> = invocation.open_store(o.host)
   o.store = store
   return rehearsal.run(o)

@@ -66,7 +66,7 @@ local function store_value(state, flag, text, shown)
   end
   local value, why = values.parse(flag.type, text)
   if value == nil then
-    state.problems[#state.problems + 1] = ("%s %s: %s"):format(shown, text, why)
+    state.problems[#state.problems + 1] = ("%s: %s"):format(text == "" and shown or ("%s %s"):format(shown, text), why)
     if flag.param then state.bad[flag.param.name] = true end
     return
   end

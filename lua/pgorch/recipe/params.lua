@@ -8,7 +8,7 @@ local params = {}
 
 ---@class pgorch.Param
 ---@field name string
----@field type "string"|"integer"|"number"|"boolean"|"duration"|"size"|"list"
+---@field type "string"|"path"|"integer"|"number"|"boolean"|"duration"|"size"|"list"   path: kept absolute
 ---@field default any            a value, or text of that type
 ---@field default_text string    what the help says in its place
 ---@field env string[]           environment variables, the first that is set counts
@@ -182,7 +182,7 @@ local STANDARD = {
     help = "bytes a second that this machine can send, as 4MB: for the estimates, and for --via auto" },
   { "compress", default = "auto", choices = { "auto", "fast", "small", "stock" },
     help = "how the dump is compressed; auto: as small as the way to the storage leaves time for; stock: by pg_dump" },
-  { "spool", default_text = "no file: straight into the storage",
+  { "spool", type = "path", default_text = "no file: straight into the storage",
     help = "a folder that the dump goes into before its upload: a resumed run need not dump again" },
   { "keep_dump", default = false, help = "keep the dump in the object storage afterwards" },
   { "watch", type = "duration", default = "0", help = "how long to watch the source for stray writers after cut-over" },

@@ -1,5 +1,7 @@
 -- Values as people write them on a command line or in a recipe: durations, sizes, numbers, lists; and back into text.
--- Pure: no await, no state.
+-- No await, no state but one: a relative path begins in the working folder.
+
+local host = require "pgorch.native.host"
 
 local values = {}
 
@@ -51,6 +53,14 @@ local function to_list(text)
   return list
 end
 
+---A path as it has to be kept: whoever reads it later may be in another folder.
+---@param path string
+---@return string
+function values.absolute(path)
+  if not path:match "^/" then path = (host.cwd() .. "/" .. path .. "/"):gsub("/%./", "/"):gsub("/%./", "/") end
+  return (path:gsub("(.)/+$", "%1"))
+end
+
 local PARSERS = {
   string = function(text) return tostring(text) end,
   integer = function(text)
@@ -69,6 +79,10 @@ local PARSERS = {
     if FALSE[tostring(text):lower()] then return false end
     return nil, "is neither yes nor no"
   end,
+  path = function(text)
+    if text == "" then return nil, "is empty" end
+    return values.absolute(tostring(text))
+  end,
   duration = values.duration,
   size = values.size,
   list = function(text)
@@ -82,7 +96,7 @@ local PARSERS = {
 function values.is_type(kind) return PARSERS[kind] ~= nil end
 
 ---The value that `text` stands for; nil and why when it stands for none.
----@param kind "string"|"integer"|"number"|"boolean"|"duration"|"size"|"list"
+---@param kind "string"|"path"|"integer"|"number"|"boolean"|"duration"|"size"|"list"
 ---@param text any
 ---@return any value
 ---@return string|nil why
