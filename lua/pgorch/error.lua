@@ -15,6 +15,7 @@ local error_module = {}
 ---@field sqlstate? string
 ---@field cause? any       the error that this one came out of
 ---@field step? string     id of the step it happened in
+---@field put_back? boolean a full disk that is no reason to keep the run as it is
 
 ---Makes an error without raising it.
 ---@param id string

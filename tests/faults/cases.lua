@@ -108,7 +108,7 @@ M.cases = {
   { name = "the target restarts in mid-verification", inject = "at step", step = "verify",
     act = "restart the target at once", ends = STOPS, later = { 5 } },   -- its unlogged table is empty then
 
-  -- This machine. There is no --spool, so no file of a dump that could fill a disk.
+  -- This machine. The disk is that of the record and the logs; tests/integration/test_spool.lua fills that of a dump.
   -- The preflight finds it, or nothing can be written down any more: not that something was put back either.
   { name = "the disk is full before the window", inject = "full disk", step = "preflight", ends = { 4, 11 } },
   { name = "the disk is full in the window", inject = "full disk", step = "window_opens", ends = { 6 } },

@@ -7,9 +7,9 @@ local moves   = require "support.moves"
 local process = require "pgorch.process"
 local program = require "support.program"
 local resource = require "pgorch.resource"
+local small_disk = require "support.small_disk"
 local store   = require "pgorch.store"
 local task    = require "pgorch.task"
-local test    = require "pgorch.test"
 
 local CHANGES = { "POST", "PUT", "PATCH", "DELETE" }
 
@@ -26,20 +26,6 @@ local function refuses(move, o)
   expect(ended.err).lacks "stack traceback"
   expect(ended.out).is ""
   expect_untouched(move)
-end
-
--- A file system of so many bytes, or the reason why there is none.
-local function small_disk(dir, bytes)
-  fs.mkdir(dir)
-  local done = process.run { "mount", "-t", "tmpfs", "-o", ("size=%d,mode=0700"):format(bytes), "tmpfs", dir,
-    check = false }
-  if done.code ~= 0 then test.skip("no small file system can be mounted here: " .. done.stderr:match "[^\n]*") end
-  return setmetatable({}, { __close = function() process.run { "umount", "-l", dir, check = false } end })
-end
-
--- Fills the disk to its last byte; removing the file makes room again.
-local function fill(path)
-  process.run { "dd", "if=/dev/zero", "of=" .. path, "bs=4096", check = false }
 end
 
 describe("the record of runs", function()
@@ -174,8 +160,8 @@ describe("the record of runs", function()
   it("on a full disk", function()
     moves.world({}, function(world, lanes)
       local dir = world.dir .. "/full"
-      local _ <close> = small_disk(dir, 1 << 20)
-      fill(dir .. "/filler")
+      local _ <close> = small_disk.at(dir, 1 << 20)
+      small_disk.fill(dir .. "/filler")
       refuses(moves.new(lanes[1], { dir = dir }), { says = { "PGO-STORE" } })
     end)
   end)
@@ -183,13 +169,13 @@ describe("the record of runs", function()
   it("on a disk that fills up in mid-run keeps the state, and resume finishes", function()
     moves.world({}, function(world, lanes)
       local dir = world.dir .. "/filling"
-      local _ <close> = small_disk(dir, 96 << 20)         -- the preflight wants 64 MB
+      local _ <close> = small_disk.at(dir, 96 << 20)         -- the preflight wants 64 MB
       local move = moves.new(lanes[1], { dir = dir })
       local filled
       local ended = move:run(nil, { on_line = function(line)
         if filled or moves.begun(line) ~= "window_opens" then return end
         filled = true
-        fill(dir .. "/filler")
+        small_disk.fill(dir .. "/filler")
       end })
       moves.expect_exit(ended, 6)
       fs.remove(dir .. "/filler")

@@ -2,8 +2,10 @@
 
 local compression = require "pgorch.dump.compression"
 local dump      = require "pgorch.dump"
+local dump_to_store = require "pgorch.steps.dump_to_store"
 local fail      = require "pgorch.error"
 local fs        = require "pgorch.fs"
+local host      = require "pgorch.native.host"
 local pg        = require "pgorch.pg"
 local pg_client = require "pgorch.pg_client"
 local postgres  = require "support.postgres"
@@ -203,28 +205,65 @@ describe("a spooled dump", function()
       local kept = marked(o, path)
       expect(process.run({ "sha256sum", path }).stdout:match "^%x+").is(kept.sha256)
       expect(fs.stat(path).mode).is(0600)
-      expect(spool.stands(nil, o.source)).is(false)
-      expect(spool.stands({ path = path }, o.source)).is(false)
-      expect(spool.stands(kept, o.source)).is(true)
+      local function judged(file)
+        local stands, why = spool.stands(file, o.source)
+        expect(stands).is(why == nil and file ~= nil)
+        return why
+      end
+      expect(judged(nil)).is_nil()
+      expect(judged(spool.at(path))).is(path .. " is not all of a dump")
+      expect(judged(kept)).is_nil()
 
       fs.write_at(path, kept.bytes - 1, "x")
-      expect(spool.stands(kept, o.source)).is(false)
+      expect(judged(kept)).is(path .. " is not what was written")
       fs.remove(path)
-      expect(spool.stands(kept, o.source)).is(false)
+      expect(judged(kept)).is(("there is no %s on %s"):format(path, host.hostname()))
 
       kept = marked(o, path)
-      expect(spool.stands(kept, o.source)).is(true)
+      expect(judged(kept)).is_nil()
       local conn <close> = pg.connect(server.uri)
       conn:exec "insert into goods values (0, 'late')"
-      expect(spool.stands(kept, o.source)).is(false)
+      expect(judged(kept)).is 'the source was written to since: "public"."goods"'
     end))
+
+  it("that is to be removed and is not there is told of, unless it never came about", function()
+    fs.with_temporary("pgorch-spool-", function(dir)
+      local said
+      local ctx = { warn = function(_, text) said = text end, put_back = function() end,
+                    store = { head = function() return "free" end } }
+      local function put_back(kept)
+        said = nil
+        dump_to_store.undo(ctx, { spool = kept })
+        return said
+      end
+      local kept = spool.at(dir .. "/r1-1.dump")
+      expect(put_back(kept)).is_nil()
+      kept.sha256 = "00"
+      expect(put_back(kept)).has "it holds the database, remove it where it is"
+      expect(put_back { path = kept.path, machine = "Münster-2" }).has(kept.path .. " was written on Münster-2")
+      fs.write(kept.path, "x")
+      expect(put_back { path = kept.path, machine = "Münster-2" }).is_nil()      -- a disk that both have
+      expect(fs.exists(kept.path)).is(false)
+    end)
+  end)
+
+  it("is in the plan, beside the object", function()
+    local ctx = { run = { id = "r1" }, params = { spool = "/data" }, store = { name = "b" },
+                  result = { size = { bytes = 8e6 } } }
+    local with = dump_to_store.plan(ctx)
+    expect(with[1][1]).is "+ file /data/r1-1.dump, until it is uploaded"
+    expect(with[2][1]).is "+ object pgorch/r1/1.dump in b"
+    ctx.params = {}
+    expect(dump_to_store.plan(ctx)[1]).is "+ object pgorch/r1/1.dump in b"
+  end)
 
   it("leaves no file when the disk is full or pg_dump fails, and says what to do", with_server(function(o, dir)
     local path = dir .. "/full.dump"
     process.run { "ln", "-s", "/dev/full", path }
     local err = expect(function() spool.write(o, path) end).raises "PGO-IO"
     expect(err.message).has "no space left on device"
-    expect(err.cure).has "go without it"
+    expect(err.cure).has "begin another run without --spool"
+    expect(err.put_back).is(true)
     o.source.dbname = "nowhere"
     expect(function() spool.write(o, dir .. "/none.dump") end).raises "PGO-DUMP"
     expect(table.concat(fs.list(dir), " ")).lacks ".dump"

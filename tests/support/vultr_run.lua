@@ -137,15 +137,15 @@ local function read_if_there(path)
   return fs.exists(path) and fs.read(path, 1 << 26) or ""
 end
 
----Starts the usual run (or pgorch with other arguments) and kills it (-9) as soon as `due(its events, requests so far,
----world)` is true, or `pause` later.
+---Starts the usual run (or pgorch with other arguments, in a folder) and kills it (-9) as soon as `due(its events,
+---requests so far, world)` is true, or `pause` later.
 ---@return string run id
-function M.kill_when(world, due, pause, arguments)
+function M.kill_when(world, due, pause, arguments, cwd)
   local path = world.dir .. "/printed"
   local list = arguments or usual { "--json" }
   local script = ('exec "$0" "$@" >%s 2>&1'):format(path)
   local options = table.move(list, 1, #list, 5, { "/bin/sh", "-c", script, host.executable() })
-  options.env, options.env_clear = shell(world), true
+  options.env, options.env_clear, options.cwd = shell(world), true, cwd
   local child <close> = process.spawn(options)
   local deadline = task.now() + 60
   while not due(read_if_there(path), read_if_there(world.dir .. "/requests.jsonl"), world) do

@@ -32,11 +32,13 @@ local function is_taken(session, err)
   return false
 end
 
--- A full disk is made room on. Putting back would be half done there: it has to be written down, too.
+-- A full disk is made room on. Putting back would be half done there: it has to be written down, too. Not so on the
+-- disk that a dump has filled, which has its room again: the app need not be down until somebody comes.
 local FULL = { ENOSPC = true, EDQUOT = true }
 
 local function is_transient(err)
-  return err.retryable == true or TRANSIENT[err.kind] == true or err.kind == "io" and FULL[err.detail] == true
+  return err.retryable == true or TRANSIENT[err.kind] == true
+    or err.kind == "io" and FULL[err.detail] == true and not err.put_back
 end
 
 -- Returns "keep" or "undo", the exit status, and the run's state.

@@ -32,15 +32,22 @@ local function stream(ctx, client, memory)
   end)
 end
 
+local function discard(ctx, kept)
+  local left = spool.remove(kept)
+  if left then ctx:warn(left) end
+end
+
 -- The file that is there, or another.
 local function spooled(ctx, client, memory)
   local mark, kept = ctx.result.fingerprint.mark, memory.spool
-  if spool.stands(kept, ctx.source) then
+  local stands, why = spool.stands(kept, ctx.source)
+  if stands then
     ctx:note(("the dump in %s is whole, and nothing was written since: it is uploaded"):format(kept.path))
     return kept
   end
-  if kept then fs.remove(kept.path) end
-  memory.spool = { path = spool.path(ctx.params.spool, ctx.run.id, ctx.run.attempt, memory.try) }
+  if why then ctx:note("dumped again: " .. why) end
+  if kept then discard(ctx, kept) end
+  memory.spool = spool.at(spool.path(ctx.params.spool, ctx.run.id, ctx.run.attempt, memory.try))
   ctx:remember(memory)
   memory.spool = spool.write(dump_options(ctx, client), memory.spool.path)
   memory.spool.mark = mark
@@ -54,6 +61,9 @@ local function by_file(ctx, client, memory)
     ctx:progress { bytes = bytes, total = kept.bytes, text = "uploading " .. kept.path }
   end })
   fs.remove(kept.path)
+  memory.spool = nil
+  ctx:remember(memory)
+  up.sha256 = kept.sha256
   return up
 end
 
@@ -69,12 +79,20 @@ local function next_key(ctx)
   return ("%s%d%s.dump"):format(prefix(ctx), ctx.run.attempt, try > 1 and "-" .. try or ""), try
 end
 
-local function run(ctx)
+local function remembered(ctx)
   local key, try = next_key(ctx)
-  if ctx.recall then clear(ctx) end
   local memory = { key = key, try = try, spool = ctx.recall and ctx.recall.spool }
+  if memory.spool and not ctx.params.spool then          -- it is resumed without
+    discard(ctx, memory.spool)
+    memory.spool = nil
+  end
   ctx:remember(memory)
-  if not ctx.params.spool and memory.spool then fs.remove(memory.spool.path) end
+  return memory
+end
+
+local function run(ctx)
+  if ctx.recall then clear(ctx) end
+  local memory = remembered(ctx)
   local major = ctx.result.preflight_target.target_major
   local client = pg_client.choose(ctx.result.preflight.source_major, major)
   local started = task.now()
@@ -82,7 +100,7 @@ local function run(ctx)
   local seconds = task.now() - started
   ctx:progress { bytes = up.bytes }            -- the figures of a finished step are the dump's own
   ctx:note(("dump of %s in %s"):format(values.show_size(up.bytes), values.show_duration(seconds)))
-  return { key = key, bytes = up.bytes, parts = up.parts, etag = up.etag, sha256 = up.sha256, seconds = seconds,
+  return { key = memory.key, bytes = up.bytes, parts = up.parts, etag = up.etag, sha256 = up.sha256, seconds = seconds,
            client = client.version }
 end
 
@@ -92,7 +110,7 @@ local function check(ctx, result)
 end
 
 local function undo(ctx, did)
-  if did.spool then fs.remove(did.spool.path) end
+  if did.spool then discard(ctx, did.spool) end
   if ctx.store:head() ~= "free" then clear(ctx) end         -- `pgorch cleanup` may have removed the bucket
   ctx:put_back "object deleted"
 end
@@ -111,8 +129,11 @@ end
 
 -- Of the first attempt: another one has another number.
 local function plan(ctx)
-  return { ("+ object %s1.dump in %s"):format(prefix(ctx), ctx.store.name),
-           about = "~" .. values.show_size(times.dump_bytes(ctx.result.size, times.rates(ctx))) }
+  local about = "~" .. values.show_size(times.dump_bytes(ctx.result.size, times.rates(ctx)))
+  local object = { ("+ object %s1.dump in %s"):format(prefix(ctx), ctx.store.name), about = about }
+  local dir = ctx.params.spool
+  if not dir then return object end
+  return { { ("+ file %s, until it is uploaded"):format(spool.path(dir, ctx.run.id, 1, 1)), about = about }, object }
 end
 
 return recipe.step {
