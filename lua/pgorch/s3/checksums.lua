@@ -47,6 +47,13 @@ local function compute(self)
   self.busy = false
 end
 
+local function withdraw(self, wanted)
+  for i, each in ipairs(self.waiting) do
+    if each == wanted then return table.remove(self.waiting, i) end
+  end
+end
+
+---When it is cancelled the crew may still read the block; one that waits only is read no more.
 ---@async
 ---@param block pgorch.Bytes
 ---@return string hex
@@ -57,8 +64,10 @@ function Checksums:md5(block)
     self.busy = true
     self.group:spawn(compute, self)
   end
-  wanted.done:wait()
-  return wanted.md5
+  local ok, err = pcall(wanted.done.wait, wanted.done)
+  if ok then return wanted.md5 end
+  withdraw(self, wanted)
+  error(err, 0)
 end
 
 return checksums
