@@ -199,6 +199,7 @@ static void query_step(pgo_pg *conn, pgo_op *op) {
 static bool refuse(pgo_pg_query *query) {
     const pgo_pg *conn = query->conn;
     pgo_err *err = &query->op.err;
+    query->feed_foreign = query->feed && pgo_stream_is_read(query->feed); /* whatever else is so */
     if (!conn->pg) {
         finish_closed(query);
     } else if (conn->user) {
@@ -210,8 +211,7 @@ static bool refuse(pgo_pg_query *query) {
         finish(query, pgo_fail(err, PGO_E_INVALID,
                                "another statement was run on the connection while "
                                "rows were being read from it: use a second connection"));
-    } else if (query->feed && pgo_stream_is_read(query->feed)) {
-        query->feed_foreign = true;
+    } else if (query->feed_foreign) {
         finish(query, pgo_fail(err, PGO_E_INVALID, "the stream is being read already"));
     } else {
         return false;

@@ -231,7 +231,7 @@ describe("copy_in", function()
     db:exec "drop table t; drop role one_only"
   end)
 
-  it("refuses other statements, a second COPY, and a stream that somebody reads", function()
+  it("refuses other statements, and a second COPY", function()
     local db <close> = with_table "a int"
     local function err_of(sql)
       local from = stream.new()
@@ -245,15 +245,25 @@ describe("copy_in", function()
     expect(err_of "copy t from stdin; copy t from stdin").has "one for each"
     expect(function() db:exec "copy t from stdin" end):raises "PGO-INVALID"
     expect(function() db:copy_out("copy t from stdin", stream.new()) end):raises "PGO-INVALID"
-    local read = stream.new()
-    task.group(function(group)
-      local reader = group:spawn(read.read_all, read)
-      task.sleep(0)
-      expect(function() db:copy_in("copy t from stdin", read) end):raises "PGO-INVALID"
-      read:write "unharmed"
-      read:finish()
-      expect(reader:join()).is "unharmed"
-    end)
+  end)
+
+  it("leaves a stream that somebody reads to its reader, whatever state the connection is in", function()
+    local free <close> = with_table "a int"
+    local busy <close> = with_table "a int"
+    local closed = server:connect()
+    closed:close()
+    for conn, id in pairs { [free] = "PGO-INVALID", [busy] = "PGO-INVALID", [closed] = "PGO-CLOSED" } do
+      task.group(function(group)
+        local read = stream.new()
+        local reader = group:spawn(read.read_all, read)
+        group:spawn(busy.value, busy, "select pg_sleep(0.2)")
+        task.sleep(0)
+        expect(function() conn:copy_in("copy t from stdin", read) end):raises(id)
+        read:write "unharmed"
+        read:finish()
+        expect(reader:join()).is "unharmed"
+      end)
+    end
   end)
 
   it("raises what the server says of a table that is not there, and tells the producer", function()
