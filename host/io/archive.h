@@ -1,7 +1,8 @@
 /* Makes of an uncompressed custom-format archive (pg_dump -Fc -Z0) the compressed one, while it
  * streams through: pieces of 512 KiB are pressed on the crew's threads and put into their order
- * again. Memory: 2 * threads + 4 pieces of 512 KiB, what they became, and the head; 14 MiB on two
- * cores. Engine "auto" follows the speed of the way out, piece by piece (archive_pace.h). */
+ * again. Memory: 2 * threads + 4 pieces of 512 KiB, at most 40, what they became, and the head;
+ * 14 MiB on two cores. Engine "auto" follows the speed of the way out, piece by piece
+ * (archive_pace.h). */
 #ifndef PGO_IO_ARCHIVE_H
 #define PGO_IO_ARCHIVE_H
 
@@ -51,7 +52,7 @@ typedef struct pgo_archive {
     pgo_archive_pace pace;
     unsigned pressing, finished; /* on the crew; done, and in the line */
     size_t piece_sent;           /* of the first one */
-    struct pgo_archive_sum run;  /* of the run that goes on from one piece to the next */
+    uint32_t run;                /* checksum of the run that goes on from one piece to the next */
     uv_mutex_t mutex;            /* guards `engines` */
     pgo_deflate **engines;       /* those not in use now */
     unsigned idle;

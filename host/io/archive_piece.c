@@ -71,13 +71,13 @@ static int put_adler(pgo_archive_piece *piece, const struct pgo_archive_step *st
 
 static void note_sum(pgo_archive_piece *piece, const struct pgo_archive_step *step,
                      uint32_t adler) {
-    struct pgo_archive_sum sum = {adler, step->length};
     if (!step->first) {
         piece->goes_on = true;
-        piece->before = sum;
+        piece->before = adler;
+        piece->length_before = step->length;
     } else if (!step->last) {
         piece->opens = true;
-        piece->open = sum;
+        piece->open = adler;
     }
 }
 
@@ -135,14 +135,12 @@ int pgo_archive_piece_press(pgo_archive_piece *piece, pgo_deflate *deflate,
     return status;
 }
 
-void pgo_archive_piece_join(pgo_archive_piece *piece, struct pgo_archive_sum *run) {
+void pgo_archive_piece_join(pgo_archive_piece *piece, uint32_t *run) {
     if (piece->goes_on) {
-        run->adler = (uint32_t)adler32_combine(run->adler, piece->before.adler,
-                                               (z_off_t)piece->before.length);
-        run->length += piece->before.length;
+        *run = (uint32_t)adler32_combine(*run, piece->before, (z_off_t)piece->length_before);
     }
     if (piece->closes) {
-        write_adler(piece->out.data + piece->adler_at, run->adler);
+        write_adler(piece->out.data + piece->adler_at, *run);
     }
     if (piece->opens) {
         *run = piece->open;

@@ -8,9 +8,11 @@
 
 #include "io/archive_deflate.h"
 
+#ifndef PGO_ARCHIVE_PIECE /* tests/fuzz has smaller ones, which are full soon */
 #define PGO_ARCHIVE_PIECE ((size_t)512 * 1024)
 #define PGO_ARCHIVE_STEPS 4096 /* at most so many in a piece */
-#define PGO_ARCHIVE_INT 5      /* bytes of a number in an archive */
+#endif
+#define PGO_ARCHIVE_INT 5 /* bytes of a number in an archive */
 
 enum pgo_archive_step_kind {
     PGO_ARCHIVE_BLOCK,  /* a block begins: type and id */
@@ -29,12 +31,6 @@ struct pgo_archive_step {
     size_t at;                    /* BLOCK: where it begins in `out`, once pressed */
 };
 
-/* A part of a zlib stream: its checksum and its size. */
-struct pgo_archive_sum {
-    uint32_t adler;
-    size_t length;
-};
-
 typedef struct pgo_archive_piece {
     char *raw; /* owned, PGO_ARCHIVE_PIECE bytes */
     size_t length;
@@ -43,8 +39,9 @@ typedef struct pgo_archive_piece {
     /* what pressing gives */
     pgo_buffer out;
     bool goes_on, closes, opens; /* a run comes in from before; it ends here; one goes out */
-    struct pgo_archive_sum before, open; /* of the part of that which comes in; which goes out */
-    size_t adler_at; /* closes: where in `out` the whole run's checksum belongs */
+    uint32_t before, open; /* checksums of its part in here: of that which comes in; goes out */
+    size_t length_before;  /* of the part of that which comes in */
+    size_t adler_at;       /* closes: where in `out` the whole run's checksum belongs */
     pgo_err err;
 } pgo_archive_piece;
 
@@ -55,8 +52,8 @@ void pgo_archive_piece_free(pgo_archive_piece *piece);
 /* On any thread. Fills what pressing gives; 0, or an error's code with piece->err. */
 int pgo_archive_piece_press(pgo_archive_piece *piece, pgo_deflate *deflate,
                             enum pgo_deflate_engine engine, int level) PGO_MUSTCHECK;
-/* When everything before it is known: takes the sum of the run that comes in, leaves that of the
- * run that goes out, and writes the checksum where it belongs. */
-void pgo_archive_piece_join(pgo_archive_piece *piece, struct pgo_archive_sum *run);
+/* When everything before it is known: takes the checksum of the run that comes in, leaves that of
+ * the run that goes out, and writes it where it belongs. */
+void pgo_archive_piece_join(pgo_archive_piece *piece, uint32_t *run);
 
 #endif
