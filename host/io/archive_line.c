@@ -5,8 +5,12 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* More would need much memory on many cores, for a speed that no pg_dump has. */
+enum { MOST_PIECES = 40 };
+
 static unsigned task_count(const pgo_archive *archive) {
-    return 2 * archive->plan.threads + 4;
+    unsigned wanted = 2 * archive->plan.threads + 4;
+    return wanted < MOST_PIECES ? wanted : MOST_PIECES;
 }
 
 /* --- on a thread of the crew --- */

@@ -5,7 +5,7 @@
 
 #include "../support/archive_reader.h"
 #include "../support/archive_writer.h"
-#include "io/archive.h"
+#include "io/archive_line.h"
 
 #include <stdio.h>
 
@@ -502,6 +502,36 @@ static void a_reader_that_leaves_ends_it(void **state) {
     pgo_buffer_free(&data);
 }
 
+static unsigned pieces_of(pgo_loop *loop, pgo_crew *crew, unsigned threads) {
+    struct job job = {0};
+    pgo_archive_plan plan;
+    pgo_archive archive;
+    pgo_err err = PGO_ERR_INIT;
+    unsigned count = 0;
+    assert_int_equal(pgo_archive_plan_init(&plan, NULL, 0, threads, &err), 0);
+    job.from = pgo_stream_new(loop, 0);
+    job.to = pgo_stream_new(loop, 0);
+    assert_int_equal(
+        pgo_archive_init(&archive, loop, crew, &plan, &job.head, job.from, job.to, false, &err), 0);
+    for (const struct pgo_archive_task *each = archive.spare; each != NULL; each = each->next) {
+        count++;
+    }
+    pgo_op_release(&archive.op);
+    pgo_stream_unref(job.from);
+    pgo_stream_unref(job.to);
+    return count;
+}
+
+static void memory_does_not_grow_with_all_cores(void **state) {
+    pgo_crew *crew = NULL;
+    pgo_err err = PGO_ERR_INIT;
+    assert_int_equal(pgo_crew_new(&crew, *state, 1, &err), 0);
+    assert_int_equal(pieces_of(*state, crew, 2), 8);
+    assert_int_equal(pieces_of(*state, crew, 18), 40);
+    assert_int_equal(pieces_of(*state, crew, 256), 40);
+    pgo_crew_free(crew);
+}
+
 static void cancel_soon(uv_timer_t *timer) {
     pgo_op_cancel(timer->data);
     uv_close((uv_handle_t *)timer, NULL);
@@ -565,6 +595,7 @@ int main(void) {
         TEST(a_compressed_archive_is_not_compressed_again),
         TEST(a_bad_end_is_passed_on),
         TEST(a_reader_that_leaves_ends_it),
+        TEST(memory_does_not_grow_with_all_cores),
         TEST(it_can_be_cancelled),
         TEST(engines_and_levels_that_are_not_there_are_refused),
     };
