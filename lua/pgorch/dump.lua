@@ -14,6 +14,10 @@ local watch     = require "pgorch.dump.watch"
 
 local dump = {}
 
+-- To be said where a storage's answer has offsets = false.
+dump.WITHOUT_PLACES = "the table of contents is too large to wait in memory: it is stored without the places of the "
+  .. "tables' data, which pg_restore -j then has to search"
+
 local TAIL = 20       -- messages that are kept to be shown when it fails
 
 ---@class pgorch.DumpState

@@ -10,6 +10,7 @@ local process = require "pgorch.process"
 local s3      = require "pgorch.s3"
 local sandbox = require "pgorch.sandbox"
 local secret  = require "pgorch.secret"
+local stream  = require "pgorch.stream"
 local task    = require "pgorch.task"
 
 local BUCKET = "dumps"
@@ -192,6 +193,29 @@ describe("pgorch dump --to s3://", function()
     status, said = dump(world, { "--to", "s3://dumps/a/b.dump" })
     expect(said).has "is there already"
     expect(status).is(2)
+  end))
+
+  -- A comment is a text of the table of contents: with 25 MiB it may wait for the places, with 33 MiB it may not.
+  it("says when the places of the data are left out", in_world({ scale = 0.05 }, function(world)
+    local bucket = bucket_of(world)
+    local conn <close> = pg.connect(world.source.url)
+    conn:exec "create table commented (a int)"
+    for mib, has_places in pairs { [25] = true, [33] = false } do
+      conn:exec(("comment on table commented is '%s'"):format(("x"):rep(mib << 20)))
+      local key = ("%d.dump"):format(mib)
+      local status, said = dump(world, { "--to", "s3://dumps/" .. key })
+      expect(status).is(0)
+      expect(said:find("without the places of the tables' data", 1, true) == nil).is(has_places)
+      local data = stream.new()
+      task.group(function(group)
+        group:spawn(bucket.get, bucket, key, { into = data })
+        for _, each in ipairs(archive.read_head(data).entries) do
+          if each.desc == "TABLE DATA" then expect(each.data).is(has_places and "set" or "unset") end
+        end
+        data:close()
+        group:cancel()
+      end)
+    end
   end))
 
   it("names what is wrong", in_world({ scale = 0.05 }, function(world)

@@ -200,6 +200,7 @@ function command.run(argv)
   if note then display:emit("message", { text = note }) end
   local result = attempt(display, { source = from, client = client, compress = compress, sha256 = flags.sha256 }, to,
     values.show_size(facts.bytes))
+  if result.offsets == false then display:emit("message", { text = dump.WITHOUT_PLACES }) end
   if not flags.json then report(to, result) end
   return 0
 end

@@ -98,6 +98,7 @@ local function run(ctx)
   local started = task.now()
   local up = (ctx.params.spool and by_file or stream)(ctx, client, memory)
   local seconds = task.now() - started
+  if up.offsets == false then ctx:note(dump.WITHOUT_PLACES) end
   ctx:progress { bytes = up.bytes }            -- the figures of a finished step are the dump's own
   ctx:note(("dump of %s in %s"):format(values.show_size(up.bytes), values.show_duration(seconds)))
   return { key = memory.key, bytes = up.bytes, parts = up.parts, etag = up.etag, sha256 = up.sha256, seconds = seconds,
