@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,8 +16,15 @@ static void occupy_standard_descriptors(void) {
     }
 }
 
+/* Large blocks are the system's again once they are freed. By itself malloc would soon take such
+ * from its heap, whose holes keep half as much again as the parts of an upload need. */
+static void give_large_blocks_back(void) {
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+}
+
 int main(int argc, char **argv) {
     occupy_standard_descriptors();
+    give_large_blocks_back();
     pgorch_options options = {.size = sizeof options, .handle_signals = 1};
     char error[512];
     pgorch *host;
