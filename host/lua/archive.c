@@ -87,14 +87,20 @@ static int press_head_size(lua_State *L) {
     return 1;
 }
 
-/* press:head() -> bytes   [-0, +1, e]  with the places of the data; after run */
+/* press:head(at = 0, most = all) -> bytes   [-0, +1, e]  with the places of the data; after run. A
+ * large one is had in parts, so that no second one is in memory. */
 static int press_head(lua_State *L) {
     const press *self = luaL_checkudata(L, 1, PRESS_TYPE);
     if (!self->done) {
         return pgo_raisef(L, PGO_E_INVALID,
                           "the places of an archive's data are known when it is whole");
     }
-    pgo_lua_push_head_bytes(L, &self->head);
+    lua_Integer size = (lua_Integer)self->head.raw.length, at = luaL_optinteger(L, 2, 0);
+    lua_Integer most = luaL_optinteger(L, 3, size);
+    luaL_argcheck(L, at >= 0 && at <= size, 2, "past the head's end");
+    luaL_argcheck(L, most >= 0, 3, "a number of bytes is needed");
+    pgo_lua_push_head_bytes(L, &self->head, (size_t)at,
+                            (size_t)(most < size - at ? most : size - at));
     return 1;
 }
 

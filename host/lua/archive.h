@@ -9,7 +9,7 @@
 int pgo_lua_archive_read_head(lua_State *L); /* what it takes and gives is above it */
 /* Declares the type of heads. [-0, +0, e] */
 void pgo_lua_archive_head_type(lua_State *L);
-/* A copy of the head's bytes. [-0, +1, e] */
-void pgo_lua_push_head_bytes(lua_State *L, const pgo_archive_head *head);
+/* A copy of the head's `length` bytes from `at` on, which it has. [-0, +1, e] */
+void pgo_lua_push_head_bytes(lua_State *L, const pgo_archive_head *head, size_t at, size_t length);
 
 #endif

@@ -184,14 +184,14 @@ static int head_entries(lua_State *L) {
 /* head:bytes() -> bytes   [-0, +1, e]  the head as the file has it */
 static int head_bytes(lua_State *L) {
     const pgo_archive_head *head = luaL_checkudata(L, 1, HEAD_TYPE);
-    pgo_lua_push_head_bytes(L, head);
+    pgo_lua_push_head_bytes(L, head, 0, head->raw.length);
     return 1;
 }
 
-void pgo_lua_push_head_bytes(lua_State *L, const pgo_archive_head *head) {
-    struct pgo_bytes *bytes = pgo_lua_new_bytes(L, head->raw.length);
-    memcpy(bytes->data, head->raw.data, head->raw.length);
-    bytes->length = head->raw.length;
+void pgo_lua_push_head_bytes(lua_State *L, const pgo_archive_head *head, size_t at, size_t length) {
+    struct pgo_bytes *bytes = pgo_lua_new_bytes(L, length);
+    memcpy(bytes->data, head->raw.data + at, length);
+    bytes->length = length;
 }
 
 static int head_gc(lua_State *L) {

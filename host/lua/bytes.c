@@ -50,20 +50,17 @@ static int bytes_string(lua_State *L) {
     return 1;
 }
 
-/* bytes:overwrite(from, skip = 0)   [-0, +0, e]  what `from` holds after its first `skip` bytes
- * replaces the beginning of this block, as far as both reach */
+/* bytes:overwrite(from)   [-0, +0, e]  what `from` holds replaces the beginning of this block, as
+ * far as both reach */
 static int bytes_overwrite(lua_State *L) {
     struct pgo_bytes *bytes = check_bytes(L), *from = pgo_lua_test_bytes(L, 2);
     luaL_argcheck(L, from != NULL, 2, "a block of bytes is needed");
-    lua_Integer skip = luaL_optinteger(L, 3, 0);
-    luaL_argcheck(L, skip >= 0 && (size_t)skip <= from->length, 3, "past the block's end");
     if (bytes->pins > 0) {
         return pgo_raisef(L, PGO_E_INVALID, "the block is still in use");
     }
-    size_t rest = from->length - (size_t)skip;
-    size_t length = rest < bytes->length ? rest : bytes->length;
+    size_t length = from->length < bytes->length ? from->length : bytes->length;
     if (length > 0) {
-        memmove(bytes->data, from->data + skip, length);
+        memmove(bytes->data, from->data, length);
     }
     return 0;
 }

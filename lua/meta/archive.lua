@@ -52,8 +52,11 @@ function Press:run(from, to, options) end
 function Press:head_size() end
 
 ---After run: header and table of contents once more, now with the places of the data, by which pg_restore -j finds them
----in a file.
+---in a file. All of it, or `most` bytes from byte `at` on: a large one is had in parts, so that no second one is in
+---memory.
+---@param at? integer     0
+---@param most? integer
 ---@return pgorch.Bytes
-function Press:head() end
+function Press:head(at, most) end
 
 return archive

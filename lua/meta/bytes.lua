@@ -24,10 +24,9 @@ function bytes:digests(names) end
 ---@return string
 function bytes:string() end
 
----What `from` holds after its first `skip` bytes replaces the beginning of this block, as far as both reach.
+---What `from` holds replaces the beginning of this block, as far as both reach.
 ---@param from pgorch.Bytes
----@param skip? integer  0
-function bytes:overwrite(from, skip) end
+function bytes:overwrite(from) end
 
 ---Gives the memory back now. Raises while the block is being hashed.
 function bytes:free() end

@@ -13,13 +13,14 @@ local parts = {}
 local MIB = 1 << 20
 local UNIT = 8 * MIB
 local MOST_PARTS = 10000
-local MOST_HELD = 6      -- units that may wait for the final head
-local LEAST_MOVING = 2   -- units that are left for the others then
+local UNITS = 8          -- that are on their way at once
+local MOST_HELD = 4      -- that may wait for the final head
+local LEAST_MOVING = 4   -- that are left for the others then
 
--- Parts grow so that a stream of unknown length fits in 10,000 of them. With eight units on their way, one part being
--- filled and one held back, memory stays below 120 MB up to the last step: 256 x 8 MiB (2 GiB), then 32 MiB (88 GiB in
--- all), then 256 MiB (1.8 TiB).
-local SIZES = { { 256, UNIT }, { 3000, 4 * UNIT }, { MOST_PARTS, 32 * UNIT } }
+-- Parts grow so that a stream of unknown length fits in 10,000 of them, and slowly: one connection has seldom all of a
+-- storage's speed, and four parts of 16 MiB are on their way at once, two of 32 MiB, one that is larger. 8 MiB up to
+-- 2 GiB, 16 up to 35, 32 up to 85, 64 up to 179 GiB, then 384 MiB up to 1.8 TiB.
+local SIZES = { { 256, UNIT }, { 2400, 2 * UNIT }, { 4000, 4 * UNIT }, { 5500, 8 * UNIT }, { MOST_PARTS, 48 * UNIT } }
 
 ---@param number integer  1 to 10000
 ---@return integer bytes
@@ -62,9 +63,11 @@ function Places:halve()
   self.change:set()
 end
 
--- What is held back is not on its way, but it is memory all the same.
-function Places:without(count)
-  self.count = math.max(LEAST_MOVING, self.count - count)
+-- What is held back is not on its way, but it is memory all the same, and twice: the head that will be put into it is
+-- as large. One unit of it is nothing to save for.
+function Places:hold(count)
+  local left = self.count - 2 * math.max(0, count - 1)
+  self.count = math.min(self.count, math.max(LEAST_MOVING, left))
 end
 
 -- --- one part ---
@@ -98,7 +101,7 @@ local function carry(self, number, block, places)
     local md5 = self.checksums:md5(block)
     task.retry({ tries = 3, on = stored_wrong }, send, self, number, block, md5)
   end)
-  block:free()
+  pcall(block.free, block)    -- cancelled, the crew may be at its MD5 still: then the collector frees it
   self.places:give(places)
   if not ok then error(err, 0) end
   self.sent = self.sent + size
@@ -133,13 +136,14 @@ end
 ---@param head pgorch.s3.Head
 ---@param blocks pgorch.Bytes[]   the first ones of the stream
 function parts.finish_head(head, blocks)
-  local final, at = head:head(), 0
-  if #final ~= head:head_size() then
-    fail.raise("PGO-BUG", ("an archive's final head has %d bytes, %d were announced"):format(#final, head:head_size()))
-  end
+  local at = 0
   for _, block in ipairs(blocks) do
-    if at < #final then block:overwrite(final, at) end
-    at = at + #block
+    local final <close> = head:head(at, #block)
+    block:overwrite(final)
+    at = at + #final
+  end
+  if at ~= head:head_size() then
+    fail.raise("PGO-BUG", ("an archive's final head has %d bytes, %d were announced"):format(at, head:head_size()))
   end
 end
 
@@ -157,12 +161,12 @@ end
 ---@field md5 string[]                     of each part, hex, as they arrive
 ---@field size integer                     bytes of the stream so far
 ---@field sent integer                     bytes that the server has
----@field offsets? boolean                 the final head was put in its place
+---@field offsets? boolean                 whether the final head is in its place; nil when there is none
 
 ---Places for blocks in memory.
 ---@param units? integer  of 8 MiB
 ---@return pgorch.s3.Places
-function parts.places(units) return new_places(units or 8) end
+function parts.places(units) return new_places(units or UNITS) end
 
 local function keep(self, block)
   self.size = self.size + #block
@@ -195,9 +199,10 @@ end
 ---@param stream pgorch.Stream
 ---@param block pgorch.Bytes
 function parts.send_all(self, stream, block)
-  local count = parts.held(self.head and self.head:head_size())
-  self.offsets = count > 0
-  self.places:without(count * parts.size(1) // UNIT)
+  local head_size = self.head and self.head:head_size()
+  local count = parts.held(head_size)
+  if head_size then self.offsets = count > 0 end
+  self.places:hold(count)
   local held <close> = setmetatable({}, { __close = free_all })    -- when it fails; else they are free already
   task.group(function(group)
     self.checksums = checksums.new(group)

@@ -113,7 +113,8 @@ end
 
 ---@class pgorch.s3.Head   pgorch.archive's handle is one
 ---@field head_size fun(self): integer|nil   known when the first byte has come
----@field head fun(self): pgorch.Bytes       at the end, of that size: what the first bytes are to be
+---@field head fun(self, at?: integer, most?: integer): pgorch.Bytes   at the end: what the first bytes are to be, or
+---                                         a part of them
 
 ---@class pgorch.s3.UploadOptions
 ---@field parallel? integer                 blocks of 8 MiB on their way (8)
@@ -135,7 +136,8 @@ end
 ---@param key string
 ---@param stream userdata
 ---@param options? pgorch.s3.UploadOptions
----@return {bytes: integer, parts: integer, etag: string, offsets?: boolean, sha256?: string}
+---@return {bytes: integer, parts: integer, etag: string, offsets?: boolean, sha256?: string}  offsets: whether the
+---  final head is in its place; it is not when it has more bytes than may wait in memory
 function upload.run(bucket, key, stream, options)
   options = options or {}
   local self = new(bucket, key, options)
