@@ -6,6 +6,7 @@ local env     = require "pgorch.env"
 local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
 local process = require "pgorch.process"
+local task    = require "pgorch.task"
 
 local M = {}
 
@@ -38,12 +39,14 @@ local function look_at(path)
   if major then return { major = major, version = version, pg_dump = path } end
 end
 
+local DEBIAN = "/usr/lib/postgresql"
+
+local function debian_folder(major) return ("%s/%s/bin"):format(DEBIAN, major) end
+
 local function folders()
   local list = {}
-  local ok, majors = pcall(fs.list, "/usr/lib/postgresql")
-  for _, name in ipairs(ok and majors or {}) do
-    list[#list + 1] = "/usr/lib/postgresql/" .. name .. "/bin"
-  end
+  local ok, majors = pcall(fs.list, DEBIAN)
+  for _, name in ipairs(ok and majors or {}) do list[#list + 1] = debian_folder(name) end
   for folder in (env.get("PATH") or ""):gmatch("[^:]+") do list[#list + 1] = folder end
   return list
 end
@@ -51,15 +54,29 @@ end
 ---The pg_dump in this place, nil when there is none that runs.
 M.look_at = look_at
 
+-- The best comes first.
+local function places()
+  local list = { env.get "PGORCH_PG_DUMP" }
+  for _, folder in ipairs(folders()) do list[#list + 1] = folder .. "/pg_dump" end
+  return list
+end
+
+-- All of them at once: each is a program that has to start.
+local function look_at_all(paths)
+  local found = {}
+  task.group(function(group)
+    for i, path in ipairs(paths) do
+      group:spawn(function() found[i] = look_at(path) or false end)
+    end
+  end)
+  return found
+end
+
 ---All pg_dump programs of this machine, one per major, oldest first.
 ---@return pgorch.PgClient[]
 function M.installed()
   local by_major, list = {}, {}
-  local given = env.get("PGORCH_PG_DUMP")
-  local found = given and look_at(given)
-  if found then by_major[found.major] = found end
-  for _, folder in ipairs(folders()) do
-    found = look_at(folder .. "/pg_dump")
+  for _, found in ipairs(look_at_all(places())) do
     if found and not by_major[found.major] then by_major[found.major] = found end
   end
   for _, each in pairs(by_major) do list[#list + 1] = each end
@@ -79,12 +96,24 @@ local function refuse(source_major, target_major, list)
       .. "\n(from PostgreSQL's own packages, where the distribution has none), or name one in PGORCH_PG_DUMP" })
 end
 
+-- Of that very major, where one is sure to find it: no others have to be started then.
+local function of_major(major)
+  local paths = { env.get "PGORCH_PG_DUMP" }
+  paths[#paths + 1] = debian_folder(major) .. "/pg_dump"
+  for _, path in ipairs(paths) do
+    local found = look_at(path)
+    if found and found.major == major then return found end
+  end
+end
+
 ---The pg_dump to use: of the source's major if there is one, else the next newer one that is not past the target.
 ---@param source_major integer
 ---@param target_major integer|nil   nil: not known yet
 ---@param list? pgorch.PgClient[]
 ---@return pgorch.PgClient
 function M.choose(source_major, target_major, list)
+  local exact = not list and of_major(source_major)
+  if exact then return exact end
   list = list or M.installed()
   -- A target that is older than the source is a finding of its own: no pg_dump would mend it.
   if target_major and target_major < source_major then target_major = nil end

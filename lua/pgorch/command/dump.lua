@@ -107,8 +107,12 @@ local function into_bucket(flags)
   if bucket:head() == "free" then
     fail.raise("PGO-S3", ("there is no bucket %s"):format(name), { cure = "Make it, private, or name another." })
   end
-  check_privacy(bucket)
-  if not flags.force and bucket:head_object(key) then
+  local there
+  task.group(function(group)
+    group:spawn(check_privacy, bucket)
+    there = not flags.force and bucket:head_object(key)
+  end)
+  if there then
     fail.raise("PGO-INVALID", flags.to .. " is there already", { cure = "Name another key, or pass --force." })
   end
   return { name = flags.to, store = function(archive, head) return bucket:upload(key, archive, { head = head }) end,
@@ -125,7 +129,17 @@ end
 local function look_at(from)
   local conn <close> = from:connect()
   local facts = conn:row(source.sql "database")
-  return { major = facts.major, version = facts.version, bytes = facts.bytes }
+  return { version = facts.version, bytes = facts.bytes, client = pg_client.choose(facts.major, nil) }
+end
+
+-- The storage and the source are asked side by side.
+local function look_at_both(flags, from)
+  local to, facts
+  task.group(function(group)
+    group:spawn(function() facts = look_at(from) end)
+    to = flags.to and into_bucket(flags) or into_file(flags, from.dbname or "database")
+  end)
+  return to, facts
 end
 
 -- --- the work ---
@@ -189,9 +203,8 @@ function command.run(argv)
   local flags = parse(argv)
   local display = progress.new(flags)
   local from = open_source(flags)
-  local to = flags.to and into_bucket(flags) or into_file(flags, from.dbname or "database")
-  local facts = look_at(from)
-  local client = pg_client.choose(facts.major, nil)
+  local to, facts = look_at_both(flags, from)
+  local client = facts.client
   if not flags.quiet then
     display:emit("message", { text = ("%s, PostgreSQL %s, with pg_dump %s into %s"):format(from:name(), facts.version,
       client.version, to.name) })
