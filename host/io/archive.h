@@ -21,6 +21,7 @@ typedef struct pgo_archive_plan {
     struct pgo_archive_choice choices[PGO_ARCHIVE_CHOICES]; /* all the same unless "auto" */
     unsigned threads;                                       /* by which memory goes */
     unsigned at_once;                                       /* pieces that the crew has at once */
+    const bool *ahead; /* not owned, may be NULL: whether enough waits behind the output, too */
 } pgo_archive_plan;
 
 /* engine NULL: "auto". level 0: the engine's usual one. threads 0: one for each core. PGO_E_INVALID

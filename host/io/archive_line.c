@@ -57,7 +57,12 @@ void pgo_archive_line_look(pgo_archive *archive) {
                           archive->plan.threads, uv_hrtime());
 }
 
-static bool half_waits(const pgo_archive *archive) {
+/* More speed would be of no use: whoever carries the archive away says so, or half of the line waits
+ * for room. */
+static bool is_ahead(const pgo_archive *archive) {
+    if (archive->plan.ahead != NULL && *archive->plan.ahead) {
+        return true;
+    }
     return archive->finished >= task_count(archive) / 2 && pgo_stream_room(archive->to) == 0;
 }
 
@@ -68,7 +73,7 @@ static void employ_crew(pgo_archive *archive) {
     while ((task = archive->unpressed) != NULL && archive->pressing < archive->plan.at_once) {
         archive->unpressed = task->next;
         archive->pressing++;
-        task->choice = pgo_archive_pace_choose(&archive->pace, half_waits(archive));
+        task->choice = pgo_archive_pace_choose(&archive->pace, is_ahead(archive));
         archive->counts.pieces[archive->plan.choices[task->choice].engine]++;
         task->work = (pgo_work){.work = press, .done = pressed, .arg = task};
         pgo_crew_submit(archive->crew, &task->work);

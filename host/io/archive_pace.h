@@ -1,5 +1,6 @@
 /* What engine "auto" goes by. A piece is pressed small when half of the line waits, finished,
- * before a full output: more speed would be of no use. A reader that takes a lot now and then (a
+ * before a full output, or when the reader says that it has enough for a while: more speed would be
+ * of no use. A reader that takes a lot now and then (a
  * part of an upload) empties the line in between, so time is saved up as well: while the output is
  * full, the line full and every piece pressed, the crew stands still, and that pays, up to 3 s of
  * crew time, for what small pieces take beyond quick ones; while much is saved they are made
@@ -24,7 +25,7 @@ typedef struct pgo_archive_pace {
 
 /* At each look: whether the crew's `threads` stand still because of the output. */
 void pgo_archive_pace_look(pgo_archive_pace *pace, bool stands, unsigned threads, uint64_t now);
-/* How to press the next piece; `waits`: half of the line waits. Spends what that costs. */
+/* How to press the next piece; `waits`: more speed is of no use. Spends what that costs. */
 int pgo_archive_pace_choose(pgo_archive_pace *pace, bool waits);
 /* What a piece has taken of a thread's time. */
 void pgo_archive_pace_learn(pgo_archive_pace *pace, int choice, uint64_t took);

@@ -64,6 +64,7 @@ int pgo_archive_plan_init(pgo_archive_plan *plan, const char *engine, int level,
     plan->threads = threads > 0 ? threads : uv_available_parallelism();
     plan->threads = plan->threads < MOST_THREADS ? plan->threads : MOST_THREADS;
     plan->at_once = threads > 0 ? plan->threads : 2 * plan->threads + 4;
+    plan->ahead = NULL;
     if (engine != NULL && strcmp(engine, "auto") != 0) {
         return choose_one(plan, engine, level, err);
     }

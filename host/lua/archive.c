@@ -11,7 +11,7 @@
 typedef struct {
     pgo_archive_plan plan;
     pgo_archive_head head;
-    bool used, done;
+    bool used, done, ahead;
 } press;
 
 /* recompress{engine = "auto", level = 0, threads = 0} -> press   [-0, +1, e] */
@@ -28,9 +28,11 @@ static int archive_recompress(lua_State *L) {
         return pgo_raisef(L, PGO_E_INVALID, "level %d, threads %d: there is no such number of them",
                           (int)level, (int)threads);
     }
-    return pgo_archive_plan_init(&self->plan, engine, (int)level, (unsigned)threads, &err) < 0
-               ? pgo_raise(L, &err)
-               : 1;
+    if (pgo_archive_plan_init(&self->plan, engine, (int)level, (unsigned)threads, &err) < 0) {
+        return pgo_raise(L, &err);
+    }
+    self->plan.ahead = &self->ahead;
+    return 1;
 }
 
 static void set_count(lua_State *L, const char *name, uint64_t count) {
@@ -76,6 +78,15 @@ static int press_run(lua_State *L) {
     return pgo_await(L, &op->op, push_counts);
 }
 
+/* press:ahead(enough)   [-0, +0, e]  whether who reads the archive has enough of it for a while, so
+ * that smaller pieces are worth their time. Engine "auto" goes by it; at any time */
+static int press_ahead(lua_State *L) {
+    press *self = luaL_checkudata(L, 1, PRESS_TYPE);
+    luaL_checktype(L, 2, LUA_TBOOLEAN);
+    self->ahead = lua_toboolean(L, 2);
+    return 0;
+}
+
 /* press:head_size() -> bytes | nil   [-0, +1, e]  nil until the head is known */
 static int press_head_size(lua_State *L) {
     const press *self = luaL_checkudata(L, 1, PRESS_TYPE);
@@ -113,8 +124,11 @@ static int press_gc(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"read_head", pgo_lua_archive_read_head}, {"recompress", archive_recompress}, {NULL, NULL}};
 
-static const luaL_Reg methods[] = {
-    {"run", press_run}, {"head_size", press_head_size}, {"head", press_head}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"run", press_run},
+                                   {"ahead", press_ahead},
+                                   {"head_size", press_head_size},
+                                   {"head", press_head},
+                                   {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {{"__gc", press_gc}, {NULL, NULL}};
 

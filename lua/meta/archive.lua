@@ -51,6 +51,11 @@ function Press:run(from, to, options) end
 ---@return integer|nil
 function Press:head_size() end
 
+---Whether who reads the archive has enough of it for a while: engine "auto" then makes smaller pieces, which take longer.
+---At any time, before run too.
+---@param enough boolean
+function Press:ahead(enough) end
+
 ---After run: header and table of contents once more, now with the places of the data, by which pg_restore -j finds them
 ---in a file. All of it, or `most` bytes from byte `at` on: a large one is had in parts, so that no second one is in
 ---memory.

@@ -160,6 +160,19 @@ describe("recompressing an archive", function()
     expect(first.offset).is(46752)
   end)
 
+  it("makes quick pieces, and smaller ones while the reader has enough", function()
+    local function engines(enough)
+      local a, to = archive.recompress(), stream.new(1 << 20)
+      a:ahead(enough)
+      return a:run(fs.source(FOLDER .. "s18-z0.dump"), to).engines
+    end
+    local quick, small = engines(false), engines(true)
+    if quick.isal == 0 then skip "this pgorch was built without ISA-L" end
+    expect(quick.deflate + quick.zlib).is(0)
+    expect(small.isal).is(0)
+    expect(small.deflate + small.zlib).above(0)
+  end)
+
   it("leaves the good end to the caller when it is told to", function()
     local a, to = archive.recompress { engine = "zlib", level = 1, threads = 1 }, stream.new(1 << 20)
     a:run(fs.source(FOLDER .. "small.dump"), to, { keep_end = true })

@@ -261,6 +261,27 @@ describe("s3", function()
     expect(result.offsets).is(true)
   end)
 
+  it("tells who makes an archive whether enough of it is on its way", function()
+    local from, told = stream.new(), {}
+    local head = { head_size = function() return 5 end, head = function() return bytes.new "final" end,
+      ahead = function(_, enough) told[#told + 1] = enough end }
+    task.group(function(group)
+      group:spawn(function()
+        from:write(("x"):rep(25 * MIB))
+        from:finish()
+      end)
+      bucket():upload("archive", from, { head = head, parallel = 4 })
+    end)
+    expect(told[1]).is(false)          -- one part of four, then more
+    expect(told[#told]).is(false)      -- all have arrived
+    local places, seen = parts.places(4), {}
+    for i = 1, 4 do
+      places:take(8 * MIB)
+      seen[i] = tostring(places:are_enough())
+    end
+    expect(table.concat(seen, " ")).is "false true true true"
+  end)
+
   it("finishes a head of several parts, one that ends at a part's border, and one in a single request", function()
     local b = bucket()
     for _, each in ipairs { { 20 * MIB, 9 * MIB + 1 }, { 17 * MIB, 8 * MIB }, { 16 * MIB, 16 * MIB - 9 },

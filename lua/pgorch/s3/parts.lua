@@ -70,6 +70,9 @@ function Places:hold(count)
   self.count = math.min(self.count, math.max(LEAST_MOVING, left))
 end
 
+-- With so much on their way the wire is busy for a while, and no speed is lost when what follows is made smaller.
+function Places:are_enough() return 2 * self.used >= self.count end
+
 -- --- one part ---
 
 local function plain_etag(reply)
@@ -89,6 +92,11 @@ local function send(self, number, block, md5)
   self.md5[number] = md5
 end
 
+-- Who makes the archive may take more time for it, or may not. Other heads are of archives that are made already.
+local function steer(self)
+  if self.head and self.head.ahead then self.head:ahead(self.places:are_enough()) end
+end
+
 -- Our own finding; what the server refused as damaged was sent again before (it has a code).
 local function stored_wrong(err)
   return fail.is(err, "PGO-S3-INTEGRITY") and not err.code
@@ -103,6 +111,7 @@ local function carry(self, number, block, places)
   end)
   pcall(block.free, block)    -- cancelled, the crew may be at its MD5 still: then the collector frees it
   self.places:give(places)
+  steer(self)
   if not ok then error(err, 0) end
   self.sent = self.sent + size
   if self.progress then self.progress(self.sent) end
@@ -114,6 +123,7 @@ local function dispatch(self, group, number, block)
     block:free()
     error(places, 0)
   end
+  steer(self)
   group:spawn(carry, self, number, block, places)
 end
 

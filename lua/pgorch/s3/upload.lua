@@ -115,6 +115,7 @@ end
 ---@field head_size fun(self): integer|nil   known when the first byte has come
 ---@field head fun(self, at?: integer, most?: integer): pgorch.Bytes   at the end: what the first bytes are to be, or
 ---                                         a part of them
+---@field ahead? fun(self, enough: boolean)  told whether enough of the archive is on its way for a while
 
 ---@class pgorch.s3.UploadOptions
 ---@field parallel? integer                 blocks of 8 MiB on their way (8)
