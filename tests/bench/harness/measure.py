@@ -80,6 +80,7 @@ def run(argv, env=None, servers=(), limit=3600, ok=(0,), on_line=None, cwd=None)
 
     servers: functions that give the CPU seconds of a server. on_line(seconds, text) is told of each line as it comes.
     """
+    time.sleep(REAPED if servers else 0)       # the backends of whoever came before
     before = [each() for each in servers]
     begun = time.monotonic()
     reading, writing = os.pipe()
