@@ -28,6 +28,10 @@ class Heroku:
             time.sleep(POLL)
         return addon
 
+    def url(self, app):
+        """Of the app's database."""
+        return self.ask("GET", f"/apps/{app}/config-vars")["DATABASE_URL"]
+
     def restore(self, app, addon, url):
         """Asks for a restore, and waits for its end. Gives the seconds that it took."""
         begun = time.monotonic()

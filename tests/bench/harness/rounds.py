@@ -31,12 +31,11 @@ class Ratio:
 
 @dataclass
 class Figure:
-    """What a figure measures. check(round) looks, after the first round, whether all did the same work, and raises; notes
-    may be a function, of what is known only at the end."""
+    """What a figure measures. check(round) looks, after the first round, whether all did the same work, and raises."""
     contenders: list
     ratios: list
     check: Callable = lambda round: None
-    notes: object = field(default_factory=list)
+    notes: list = field(default_factory=list)
 
 
 def wall(a, b):
@@ -86,6 +85,18 @@ def start_ups(rounds):
     return [f"The AWS CLI needs {min(found):.2f} to {max(found):.2f} s to start; that is not in its wall time."]
 
 
+def steps(contenders, rounds):
+    """The seconds of each step of those who have steps, as lines: medians, in the order in which they began."""
+    lines = []
+    for name in contenders:
+        taken = [each[name]["steps"] for each in rounds if each.get(name, {}).get("steps")]
+        ids = {step: None for each in taken for step in each}
+        medians = {step: statistics.median(each[step] for each in taken if step in each) for step in ids}
+        shown = [f"{step} {seconds:.1f}" for step, seconds in medians.items() if seconds >= 0.05]
+        lines += [f"{name}, seconds of its steps: {', '.join(shown)}."] if shown else []
+    return lines
+
+
 def measure(figure, pairs, say):
     """All rounds, as what the reports are made of."""
     failures = {}
@@ -93,7 +104,7 @@ def measure(figure, pairs, say):
     for each in rounds:
         for sample in each.values():
             sample.pop("output", None)
-    notes = figure.notes() if callable(figure.notes) else figure.notes
-    return {"contenders": {each.name: each.label for each in figure.contenders}, "rounds": rounds,
+    contenders = {each.name: each.label for each in figure.contenders}
+    return {"contenders": contenders, "rounds": rounds,
             "ratios": [each for each in (judged(ratio, rounds) for ratio in figure.ratios) if each],
-            "failures": failures, "notes": start_ups(rounds) + notes}
+            "failures": failures, "notes": start_ups(rounds) + figure.notes + steps(contenders, rounds)}
