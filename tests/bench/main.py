@@ -5,14 +5,13 @@ the machine does besides is not ours to know.
 """
 import argparse
 import importlib
-import json
 import os
 import sys
 import time
 import traceback
 
-from harness import machine, page, rounds, started, text
-from harness.bench import Bench, cache_folder
+from harness import machine, results, rounds, started, text
+from harness.bench import Bench, cache_folder, pgorch_program
 
 DEFAULT = ["archive", "upload_50", "upload_20", "migration", "direct", "verify", "bare", "upload_alone", "memory"]
 ON_REQUEST = ["growth_size", "growth_tables"]
@@ -52,6 +51,13 @@ def parse():
     parser.add_argument("--out", metavar="DIR", default="build/bench", help="text, JSON and page (default build/bench)")
     parser.add_argument("--cache", metavar="DIR", default=cache_folder(),
                         help=f"where databases are kept; it may be removed (default {cache_folder()})")
+    parser.add_argument("--pgorch", metavar="FILE", default=pgorch_program(),
+                        help="the build to measure; a copy of it is, whatever is built meanwhile (default $PGORCH or "
+                        "build/release/pgorch)")
+    parser.add_argument("--from", metavar="JSON,...", dest="sources",
+                        help="measure nothing: the reports of earlier runs, of each figure the last one's")
+    parser.add_argument("--readme", metavar="FILE", nargs="?", const=results.README,
+                        help="put the table into tests/bench/README.md, or another file that has the marks")
     parser.add_argument("--list", action="store_true", help="the figures, what they mean, and how long they take")
     options = parser.parse_args()
     options.figures = options.only.split(",") if options.only else list(DEFAULT)
@@ -60,6 +66,8 @@ def parse():
         parser.error(f"there is no figure {', '.join(unknown)}; --list shows them")
     if options.size < 1 or options.pairs < 1:
         parser.error("--size and --pairs: at least 1")
+    if not options.sources and not options.list and not os.access(options.pgorch, os.X_OK):
+        parser.error(f"there is no program {options.pgorch}: ./bootstrap build, or --pgorch FILE")
     return options
 
 
@@ -79,7 +87,8 @@ def measured(name, bench, options, say):
     """One figure: its result, or the reason why there is none."""
     module, begun = figure_module(name), time.monotonic()
     say(f"{name}: {module.TITLE}, about {seconds_of(name, options):.0f} s")
-    result = {"figure": name, "title": module.TITLE, "about": module.__doc__.strip(), "goals": module.GOALS}
+    result = {"figure": name, "title": module.TITLE, "about": module.__doc__.strip(), "goals": module.GOALS,
+              "size_mb": options.size, "load": os.getloadavg()[0]}
     try:
         if hasattr(module, "measure"):
             result.update(module.measure(bench))
@@ -95,14 +104,21 @@ def measured(name, bench, options, say):
     return result
 
 
-def write(folder, report):
-    """After each figure: what is there is not lost when a later one ends all."""
-    for name, content in (("bench.json", json.dumps(report, indent=1)), ("bench.txt", text.of_report(report)),
-                          ("bench.md", text.of_table(report)), ("bench.html", page.of_report(report))):
-        path = os.path.join(folder, name)
-        with open(path + ".new", "w") as file:
-            file.write(content)
-        os.replace(path + ".new", path)
+def run(options):
+    """Measures. The report is written after each figure."""
+    started.watch()
+    say = Log(options.out)
+    bench = Bench(options, say)
+    expected = sum(seconds_of(each, options) for each in options.figures)
+    say(f"{len(options.figures)} figures, {options.size} MB, {options.pairs} rounds: about {expected / 60:.0f} min. "
+        f"Databases are kept in {bench.cache}, which may be removed.")
+    report = {"machine": machine.describe(bench), "size_mb": options.size, "rounds": options.pairs, "figures": []}
+    for name in options.figures:
+        report["figures"].append(measured(name, bench, options, say))
+        report["machine"]["text_bytes"] = bench.text_bytes
+        results.write(options.out, report)
+    bench.close()
+    return report
 
 
 def main():
@@ -111,18 +127,13 @@ def main():
         print(listing(options))
         return 0
     os.makedirs(options.out, exist_ok=True)
-    started.watch()
-    say = Log(options.out)
-    bench = Bench(options.size, options.pairs, say, os.path.abspath(options.cache))
-    expected = sum(seconds_of(each, options) for each in options.figures)
-    say(f"{len(options.figures)} figures, {options.size} MB, {options.pairs} rounds: about {expected / 60:.0f} min. "
-        f"Databases are kept in {bench.cache}, which may be removed.")
-    report = {"machine": machine.describe(bench), "size_mb": options.size, "rounds": options.pairs, "figures": []}
-    for name in options.figures:
-        report["figures"].append(measured(name, bench, options, say))
-        report["machine"]["text_bytes"] = bench.text_bytes
-        write(options.out, report)
-    bench.close()
+    if options.sources:
+        report = results.joined(options.sources.split(","))
+        results.write(options.out, report)
+    else:
+        report = run(options)
+    if options.readme:
+        results.into_readme(options.readme, report)
     print("\n" + text.of_report(report))
     print(f"\n{options.out}/bench.html  bench.json  bench.txt  bench.md  bench.log")
     return 1 if any("failed" in each or each.get("failures") for each in report["figures"]) else 0

@@ -47,8 +47,22 @@ describe("the benchmarks", function()
       end
       expect(result.stdout).has "wall fast / stock"
       expect(fs.read(dir .. "/out/bench.html")).has "<svg"
-      expect(fs.read(dir .. "/out/bench.md")).has "| Archive into a file: size small / stock |"
+      expect(fs.read(dir .. "/out/bench.md")).has "| archive: size small / stock |"
       expect(left_behind(dir)).same {}
+
+      local readme, other = dir .. "/out/readme.md", dir .. "/out/other.md"
+      local marks = { "<!-- results: begin, by --readme -->", "<!-- results: end -->" }
+      fs.write(readme, "before\n" .. marks[1] .. "\nold\n" .. marks[2] .. "\nafter\n")
+      fs.write(other, "no marks\n")
+      local function again(path)
+        return process.run { BENCH, "--from", dir .. "/out/bench.json", "--out", dir .. "/out", "--readme", path,
+                             check = false, timeout = 30 }
+      end
+      expect(again(readme).code).is(0)
+      expect(fs.read(readme)).matches "^before\n.*| archive: wall fast / stock | 15 MB, 1 |.*\nafter\n$"
+      expect(fs.read(readme)).lacks "old"
+      expect(again(other).stderr).has "has no place for results"
+      expect(fs.read(other)).is "no marks\n"
 
       local broken, told = bench(dir, "archive", "/bin/false")
       expect(broken.code).is(1)

@@ -1,4 +1,5 @@
 """What the figures share: the programs, the databases, where files go, and the lines that are typed more than once."""
+import glob
 import os
 import shutil
 import subprocess
@@ -25,13 +26,30 @@ def client(name):
     return next((each for each in (beside, debian) if os.path.exists(each)), name)
 
 
+def pgorch_program():
+    return os.environ.get("PGORCH") or REPOSITORY + "/build/release/pgorch"
+
+
+def copied(program, folder):
+    """A copy of pgorch with its library, for others may build while it is measured. It looks for servers in ../deps,
+    which stays where it is."""
+    home, made = os.path.dirname(os.path.realpath(program)), folder + "/bin/"
+    os.makedirs(made)
+    beside = glob.glob(home + "/libpgorch.so*") + glob.glob(home + "/../lib/libpgorch.so*")
+    for each in beside + glob.glob(home + "/pgorch-exec"):
+        shutil.copy2(each, made)
+    if os.path.isdir(home + "/../deps"):
+        os.symlink(os.path.realpath(home + "/../deps"), folder + "/deps")
+    return shutil.copy2(program, made + "pgorch")
+
+
 class Bench:
     """Databases are started when the first figure asks for them, and serve all that come after it."""
 
-    def __init__(self, size_mb, pairs, say, cache=None):
-        self.size_mb, self.pairs, self.say, self.cache = size_mb, pairs, say, cache or cache_folder()
-        self.pgorch = os.path.abspath(os.environ.get("PGORCH") or REPOSITORY + "/build/release/pgorch")
-        self.folder = started.folder()
+    def __init__(self, options, say):
+        self.size_mb, self.pairs, self.say = options.size, options.pairs, say
+        self.cache, self.folder = os.path.abspath(options.cache), started.folder()
+        self.pgorch = copied(options.pgorch, self.folder)
         self.pg_dump, self.pg_restore, self.psql = client("pg_dump"), client("pg_restore"), client("psql")
         self.jobs = os.cpu_count()
         self.peaks = []                # (bytes, what) of every pgorch that was measured

@@ -8,11 +8,12 @@ SIZE_GB, CORES, WIRE = 100, 8, 117e6      # bytes per second that 1 Gbit/s carri
 VERIFY_JOBS = 4                           # lua/pgorch/verify/budget.lua
 
 
-def medians(report, figure, contender, field):
+def at_size(report, figure, contender, field):
+    """The median of what was measured, grown to SIZE_GB."""
     for result in report["figures"]:
         values = [each[contender][field] for each in result.get("rounds", []) if contender in each]
         if result["figure"] == figure and values:
-            return statistics.median(values)
+            return statistics.median(values) * SIZE_GB * 1000 / result.get("size_mb", report["size_mb"])
     return None
 
 
@@ -20,13 +21,10 @@ class Stages:
     """Seconds and bytes of each stage at SIZE_GB; None where it was not measured."""
 
     def __init__(self, report):
-        factor = SIZE_GB * 1000 / report["size_mb"]
-
         def of(*what):
-            value = medians(report, *what)
-            return None if value is None else value * factor
+            return at_size(report, *what)
 
-        self.text = report["machine"].get("text_bytes", 0) * factor or None
+        self.text = report["machine"].get("text_bytes", 0) * SIZE_GB * 1000 / report["size_mb"] or None
         self.backend, self.stock = of("archive", "fast", "server_cpu"), of("archive", "stock", "cpu")
         self.fast, self.pg_dump = of("archive", "fast", "cpu"), of("upload_20", "dump", "cpu")
         self.fast_bytes, self.stock_bytes = of("archive", "fast", "bytes"), of("archive", "stock", "bytes")

@@ -39,12 +39,13 @@ def of_round(name, sample):
 HEAD = f"    {'':10}" + " ".join(["  wall s", "   CPU s", "server s", " peak MB", " tree MB", "        MB"])
 
 
-def wrapped(words, indent):
-    return textwrap.wrap(" ".join(words.split()), WIDTH, initial_indent=indent, subsequent_indent=indent)
+def wrapped(words, indent, width=WIDTH):
+    return textwrap.wrap(" ".join(words.split()), width, initial_indent=indent, subsequent_indent=indent)
 
 
 def of_figure(result):
-    lines = [f"{result['title']}  [{result['figure']}, {result['seconds']:.0f} s]"]
+    load = f", load {result['load']:.1f}" if "load" in result else ""
+    lines = [f"{result['title']}  [{result['figure']}, {result['seconds']:.0f} s{load}]"]
     if "failed" in result:
         return lines + wrapped("FAILED: " + result["failed"][:600], "  ")
     for name, label in result.get("contenders", {}).items():
@@ -79,26 +80,53 @@ def of_report(report):
     return "\n".join(lines + on_paper(report)) + "\n"
 
 
+def on_paper_head():
+    return (f"On paper: {model.SIZE_GB} GB, {model.CORES} + {model.CORES} cores, 1 Gbit/s, from the stages measured "
+            "above")
+
+
 def on_paper(report):
     said = model.lines(report)
     if not said:
         return []
-    head = f"On paper: {model.SIZE_GB} GB, {model.CORES} + {model.CORES} cores, 1 Gbit/s, from the stages measured above"
-    return ["", *wrapped(head, ""), *[line for each in said for line in wrapped(each, "  ")]]
+    return ["", *wrapped(on_paper_head(), ""), *[line for each in said for line in wrapped(each, "  ")]]
+
+
+def md_figure(result, report):
+    """The rows of one figure: each ratio, with the number of rounds, and what has failed."""
+    where = f"{result.get('size_mb', report['size_mb'])} MB"
+    if result.get("rounds"):
+        where += f", {len(result['rounds'])}"
+    lines = [f"| {result['figure']} | {where} | failed | | {result['goals']} |"] if "failed" in result else []
+    lines += [f"| {result['figure']}: {name} | {where} | failed | | |" for name in result.get("failures", {})]
+    for each in result.get("ratios", []):
+        digits = 0 if each["unit"] else 3
+        goal = "" if each["goal"] is None else f"≤ {each['goal']:g}{each['unit']}"
+        missed = ", missed" if each["reached"] is False else ""
+        spread = f"{each['least']:.{digits}f} – {each['largest']:.{digits}f}" if len(each["values"]) > 1 else ""
+        lines.append(f"| {result['figure']}: {each['name']} | {where} | {each['median']:.{digits}f} | {spread} "
+                     f"| {goal}{missed} |")
+    return lines
 
 
 def of_table(report):
-    """Markdown, for the README: each ratio that has a goal."""
-    lines = ["| figure | median | least – largest | goal |", "|---|---|---|---|"]
+    """Markdown, for the README."""
+    about = report["machine"]
+    pg_dump = about["pg_dump"].split(" (Debian")[0]
+    lines = wrapped(f"{about['date']}, {about['cores']} cores ({about['processor']}), {about['memory_gb']} GB, load "
+                    f"{about['load_at_start']:.1f} at the start, {pg_dump}. Of each ratio the median of the rounds.",
+                    "", 120)
+    lines += ["", "| figure | size, rounds | median | least – largest | goal |", "|---|---|---|---|---|"]
     for result in report["figures"]:
-        if "failed" in result:
-            lines.append(f"| {result['title']} | failed | | {result['goals']} |")
-        for name in result.get("failures", {}):
-            lines.append(f"| {result['title']}: {name} | failed | | |")
-        for each in result.get("ratios", []):
-            digits = 0 if each["unit"] else 3
-            goal = "" if each["goal"] is None else f"≤ {each['goal']:g}{each['unit']}"
-            missed = ", missed" if each["reached"] is False else ""
-            spread = f"{each['least']:.{digits}f} – {each['largest']:.{digits}f}"
-            lines.append(f"| {result['title']}: {each['name']} | {each['median']:.{digits}f} | {spread} | {goal}{missed} |")
-    return "\n".join(lines) + "\n"
+        lines += md_figure(result, report)
+    curves = [(each["title"], line) for each in report["figures"] for line in each.get("curves", [])]
+    lines += [""] if curves else []
+    for title, curve in curves:
+        lines += bullet(f"{title}: " + " ".join(of_curve(curve)))
+    said = model.lines(report)
+    lines += ["", on_paper_head() + ":", ""] if said else []
+    return "\n".join(lines + [line for each in said for line in bullet(each)]) + "\n"
+
+
+def bullet(words):
+    return textwrap.wrap(" ".join(words.split()), 120, initial_indent="- ", subsequent_indent="  ")
