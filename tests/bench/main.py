@@ -68,6 +68,12 @@ def parse():
         parser.error("--size and --pairs: at least 1")
     if not options.sources and not options.list and not os.access(options.pgorch, os.X_OK):
         parser.error(f"there is no program {options.pgorch}: ./bootstrap build, or --pgorch FILE")
+    try:
+        if options.readme:
+            results.around(options.readme)
+        options.report = results.joined(options.sources.split(",")) if options.sources else None
+    except (OSError, ValueError) as why:
+        parser.error(str(why))
     return options
 
 
@@ -127,11 +133,8 @@ def main():
         print(listing(options))
         return 0
     os.makedirs(options.out, exist_ok=True)
-    if options.sources:
-        report = results.joined(options.sources.split(","))
-        results.write(options.out, report)
-    else:
-        report = run(options)
+    report = options.report or run(options)
+    results.write(options.out, report)
     if options.readme:
         results.into_readme(options.readme, report)
     print("\n" + text.of_report(report))

@@ -6,6 +6,7 @@ from harness import cluster
 from harness.measure import Failed
 from harness.rounds import Ratio, judged
 
+LIMIT = 600                          # seconds of one command: what takes longer is told as failed, and the next begins
 LINEAR = 1.1                         # a power that is no more than that of linear growth, measured once
 
 
@@ -25,7 +26,7 @@ def measure_all(bench, server, target, dbname, say):
                         ("verify", ["verify", "--deep", "-q"])):
         begun = time.monotonic()
         try:
-            bench.run_pgorch([*words, "--no-color"], f"{name}, growth", env=env, servers=(), ok=(0, 3))
+            bench.run_pgorch([*words, "--no-color"], f"{name}, growth", env=env, servers=(), ok=(0, 3), limit=LIMIT)
             found[name] = time.monotonic() - begun
         except Failed as why:
             say(f"  {name} of {dbname} failed: {str(why)[-400:]}")

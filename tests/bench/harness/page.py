@@ -27,8 +27,9 @@ COLOURS = {"dump": "--ours", "copy": "--second", "verify": "--third"}
 
 
 def prose(words):
-    """A docstring: what stands between backquotes is code."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(words))
+    """A docstring: what stands between backquotes is code, and an empty line begins a paragraph."""
+    coded = re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(words))
+    return "".join(f"<p class=soft>{each}</p>" for each in coded.split("\n\n"))
 
 
 def is_ours(result, name):
@@ -149,7 +150,7 @@ def raw_table(result):
 
 
 def of_figure(result):
-    parts = [f"<h2>{html.escape(result['title'])}</h2>", f"<p class=soft>{prose(result['about'])}</p>"]
+    parts = [f"<h2>{html.escape(result['title'])}</h2>", prose(result["about"])]
     if "failed" in result:
         return "".join(parts) + f"<p class=bad>Failed:</p><pre>{html.escape(result['failed'][:2000])}</pre>"
     for name, why in result.get("failures", {}).items():
@@ -170,7 +171,7 @@ def on_paper(report):
     if not said:
         return ""
     return (f"<h2>On paper: {model.SIZE_GB} GB, {model.CORES} + {model.CORES} cores, 1 Gbit/s</h2>"
-            f"<p class=soft>{html.escape(model.__doc__)}</p>" + "".join(f"<p>{html.escape(each)}</p>" for each in said))
+            + prose(model.__doc__) + "".join(f"<p>{html.escape(each)}</p>" for each in said))
 
 
 def of_report(report):

@@ -38,11 +38,16 @@ def joined(paths):
     return dict(reports[0], figures=list(figures.values()))
 
 
+def around(path):
+    """What stands before and after the place for results. To be asked before half an hour of measuring, too."""
+    with open(path) as file:
+        found = re.fullmatch(f"(.*{re.escape(BEGIN)}).*?({re.escape(END)}.*)", file.read(), re.DOTALL)
+    if not found:
+        raise ValueError(f"{path} has no place for results: {BEGIN} ... {END}")
+    return found.groups()
+
+
 def into_readme(path, report):
     """Replaces what stands between the marks."""
-    with open(path) as file:
-        whole = file.read()
-    found = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
-    if not found.search(whole):
-        raise ValueError(f"{path} has no place for results: {BEGIN} ... {END}")
-    put(path, found.sub(lambda _: f"{BEGIN}\n\n{text.of_table(report)}\n{END}", whole, count=1))
+    before, after = around(path)
+    put(path, f"{before}\n\n{text.of_table(report)}\n{after}")
