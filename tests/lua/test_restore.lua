@@ -141,7 +141,7 @@ describe("a database of the user's own", function()
     local target = { is_ours = function() return false end, refuse_if_in_use = function() end,
       claim = function() end, unclaim = function() end, name = function() return "NEWDB of shop" end,
       connect = function()
-        return setmetatable({ row = function() return { relations = 3, large_objects = 0 } end },
+        return setmetatable({ row = function() return { relations = 3, large_objects = 0, others = 0 } end },
           { __close = function() end })
       end }
     local database = { unfinished_transfer = function() end, restore = function() return { uuid = "u", num = 7 } end,
