@@ -1,6 +1,7 @@
 -- Which pg_dump is used: source <= client <= target, and a clear word when there is none.
 
 local env       = require "pgorch.env"
+local fs        = require "pgorch.fs"
 local host      = require "pgorch.native.host"
 local majors    = require "support.majors"
 local pg_client = require "pgorch.pg_client"
@@ -53,6 +54,19 @@ describe("pg_client.installed", function()
       print(client.choose(pair[1], pair[2]).version) end]]
     expect(in_environment(choice, path)).matches "^14%.%d+\n14%.%d+\n14%.%d+\n15%.%d+\n$"
     expect(in_environment(choice:gsub("{ 13, 14 }, ", ""), {})).matches "^15%.%d+\n15%.%d+\n15%.%d+\n$"
+  end)
+
+  it("starts no others where the distribution has the source's own major", function()
+    if not fs.exists "/usr/lib/postgresql/15/bin/pg_dump" then skip "no pg_dump 15 where Debian has it" end
+    fs.with_temporary("pgorch-test-", function(dir)
+      fs.write(dir .. "/pg_dump", ("#!/bin/sh\necho ran >>'%s/ran'\necho 'pg_dump 12.1'\n"):format(dir),
+        { mode = 0700 })
+      local path = { PATH = dir .. ":" .. env.get "PATH" }
+      expect(in_environment("print(client.choose(15, nil).version)", path)).matches "^15%."
+      expect(fs.exists(dir .. "/ran")).is(false)
+      expect(in_environment("print(client.installed()[1].version)", path)).is "12.1\n"
+      expect(fs.exists(dir .. "/ran")).is(true)
+    end)
   end)
 
   it("takes the one that PGORCH_PG_DUMP names before others of its major", function()
