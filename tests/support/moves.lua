@@ -18,10 +18,10 @@ local DYNOS = { web = 2, worker = 1 }
 local DATABASE = "defaultdb"
 local LIMIT = 100                   -- seconds for one child
 
----The steps of recipes/vultr.lua in their order, the gate left out.
+---The steps of recipes/vultr.lua in their order on the way through object storage, the gate left out.
 moves.STEPS = { "credentials", "allow_list", "size", "choose_plan", "choose_way", "save_settings", "preflight",
   "backup_is_fresh", "bucket", "app", "addon", "extensions", "preflight_target", "window_opens", "fingerprint",
-  "dump_to_store", "presign", "restore", "copy", "pull", "checksum_source", "refresh_matviews", "reapply_settings",
+  "dump_to_store", "presign", "restore", "checksum_source", "refresh_matviews", "reapply_settings",
   "verify", "analyze", "accept", "nothing_was_written", "cut_over", "test_connections", "window_closes",
   "delete_dump", "watch_source" }
 
