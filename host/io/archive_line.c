@@ -57,8 +57,8 @@ void pgo_archive_line_look(pgo_archive *archive) {
                           archive->plan.threads, uv_hrtime());
 }
 
-/* More speed would be of no use: whoever carries the archive away says so, or half of the line waits
- * for room. */
+/* More speed would be of no use: whoever carries the archive away says so, or half of the line
+ * waits for room. */
 static bool is_ahead(const pgo_archive *archive) {
     if (archive->plan.ahead != NULL && *archive->plan.ahead) {
         return true;

@@ -32,10 +32,10 @@ struct state {
  */
 #define ROUND(f, first, stride, t0, t1, t2, t3, k)                                                 \
     for (unsigned i = 0; i < WORDS; i += 4) {                                                      \
-        STEP(f, a, b, c, d, ((first) + (stride)*i) % WORDS, t0, k[i]);                             \
-        STEP(f, d, a, b, c, ((first) + (stride) * (i + 1)) % WORDS, t1, k[i + 1]);                 \
-        STEP(f, c, d, a, b, ((first) + (stride) * (i + 2)) % WORDS, t2, k[i + 2]);                 \
-        STEP(f, b, c, d, a, ((first) + (stride) * (i + 3)) % WORDS, t3, k[i + 3]);                 \
+        STEP(f, a, b, c, d, ((first) + (stride)*i) % WORDS, t0, (k)[i]);                           \
+        STEP(f, d, a, b, c, ((first) + (stride) * (i + 1)) % WORDS, t1, (k)[i + 1]);               \
+        STEP(f, c, d, a, b, ((first) + (stride) * (i + 2)) % WORDS, t2, (k)[i + 2]);               \
+        STEP(f, b, c, d, a, ((first) + (stride) * (i + 3)) % WORDS, t3, (k)[i + 3]);               \
     }
 
 /* Floor of 2^32 * |sin(n)| for n = 1 to 64. */

@@ -22,7 +22,8 @@ end
 -- What is found at this address: "fail PGO-POOLED ...".
 local function at(parts)
   local found = preflight.new()
-  checks.check({ source = source.new(parts), params = {}, recipe = { freezes = {}, has_window = true } }, found)
+  checks.check({ source = source.new(parts), params = {},
+    recipe = { steps = { "restore" }, freezes = {}, has_window = true } }, found)
   return show(found)
 end
 

@@ -91,7 +91,8 @@ end
 -- The preflight's failures.
 local function failures_of(from)
   local found, failures = preflight.new(), {}
-  checks.check({ source = from, params = {}, recipe = { freezes = {}, has_window = true } }, found)
+  checks.check({ source = from, params = {},
+    recipe = { steps = { "restore" }, freezes = {}, has_window = true } }, found)
   for _, each in ipairs(found.list) do
     if each.level == "fail" then failures[#failures + 1] = ("%s %s"):format(each.id, each.what) end
   end

@@ -70,7 +70,7 @@ end
 for name, store in pairs { ceph = ceph, swift = swift } do
   describe(name, function()
     it("works, and a second one beside it", function()
-      local stores = task.map({ 1, 2 }, { limit = 2 }, store.start)
+      local stores = task.map({ 1, 2 }, { limit = 2 }, function() return store.start() end)
       local one <close> = stores[1]
       local two <close> = stores[2]
       expect_works(one)

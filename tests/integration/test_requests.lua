@@ -34,7 +34,7 @@ end
 
 -- Nobody has written; but somebody could have while the app was up.
 local function lift_the_freeze(move)
-  moves.expect_exit(move:resume(nil, { on_line = moves.signal_at("analyze", "INT") }), 8)
+  moves.expect_exit(move:resume(nil, { on_line = moves.signal_at("accept", "INT") }), 8)
   move:app().maintenance = false
   local again = move:resume()
   moves.expect_exit(again, 0)

@@ -82,19 +82,32 @@ function M.archive_obstacle(ctx)
   return { id = "PGO-PARAM", what = what, cure = "name a bucket (--bucket) and the keys of its storage" }
 end
 
----What is in the way of each; of one that is possible, nothing. The storage is asked only by archive_obstacle: other
----ways need none.
+local function has_step(ctx, id)
+  for _, each in ipairs(ctx.recipe.steps) do
+    if each == id then return true end
+  end
+  return false
+end
+
+---What is in the way of one of them, or nothing. The storage is asked only by archive_obstacle: other ways need none.
+---@param ctx table
+---@param name pgorch.Way
+---@return pgorch.way.Obstacle|nil
+function M.obstacle(ctx, name)
+  local step = way.step(name)
+  if not has_step(ctx, step) then
+    return { id = "PGO-PARAM", what = ("recipe %s has no step `%s`, which --via %s needs"):format(ctx.recipe.name, step,
+      name), cure = "add the step to the recipe, or choose another --via" }
+  end
+  if name == "heroku" then return M.heroku_obstacle(ctx.source) end
+end
+
+---What is in the way of each; of one that is possible, nothing.
 ---@param ctx table
 ---@return table<pgorch.Way, pgorch.way.Obstacle>
 function M.obstacles(ctx)
-  local found, steps = { heroku = M.heroku_obstacle(ctx.source) }, {}
-  for _, id in ipairs(ctx.recipe.steps) do steps[id] = true end
-  for _, name in ipairs(way.ALL) do
-    if not steps[way.step(name)] then
-      found[name] = { id = "PGO-PARAM", what = ("recipe %s has no step `%s`, which --via %s needs"):format(
-        ctx.recipe.name, way.step(name), name), cure = "add the step to the recipe, or choose another --via" }
-    end
-  end
+  local found = {}
+  for _, name in ipairs(way.ALL) do found[name] = M.obstacle(ctx, name) end
   return found
 end
 
@@ -102,7 +115,7 @@ end
 ---@param found pgorch.Findings
 function M.check(ctx, found)
   local name = way.of(ctx)
-  local obstacle = name and M.obstacles(ctx)[name]
+  local obstacle = name and M.obstacle(ctx, name)
   if obstacle then return found:fail(obstacle.id, obstacle.what, { cure = obstacle.cure }) end
   if name ~= "heroku" then return end
   found:note("--via heroku: Heroku is given the source's address and password, over TLS, and its own pg_dump reads "
