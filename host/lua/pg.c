@@ -270,35 +270,34 @@ static int push_copied(lua_State *L, pgo_op *op) {
     return 2;
 }
 
-/* conn:copy(sql, stream) -> bytes, rows   [-0, +2, e] */
-static int conn_copy(lua_State *L) {
-    pgo_pg *pg = check_conn(L);
-    const char *sql = check_sql(L, 2);
-    pgo_stream *stream = pgo_lua_check_stream(L, 3);
-    pgo_pg_query *query = pgo_lua_op(L, sizeof *query);
-    pgo_err err = PGO_ERR_INIT;
-    if (pgo_pg_copy_init(query, pg, sql, stream, &err) < 0) {
-        return pgo_raise(L, &err);
-    }
-    return pgo_await(L, &query->op, push_copied);
-}
-
 static int push_copied_in(lua_State *L, pgo_op *op) {
     lua_pushinteger(L, ((const pgo_pg_query *)(const void *)op)->affected);
     return 1;
 }
 
-/* conn:copy_in(sql, stream) -> rows   [-0, +1, e] */
-static int conn_copy_in(lua_State *L) {
+typedef int copy_init(pgo_pg_query *query, pgo_pg *pg, const char *sql, pgo_stream *stream,
+                      pgo_err *err);
+
+static int copy_by(lua_State *L, copy_init *init, pgo_push push) {
     pgo_pg *pg = check_conn(L);
     const char *sql = check_sql(L, 2);
     pgo_stream *stream = pgo_lua_check_stream(L, 3);
     pgo_pg_query *query = pgo_lua_op(L, sizeof *query);
     pgo_err err = PGO_ERR_INIT;
-    if (pgo_pg_copy_in_init(query, pg, sql, stream, &err) < 0) {
+    if (init(query, pg, sql, stream, &err) < 0) {
         return pgo_raise(L, &err);
     }
-    return pgo_await(L, &query->op, push_copied_in);
+    return pgo_await(L, &query->op, push);
+}
+
+/* conn:copy(sql, stream) -> bytes, rows   [-0, +2, e] */
+static int conn_copy(lua_State *L) {
+    return copy_by(L, pgo_pg_copy_init, push_copied);
+}
+
+/* conn:copy_in(sql, stream) -> rows   [-0, +1, e] */
+static int conn_copy_in(lua_State *L) {
+    return copy_by(L, pgo_pg_copy_in_init, push_copied_in);
 }
 
 static int push_sent(lua_State *L, pgo_op *op) {
