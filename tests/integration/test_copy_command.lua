@@ -56,11 +56,6 @@ local function between(sql, fn)
   end
 end
 
-local function value(cluster, dbname, sql)
-  local conn <close> = cluster:connect(dbname)
-  return conn:value(sql)
-end
-
 -- --- what must come through ---
 
 local AWKWARD = [==[
@@ -162,7 +157,7 @@ describe("pgorch copy", function()
   it("copies everything awkward", between(AWKWARD, function(cluster, source, target)
     cluster:exec("b", EXTENSION_OF_TARGET)
     copies(source, target, { "--jobs", "3", "--index-jobs", "3", "-q" })
-    local function theirs(sql) return value(cluster, "b", sql) end
+    local function theirs(sql) return cluster:value("b", sql) end
     expect(theirs [[select string_agg(name, ' ' order by name) from "a ""b"" % ü".settings]]).is "ours theirs"
     expect(theirs [[select count(*) from "a ""b"" % ü".fired]]).is(0)
     for name, rows in pairs { wide = 1600, parts = 3000, parts_1 = 1500, parts_2 = 1500 } do      -- ANALYZE
@@ -240,7 +235,7 @@ describe("pgorch copy refuses", function()
     cluster:exec("a", "create role eve login password 'right'")
     local by_net = ("postgres://eve:wrong@127.0.0.1:%d/a"):format(cluster.cluster.port)
     expect(refused("PGO-PG-AUTH", 1, by_net, target)).lacks "wrong"
-    expect(value(cluster, "b", "select count(*) from pg_class where relnamespace = 'public'::regnamespace")).is(0)
+    expect(cluster:value("b", "select count(*) from pg_class where relnamespace = 'public'::regnamespace")).is(0)
   end))
 
   it("a target with anything in it, which stays as it is", between("create table t as select 1 as n",
@@ -255,7 +250,7 @@ describe("pgorch copy refuses", function()
         expect(status).is(4)
         expect(said):has "PGO-CONFIRM"
         if sql:find "precious" then expect(said):has "public.precious" else expect(said):has "1 large object" end
-        expect(value(cluster, "b", "select count(*) from pg_class where relname = 't'")).is(0)
+        expect(cluster:value("b", "select count(*) from pg_class where relname = 't'")).is(0)
         cluster:exec("b", ("drop %s precious"):format(sql:match "create (%a+) precious" or "table if exists"))
       end
     end))
@@ -305,12 +300,12 @@ describe("pgorch copy, stopped in the middle,", function()
   it("leaves no session behind, and says what stands", between(SLOW, function(cluster, source, target)
     local proc <close> = process.spawn(words("copy", source, target))
     await("an index being built", function()
-      return value(cluster, "postgres", "select count(*) from pg_stat_activity where query like 'CREATE INDEX%'") > 0
+      return cluster:value("postgres", "select count(*) from pg_stat_activity where query like 'CREATE INDEX%'") > 0
     end)
     proc:kill "INT"
     local ended = proc:wait()
     expect(ended.code).is(8)
     expect(ended.stderr).has "/b is half filled: 2 tables, views and sequences, 0 large objects"
-    await("the end of all sessions", function() return value(cluster, "postgres", SESSIONS) == 0 end)
+    await("the end of all sessions", function() return cluster:value("postgres", SESSIONS) == 0 end)
   end))
 end)

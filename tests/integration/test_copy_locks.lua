@@ -71,11 +71,6 @@ local function queue(cluster, group, sql)
   error(sql .. " does not wait", 0)
 end
 
-local function value(cluster, dbname, sql)
-  local conn <close> = cluster:connect(dbname)
-  return conn:value(sql)
-end
-
 local TWO = [[create table small as select 1 as n;
   create table "%Large" as select n, repeat('x', 1000) as text from generate_series(1, 30000) n;]]
 
@@ -97,7 +92,7 @@ describe("a table that somebody waits to have alone", function()
       end)
       expect(waiter:join()).is(true)
     end)
-    expect(value(cluster, "a", "select count(*) from small")).is(0)
+    expect(cluster:value("a", "select count(*) from small")).is(0)
   end))
 
   it("is named while the schema is read, and he gets it", between(TWO, function(cluster, from, dir)

@@ -38,11 +38,6 @@ local function between(sql, fn)
   end
 end
 
-local function value(cluster, dbname, sql)
-  local conn <close> = cluster:connect(dbname)
-  return conn:value(sql)
-end
-
 -- One connection copies them in this order. What is about the large one alone could be made while the next is copied,
 -- before the small one has any rows; which is too small to be emptied, and kept from all others, by its copy.
 local LARGE_TO_SMALL = [==[
@@ -85,8 +80,8 @@ describe("a direct copy", function()
     cluster:exec("b", "create extension hstore; create table codes (id integer primary key); "
       .. "alter extension hstore add table codes")
     copies(cluster, "--jobs", "1")
-    expect(value(cluster, "b", "select count(*) from pg_constraint where contype = 'f' and convalidated")).is(1)
-    expect(value(cluster, "b", "select count(*) from codes")).is(8)
+    expect(cluster:value("b", "select count(*) from pg_constraint where contype = 'f' and convalidated")).is(1)
+    expect(cluster:value("b", "select count(*) from codes")).is(8)
   end), { limit = 60 })
 
   it("builds the indexes of a table one after the other where they alter it", between([==[
@@ -99,7 +94,7 @@ describe("a direct copy", function()
       alter table t replica identity using index t_b;
     ]==], function(cluster)
     copies(cluster, "--index-jobs", "3")
-    expect(value(cluster, "b", "select string_agg(indexrelid::regclass || ' ' || indisclustered || ' ' || "
+    expect(cluster:value("b", "select string_agg(indexrelid::regclass || ' ' || indisclustered || ' ' || "
       .. "indisreplident, ', ' order by indexrelid::regclass::text) from pg_index where indrelid = 't'::regclass"))
       .is "t_a true false, t_b false true, t_c false false"
   end))
@@ -108,10 +103,10 @@ describe("a direct copy", function()
     local contents = archive.read_head((fs.source "tests/fixtures/archives/s17-z0.dump"))
     local conn <close> = source.from_url(secret.new(cluster:url "b")):connect { writable = true }
     large_objects.make(conn, large_objects.entries(contents.entries))
-    expect(value(cluster, "b", "select string_agg(oid::text, ' ' order by oid) from pg_largeobject_metadata"))
+    expect(cluster:value("b", "select string_agg(oid::text, ' ' order by oid) from pg_largeobject_metadata"))
       .is "900001 900002 900003 900004 900005 900006 900007"
-    expect(value(cluster, "b", "select obj_description(900005, 'pg_largeobject')")).is "A large object with a comment"
-    expect(value(cluster, "b", "select obj_description(900007, 'pg_largeobject')")).has "Comment with 'quote'"
+    expect(cluster:value("b", "select obj_description(900005, 'pg_largeobject')")).is "A large object with a comment"
+    expect(cluster:value("b", "select obj_description(900007, 'pg_largeobject')")).has "Comment with 'quote'"
   end))
 end)
 
@@ -167,7 +162,7 @@ describe("a direct copy that fails", function()
     ]==], function(cluster)
     local proc <close> = process.spawn(words(cluster:url "a", cluster:url "b"))
     for _ = 1, 600 do
-      if value(cluster, "postgres", "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+      if cluster:value("postgres", "select count(pg_terminate_backend(pid)) from pg_stat_activity "
         .. "where datname = 'b' and query like 'CREATE INDEX%'") > 0 then break end
       task.sleep(0.05)
     end

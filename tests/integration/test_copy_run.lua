@@ -20,11 +20,6 @@ local function target_of(place)
            env = function(dir) return place:env(dir) end, name = function() return "the target" end }
 end
 
-local function value(cluster, dbname, sql)
-  local conn <close> = cluster:connect(dbname)
-  return conn:value(sql)
-end
-
 -- In one cluster: a source "a" with rows and large objects, and an empty target "b".
 local function between(sql, fn)
   return function()
@@ -51,9 +46,9 @@ describe("copy.run", function()
     local seen = {}
     local done = copy.run { source = from, target = target_of(to), client = pg_client.choose(15, 15), dir = dir,
       snapshot = id, jobs = 2, index_jobs = 1, progress = function(at) seen[#seen + 1] = at end }
-    expect(value(cluster, "b", "select string_agg(n::text, ' ') from t")).is "1"
-    expect(value(cluster, "b", "select convert_from(lo_get(5), 'UTF8')")).is "before"
-    expect(value(cluster, "b", "select to_regclass('later')::text")).is(nil)
+    expect(cluster:value("b", "select string_agg(n::text, ' ') from t")).is "1"
+    expect(cluster:value("b", "select convert_from(lo_get(5), 'UTF8')")).is "before"
+    expect(cluster:value("b", "select to_regclass('later')::text")).is(nil)
     expect({ done.tables, done.rows, done.large_objects, done.sequences, done.indexes }).same { 1, 1, 1, 1, 1 }
     expect(#done.complaints).is(0)
     expect(done.phases.analyze).is(nil)
@@ -88,12 +83,12 @@ describe("hash partitions by an enum", function()
       jobs = 1, index_jobs = 1 }
     expect(done.rows).is(40000)
     local ROWS = [[select md5(string_agg(kind || ' ' || n || filler, ' ' order by kind, n)) from "The whole"]]
-    expect(value(cluster, "b", ROWS)).is(value(cluster, "a", ROWS))
+    expect(cluster:value("b", ROWS)).is(cluster:value("a", ROWS))
     local KINDS = "select string_agg(distinct kind::text, ' ' order by kind::text) from leaf_0"
-    expect(value(cluster, "b", KINDS)).is_not(value(cluster, "a", KINDS))
-    expect(value(cluster, "b", "select count(*) from fired")).is(0)
+    expect(cluster:value("b", KINDS)).is_not(cluster:value("a", KINDS))
+    expect(cluster:value("b", "select count(*) from fired")).is(0)
     local KEYS = "select count(*) from pg_constraint where contype = 'p' and connamespace = 'public'::regnamespace"
-    expect(value(cluster, "b", KEYS)).is(4)
+    expect(cluster:value("b", KEYS)).is(4)
   end))
 end)
 
@@ -156,7 +151,7 @@ describe("large objects", function()
     end
     expect(told).above(900000)
     local CONTENT = "select md5(string_agg(oid || md5(lo_get(oid)), ' ' order by oid)) from pg_largeobject_metadata"
-    expect(value(cluster, "b", CONTENT)).is(value(cluster, "a", CONTENT))
+    expect(cluster:value("b", CONTENT)).is(cluster:value("a", CONTENT))
     -- Nothing stays open in the source's transaction, which would make each one slower than the one before.
     local ok, err = pcall(at.conn.exec, at.conn, "select loread(0, 1)")
     expect(ok).is(false)
@@ -175,7 +170,7 @@ describe("large objects", function()
     local contents = archive.read_head((fs.source "tests/fixtures/archives/s17-many-lo-z0.dump"))
     local conn <close> = to:connect { writable = true }
     large_objects.make(conn, large_objects.entries(contents.entries))
-    expect(value(cluster, "b", "select count(*) || ' ' || min(oid) || ' ' || max(oid) from pg_largeobject_metadata"))
+    expect(cluster:value("b", "select count(*) || ' ' || min(oid) || ' ' || max(oid) from pg_largeobject_metadata"))
       .is "2100 500001 502100"
   end))
 end)

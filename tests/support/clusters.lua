@@ -35,6 +35,14 @@ function Cluster:exec(dbname, sql)
   conn:exec(sql)
 end
 
+---@param dbname string
+---@param sql string
+---@return any   of the first row the first column
+function Cluster:value(dbname, sql)
+  local conn <close> = self:connect(dbname)
+  return conn:value(sql)
+end
+
 ---Opens connections to a database as verify wants them: `fn { settings = ... }`.
 ---@param dbname string
 ---@return fun(o: table): table
