@@ -1,23 +1,21 @@
 -- pgorch copy: one database into another, empty one, straight over the wire. What a run does with --via direct, as a
 -- command. The source is only read; the target is never emptied by it.
 
-local arguments   = require "pgorch.recipe.arguments"
-local authority   = require "pgorch.authority"
-local clock       = require "pgorch.clock"
-local connections = require "pgorch.copy.connections"
-local copy        = require "pgorch.copy"
-local env         = require "pgorch.env"
-local fail        = require "pgorch.error"
-local fs          = require "pgorch.fs"
-local identity    = require "pgorch.verify.identity"
-local json        = require "pgorch.json"
-local pg_client   = require "pgorch.pg_client"
-local progress    = require "pgorch.runner.progress"
-local source      = require "pgorch.source"
-local summary     = require "pgorch.runner.summary"
-local task        = require "pgorch.task"
-local term        = require "pgorch.term"
-local values      = require "pgorch.recipe.values"
+local arguments     = require "pgorch.recipe.arguments"
+local clock         = require "pgorch.clock"
+local connections   = require "pgorch.copy.connections"
+local copy          = require "pgorch.copy"
+local fail          = require "pgorch.error"
+local fs            = require "pgorch.fs"
+local identity      = require "pgorch.verify.identity"
+local json          = require "pgorch.json"
+local pg_client     = require "pgorch.pg_client"
+local progress      = require "pgorch.runner.progress"
+local summary       = require "pgorch.runner.summary"
+local task          = require "pgorch.task"
+local term          = require "pgorch.term"
+local two_databases = require "pgorch.two_databases"
+local values        = require "pgorch.recipe.values"
 
 local command = { summary = "copy the source database into an empty one, straight over the wire" }
 
@@ -38,10 +36,9 @@ has to be empty. Owners, grants, publications and subscriptions are not copied.]
 local FLAGS = {
   { name = "jobs", type = "integer" }, { name = "index-jobs", type = "integer" },
   { name = "no-analyze", type = "boolean" },
-  { name = "source-env", type = "string" }, { name = "target-env", type = "string" },
-  { name = "source-ca", type = "string" }, { name = "target-ca", type = "string" },
   { name = "json", type = "boolean" }, { name = "no-color", type = "boolean" },
   { name = "quiet", short = "q", type = "boolean" }, { name = "verbose", short = "v", type = "boolean" },
+  table.unpack(two_databases.FLAGS),
 }
 
 local ID, TITLE = "copy", "Copy the database"
@@ -56,16 +53,6 @@ local function parse(argv)
   end
   if #problems > 0 then fail.raise("PGO-USAGE", table.concat(problems, "; "), { detail = command.usage }) end
   return flags
-end
-
-local function variable(flags, side) return flags[side .. "-env"] or side:upper() .. "_DATABASE_URL" end
-
-local function open(flags, side)
-  local name = variable(flags, side)
-  local url = env.secret(name)
-  if not url then fail.raise("PGO-PARAM", ("the %s is not given: %s is not set"):format(side, name)) end
-  local ca = flags[side .. "-ca"]
-  return source.from_url(url, { ca_pem = ca and authority.read(("--%s-ca"):format(side), ca) })
 end
 
 -- --- both sides ---
@@ -91,13 +78,10 @@ local function introduce(display, flags, o, from, to)
 end
 
 local function prepare(display, flags)
-  local from_place, to_place = open(flags, "source"), open(flags, "target")
+  local from_place, to_place = two_databases.open(flags, "source"), two_databases.open(flags, "target")
   local from <close> = from_place:connect()
   local to <close> = to_place:connect { writable = true }
-  if identity.same(from, to) then
-    fail.raise("PGO-PARAM", "source and target are the same database", { cure = "Give the addresses of two databases: "
-      .. variable(flags, "source") .. " and " .. variable(flags, "target") .. "." })
-  end
+  two_databases.refuse_one(flags, from, to)
   local jobs, index_jobs = connections.jobs(from, to)
   local o = { source = from_place, target = target_of(to_place, identity.address(to, to_place.port)),
               analyze = not flags["no-analyze"], jobs = flags.jobs or jobs,

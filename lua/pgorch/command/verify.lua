@@ -2,11 +2,9 @@
 -- command, for any two PostgreSQL URLs; rows that differ are named by their keys.
 
 local arguments     = require "pgorch.recipe.arguments"
-local authority     = require "pgorch.authority"
 local budget        = require "pgorch.verify.budget"
 local clock         = require "pgorch.clock"
 local differing     = require "pgorch.verify.differing"
-local env           = require "pgorch.env"
 local fail          = require "pgorch.error"
 local fs            = require "pgorch.fs"
 local identity      = require "pgorch.verify.identity"
@@ -16,10 +14,10 @@ local progress      = require "pgorch.runner.progress"
 local report        = require "pgorch.verify.report"
 local row_hash      = require "pgorch.verify.row_hash"
 local snapshot      = require "pgorch.verify.snapshot"
-local source        = require "pgorch.source"
 local summary       = require "pgorch.runner.summary"
 local task          = require "pgorch.task"
 local term          = require "pgorch.term"
+local two_databases = require "pgorch.two_databases"
 local verify        = require "pgorch.verify"
 
 local command = { summary = "compare two databases, down to every row with --deep" }
@@ -40,10 +38,9 @@ Keys of rows that differ are printed, values of other columns are not.]]
 
 local FLAGS = {
   { name = "deep", type = "boolean" }, { name = "queries", type = "string" }, { name = "jobs", type = "integer" },
-  { name = "source-env", type = "string" }, { name = "target-env", type = "string" },
-  { name = "source-ca", type = "string" }, { name = "target-ca", type = "string" },
   { name = "json", type = "boolean" }, { name = "no-color", type = "boolean" },
   { name = "quiet", short = "q", type = "boolean" }, { name = "verbose", short = "v", type = "boolean" },
+  table.unpack(two_databases.FLAGS),
 }
 
 local ID, TITLE = "verify", "Compare both databases"
@@ -60,16 +57,6 @@ local function parse(argv)
   end
   if #problems > 0 then fail.raise("PGO-USAGE", table.concat(problems, "; "), { detail = command.usage }) end
   return flags
-end
-
-local function variable(flags, side) return flags[side .. "-env"] or side:upper() .. "_DATABASE_URL" end
-
-local function open(flags, side)
-  local name = variable(flags, side)
-  local url = env.secret(name)
-  if not url then fail.raise("PGO-PARAM", ("the %s is not given: %s is not set"):format(side, name)) end
-  local ca = flags[side .. "-ca"]
-  return source.from_url(url, { ca_pem = ca and authority.read(("--%s-ca"):format(side), ca) })
 end
 
 -- --- the work ---
@@ -129,15 +116,11 @@ local function introduce(display, flags, source_address, target_address)
 end
 
 local function work(display, flags)
-  local source_side, target_side = open(flags, "source"), open(flags, "target")
+  local source_side, target_side = two_databases.open(flags, "source"), two_databases.open(flags, "target")
   local from <close> = snapshot.open(function(o) return source_side:connect(o) end)
   local to <close> = snapshot.open(function(o) return target_side:connect(o) end)
   introduce(display, flags, identity.address(from.conn, source_side.port), identity.address(to.conn, target_side.port))
-  if identity.same(from.conn, to.conn) then
-    fail.raise("PGO-PARAM", "source and target are the same database: it would be compared with itself",
-      { cure = "Give the addresses of two databases: " .. variable(flags, "source") .. " and "
-          .. variable(flags, "target") .. "." })
-  end
+  two_databases.refuse_one(flags, from.conn, to.conn, ": it would be compared with itself")
   local state, found = {}, nil
   task.group(function(group)
     group:spawn(follow, display, state)
