@@ -8,6 +8,7 @@ local json      = require "pgorch.json"
 local secret    = require "pgorch.secret"
 local plans     = require "pgorch.heroku.plans"
 local poll      = require "pgorch.poll"
+local task      = require "pgorch.task"
 local transfers = require "pgorch.heroku.transfers"
 
 -- Answers by "METHOD /path": a table {status, value} or a function(request, body) -> status, value.
@@ -76,6 +77,31 @@ describe("poll", function()
     for _, host in ipairs { "api.heroku.com", "127.0.0.1.example.com", "localhost.example.com", "10.0.0.1",
       "::2", "fe80::1", "[2001:db8::1]:9" } do
       expect(poll.is_loopback(host)).is(false)
+    end
+  end)
+
+  -- Looks until `total` seconds have passed, and how much later than that the end was seen at the latest, in parts.
+  local function looks(seconds, total)
+    local count, passed, late = 0, 0, 0
+    while passed < total do
+      local pause = poll.after(seconds, passed)
+      count, passed = count + 1, passed + pause
+      if passed > 30 then late = math.max(late, pause / passed) end
+    end
+    return count, late
+  end
+
+  it("follows what is waited for: soon over, soon seen; an hour takes a few hundred requests", function()
+    expect(poll.after(3, 0)).is(0.5)
+    expect(poll.after(3, 20)).is(1)
+    expect(poll.after(3, 120)).is(3)
+    expect(poll.after(3, 1000)).is(10)
+    expect(poll.after(3, 100000)).is(30)
+    for _, seconds in ipairs { 3, 5, 10 } do
+      local count, late = looks(seconds, 3600)
+      expect(count < 420).is(true)
+      expect(late <= 0.05).is(true)
+      expect(looks(seconds, 60) < 60).is(true)
     end
   end)
 end)
@@ -246,6 +272,30 @@ describe("transfers", function()
     end)
   end)
 
+  -- What is slept while a transfer that has ended with these lines is followed, and the looks that it takes.
+  local function ended_with(lines)
+    local slept, sleep, count, at = 0, task.sleep, 0, clock.iso()
+    local _ <close> = setmetatable({}, { __close = function() task.sleep = sleep end })
+    task.sleep = function(seconds) slept = slept + seconds end
+    with_api({ ["GET /client/v11/apps/a/transfers/u"] = function()
+      count = count + 1
+      return 200, raw { started_at = at, finished_at = at, succeeded = true, logs = lines }
+    end }, function(client) transfers.follow(client, { app = "a", uuid = "u" }) end)
+    return slept, count
+  end
+
+  it("waits for the end of a log that may not be whole, and for no other", function()
+    local function line(text) return { level = "info", message = text } end
+    local done = line "restore done"
+    local ignored = line "pg_restore: warning: errors ignored on restore: 2"
+    local quoted = line 'pg_restore: creating TABLE "public.restore done"'
+    for _, case in ipairs { { { done }, 0, 2 }, { { line "pg_restore: creating TABLE", ignored }, 0, 2 },
+                            { { quoted }, 2, 3 }, { nil, 2, 3 } } do
+      local slept, count = ended_with(case[1])
+      expect({ slept, count }).same { case[2], case[3] }
+    end
+  end)
+
   it("follows to the end through polls that fail, then reads the log", function()
     local looks, at = 0, clock.iso()
     with_api({ ["GET /client/v11/apps/a/transfers/u"] = function(_, request)
@@ -317,7 +367,7 @@ describe("a cancelled transfer", function()
       return 200, { uuid = "u", num = 1, started_at = at, canceled_at = at, finished_at = looks > 1 and at or nil }
     end }, function(client)
       expect(transfers.follow(client, { app = "a", uuid = "u" }).state).is "canceled"
-      expect(looks).is(3)              -- the last one is for the log
+      expect(looks).is(4)              -- the last two are for the log
     end)
   end)
 
@@ -335,10 +385,10 @@ describe("a cancelled transfer", function()
   it("is given up after a minute's looks only if it never started", function()
     local done, looks = follow({ started_at = clock.iso() }, 60)
     expect(done.finished_at).is_true()
-    expect(looks).is(61)
+    expect(looks).is(62)
     done, looks = follow({}, math.huge)
     expect(done.finished_at).is_nil()
-    expect(looks).is(22)
+    expect(looks).is(23)
   end)
 
   it("has not ended as long as it may write", function()

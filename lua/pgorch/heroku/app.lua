@@ -78,7 +78,7 @@ end
 ---@param seconds number
 ---@return table[] still_running
 function App:wait_for_no_dynos(seconds)
-  local deadline, of_formation = task.now() + seconds, {}
+  local deadline, of_formation, pause = task.now() + seconds, {}, poll.pace "dynos"
   for _, each in ipairs(self:formation()) do of_formation[each.type] = each.type ~= "release" end
   while true do
     local running, formation_runs = {}, false
@@ -89,7 +89,7 @@ function App:wait_for_no_dynos(seconds)
       end
     end
     if not formation_runs or task.now() > deadline then return running end
-    task.sleep(poll.seconds "dynos")
+    task.sleep(pause())
   end
 end
 
@@ -117,8 +117,9 @@ function App:wait_for_release()
   local newest = self.client:request("GET", self.path .. "/releases", nil,
     { headers = { Range = "version ..; order=desc,max=1" } })[1]
   if not newest then return end
+  local pause = poll.pace "release"
   while newest.status == "pending" and task.now() < deadline do
-    task.sleep(poll.seconds "release")
+    task.sleep(pause())
     newest = self.client:request("GET", ("%s/releases/%s"):format(self.path, newest.id))
   end
   if newest.status == "succeeded" then return end

@@ -12,6 +12,7 @@ local transfers = require "pgorch.heroku.transfers"
 local M = {}
 
 local LIMIT = 3600               -- seconds: the largest plans take some minutes
+local MISSING = 20               -- looks at the usual interval: a new database is unknown to the Data API for a while
 
 ---@class pgorch.heroku.Database
 ---@field client pgorch.heroku.Client
@@ -42,7 +43,7 @@ end
 ---Waits until the add-on is provisioned.
 ---@param o? {progress?: fun(text: string), limit?: number}   limit in seconds, an hour without
 function Database:wait_for_addon(o)
-  local since = task.now()
+  local since, pause = task.now(), poll.pace "addon"
   while true do
     local addon = self.app:addon(self.name)
     if not addon or addon.state == "deprovisioned" or addon.state == "deprovisioning" then
@@ -52,20 +53,22 @@ function Database:wait_for_addon(o)
     if addon.state == "provisioned" then return addon end
     if o and o.progress then o.progress(addon.state) end
     stuck(self, since, o, addon.state)
-    task.sleep(poll.seconds "addon")
+    task.sleep(pause())
   end
 end
 
 ---Waits until the Data API no longer says that the database is being prepared.
 ---@param o? {progress?: fun(text: string), limit?: number}
 function Database:wait(o)
-  local missing, since = 0, task.now()
+  local missing, since, pause = 0, task.now(), poll.pace "wait_status"
   while true do
     local status, code = self.client:request("GET", data_path(self, "/wait_status"), nil,
       { data = true, missing = true })
     if code == 404 then
       missing = missing + 1
-      if missing > 20 then fail.raise("PGO-HEROKU-ADDON", self.name .. " is not known to the Data API") end
+      if missing > MISSING and task.now() - since > MISSING * poll.seconds "wait_status" then
+        fail.raise("PGO-HEROKU-ADDON", self.name .. " is not known to the Data API")
+      end
     else
       if status["error?"] then
         fail.raise("PGO-HEROKU-ADDON", ("%s: %s"):format(self.name, status.message or "failed"))
@@ -74,7 +77,7 @@ function Database:wait(o)
     end
     if o and o.progress then o.progress(status and status.message or "waiting to be provisioned") end
     stuck(self, since, o, status and status.message or "unknown to the Data API")
-    task.sleep(poll.seconds "wait_status")
+    task.sleep(pause())
   end
 end
 

@@ -161,12 +161,35 @@ local function look(client, app, uuid, trouble)
   end
 end
 
--- That minute, for one that is followed: in looks, as this machine's clock may be far from Heroku's.
+-- That minute, for one that is followed: by when it was first seen, as this machine's clock may be far from Heroku's.
 local CANCELED_LOOKS = 20
 
 local function gave_up(t, canceled)
   canceled.looks = never_starts(t) and canceled.looks + 1 or 0
-  return canceled.looks > CANCELED_LOOKS
+  if canceled.looks == 1 then canceled.since = task.now() end
+  return canceled.looks > CANCELED_LOOKS and task.now() - canceled.since > CANCELED_LOOKS * poll.seconds "transfer"
+end
+
+-- What Heroku's worker and pg_restore write last. Lines may come after finished_at, as its last figures do: a log that
+-- has these is whole.
+local function is_whole(t)
+  for _, line in ipairs(t.logs or {}) do
+    local text = tostring(line.message)
+    if text == "restore done" or text:find "^pg_restore: warning: errors ignored on restore: %d+$" then return true end
+  end
+  return false
+end
+
+-- At once, and again a moment later if it may have more to say by then.
+local function with_log(client, o)
+  local function ask()
+    return task.retry({ tries = 5, base = 1, on = function(e) return e.retryable or e.status == 404 end },
+      transfers.get, client, o.app, o.uuid, true)
+  end
+  local t = ask()
+  if is_whole(t) then return t end
+  task.sleep(poll.seconds "settle")
+  return ask()
 end
 
 ---Follows a transfer to its end and returns it with its verbose log.
@@ -174,6 +197,7 @@ end
 ---@return pgorch.heroku.Transfer
 function transfers.follow(client, o)
   local trouble, canceled, moved, last = { count = 0 }, { looks = 0 }, task.now(), nil
+  local pause = poll.pace "transfer"
   while true do
     local t = look(client, o.app, o.uuid, trouble)
     if t then
@@ -183,11 +207,9 @@ function transfers.follow(client, o)
       if o.progress then o.progress(t) end
       stuck(t, moved, t.state == "pending" and (o.pending_limit or 1800) or (o.still_limit or 3600))
     end
-    task.sleep(poll.seconds "transfer")
+    task.sleep(pause())
   end
-  task.sleep(poll.seconds "settle")
-  local t = task.retry({ tries = 5, base = 1, on = function(e) return e.retryable or e.status == 404 end },
-    transfers.get, client, o.app, o.uuid, true)
+  local t = with_log(client, o)
   if o.progress then o.progress(t) end
   return t
 end

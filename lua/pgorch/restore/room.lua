@@ -25,7 +25,7 @@ end
 ---@param ctx pgorch.Context
 ---@param database pgorch.heroku.Database
 function room.wait_for_others(ctx, database)
-  local since, said = task.now(), nil
+  local since, pause, said = task.now(), poll.pace "transfer", nil
   while true do
     local running = database:unfinished_transfer()
     if not running then return end
@@ -36,7 +36,7 @@ function room.wait_for_others(ctx, database)
     if said ~= running.num then ctx:note(still_runs(running) .. ", and not ours: waited for its end") end
     said = running.num
     ctx:progress { text = "waiting: " .. still_runs(running) }
-    task.sleep(poll.seconds "transfer")
+    task.sleep(pause())
   end
 end
 
@@ -61,14 +61,14 @@ end
 ---@param ctx pgorch.Context
 ---@param again boolean|nil
 function room.claim(ctx, again)
-  local since = task.now()
+  local since, pause = task.now(), poll.pace "connect"
   while true do
     local ok, err = pcall(ctx.target.claim, ctx.target, ctx)
     if ok then return end
     local passes = again and not task.cancelled(err) and not fail.is(err, "PGO-LOCKED")
     if not passes or task.now() - since > ANSWERS then error(err, 0) end
     ctx:progress { text = "waiting for the database to answer" }
-    task.sleep(poll.seconds "connect")
+    task.sleep(pause())
   end
 end
 

@@ -13,7 +13,7 @@ local function name_for(ctx) return target.addon_name(ctx.params.app, ctx.run.id
 
 -- "provisioned" and "available" are Heroku's words; a query that is answered is proof.
 local function wait_until_it_answers(ctx)
-  local deadline = task.now() + 600
+  local deadline, pause = task.now() + 600, poll.pace "connect"
   while true do
     local ok, answer = pcall(function()
       local conn <close> = ctx.target:connect()
@@ -23,7 +23,7 @@ local function wait_until_it_answers(ctx)
     -- A certificate does not become another by waiting.
     if task.cancelled(answer) or fail.is(answer, "PGO-TLS") or task.now() > deadline then error(answer, 0) end
     ctx:progress { text = "waiting for the database to answer" }
-    task.sleep(poll.seconds "connect")
+    task.sleep(pause())
   end
 end
 
