@@ -1,4 +1,4 @@
--- Of every table that has rows: the columns that take part in its checksum, those that cannot, and a key to name a row
+-- Of every table that has rows, and every partitioned one: the columns that take part in its checksum, those that cannot, and a key to name a row
 -- by. Columns come in the order of their names' bytes: a table whose columns stand in another order holds the same.
 -- A column is comparable when every base type that its type is made of has a text form that tells all that it holds
 -- and is the same on PostgreSQL 13 to 18 (tests/integration/test_checksums.lua). No other type is taken for equal.
@@ -13,7 +13,7 @@ with recursive proven as (
   from unnest(string_to_array('citext.citext cube.cube hstore.hstore ltree.ltree ltree.lquery ltree.ltxtquery', ' ')) as name
 ), holder as (
   select c.oid, n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'm') and c.relpersistence <> 't'
+  where c.relkind in ('r', 'm', 'p') and c.relpersistence <> 't'
     and n.nspname not like 'pg\_%' and n.nspname <> 'information_schema'
     and not exists (select from pg_depend d
                     where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')

@@ -1,5 +1,6 @@
 -- How many rows every table has, and a checksum of all of them, read by several connections in one snapshot.
--- A table that cannot be read is kept with the reason: it is a difference, never a pass.
+-- A table that cannot be read is kept with the reason: it is a difference, never a pass. Partitions between which rows
+-- may move from one server to another count as the table that they are of.
 
 local json     = require "pgorch.json"
 local log      = require "pgorch.log"
@@ -17,6 +18,7 @@ local M = {}
 ---@field sum string|nil         of all rows whatever their order; nil when only counted
 ---@field error string|nil       why it could not be read
 ---@field matview boolean|nil
+---@field whole boolean|nil      a partitioned table with the rows of all its partitions
 ---@field not_comparable string[]|nil   columns that are not in the sum, with their types
 
 -- A sum of the rows' hashes has no order and counts rows that are there twice; two tables that differ have the same one
@@ -61,6 +63,21 @@ function M.tables(conn)
   return list
 end
 
+-- The tables that partitions count as, by the partition's name.
+local function wholes_of(conn)
+  local wholes = {}
+  for row in conn:rows(source.sql "spread_partitions") do
+    wholes[pg.ident(row.schema, row.name)] = pg.ident(row.whole_schema, row.whole_name)
+  end
+  return wholes
+end
+
+---Where the rows that a sum is of are read from.
+---@param key string   the table, quoted
+---@param sum pgorch.TableSum
+---@return string
+function M.from(key, sum) return sum.whole and key or "only " .. key end
+
 local function read(conn, key, t, columns, hash)
   local sql = columns and CHECKSUM:format(row_hash.sql(hash, M.list(columns.columns)), key) or COUNT:format(key)
   local range = pieces.condition(t, "pgorch_row")
@@ -82,7 +99,7 @@ end
 local ADD = "select ($1::numeric + $2::numeric)::text"
 
 local function join(conn, whole, piece)
-  if whole.error or piece.error then return { error = whole.error or piece.error } end
+  if whole.error or piece.error then return { error = whole.error or piece.error, whole = whole.whole } end
   whole.rows = whole.rows + piece.rows
   whole.sum = whole.sum and conn:value(ADD, whole.sum, piece.sum)
   return whole
@@ -95,6 +112,8 @@ local function worker(conn, work)
     local t = work.queue[work.at]
     local key = pg.ident(t.schema, t.name)
     local one = sum_of(conn, t, key, work)
+    local whole = work.wholes[key]
+    if whole then one.whole, key = true, whole end
     local read_so_far = work.pieces[key] or {}
     read_so_far[#read_so_far + 1], work.pieces[key] = one, read_so_far
     work.done(t)
@@ -152,10 +171,10 @@ end
 ---@param o pgorch.SumOptions
 ---@return table<string, pgorch.TableSum>
 function M.sums(at, o)
-  local tables, jobs = M.tables(at.conn), o.jobs or 2
+  local tables, wholes, jobs = M.tables(at.conn), wholes_of(at.conn), o.jobs or 2
   local piece_bytes = o.piece_bytes or pieces.size(tables, jobs)
   local queue = pieces.queue(tables, at.conn.server_version, piece_bytes, is_view)
-  local work = { at = 0, pieces = {}, queue = queue, hash = o.hash or row_hash.SHA256,
+  local work = { at = 0, pieces = {}, wholes = wholes, queue = queue, hash = o.hash or row_hash.SHA256,
                  columns = o.content and M.columns(at.conn) or nil }
   work.done = counter(work.queue, #tables, o.progress)
   task.group(function(g)

@@ -19,10 +19,10 @@ local LONGEST_KEY = 80
 
 -- The lot of a row, by the hash of its key: the same on both sides.
 local LOTS = "select lot, count(*) as rows, sum(hash)::text as sum from (select %s %% %d as lot, %s as hash "
-  .. "from only %s as pgorch_row) as pgorch_rows group by lot"
+  .. "from %s as pgorch_row) as pgorch_rows group by lot"
 -- The same rows again and again, in a table without a key, are one line.
 local ROWS = "select key, count(*) as count, sum(hash)::text as hash, min(parts) as parts from (select (%s)::text "
-  .. "as key, %s as hash, array[%s]::bigint[]::text as parts from only %s as pgorch_row where %s %% %d = "
+  .. "as key, %s as hash, array[%s]::bigint[]::text as parts from %s as pgorch_row where %s %% %d = "
   .. "any ($1::bigint[])) as pgorch_rows group by key"
 
 -- Whatever the tables were summed with: both are asked again, whichever servers they are.
@@ -42,9 +42,9 @@ local function lots_of(rows)
   return lots
 end
 
-local function lot_sums(conn, key, columns, lots)
+local function lot_sums(conn, from, columns, lots)
   local found = {}
-  for row in conn:rows(LOTS:format(hash(columns.row_key), lots, hash(columns.columns), key)) do
+  for row in conn:rows(LOTS:format(hash(columns.row_key), lots, hash(columns.columns), from)) do
     found[row.lot] = { rows = row.rows, sum = row.rows .. ":" .. row.sum }
   end
   return found
@@ -75,12 +75,12 @@ local function first_lots(differ, a, b)
 end
 
 -- Rows of some lots, by their keys.
-local function rows_of(conn, key, columns, lots, chosen)
+local function rows_of(conn, from, columns, lots, chosen)
   local parts = {}
   for i, name in ipairs(columns.columns) do parts[i] = hash { name } end
   -- Without a key a row is told by its hash: its values may be anything.
   local name = #columns.key > 0 and ("row(%s)"):format(content.list(columns.key)) or hash(columns.columns)
-  local sql = ROWS:format(name, hash(columns.columns), table.concat(parts, ", "), key,
+  local sql = ROWS:format(name, hash(columns.columns), table.concat(parts, ", "), from,
     hash(columns.row_key), lots)
   local found = {}
   for row in conn:rows(sql, "{" .. table.concat(chosen, ",") .. "}") do found[row.key] = row end
@@ -132,16 +132,18 @@ end
 ---@param a pgorch.Connection
 ---@param b pgorch.Connection
 ---@param key string   the table, quoted
+---@param from? string  where its rows are read, default from it alone, without what inherits from it
 ---@return pgorch.DifferingRows|nil  nil when the table is not on both sides
-function M.rows(a, b, key)
+function M.rows(a, b, key, from)
+  from = from or "only " .. key
   local columns = shape(a, key)
   if not columns or not shape(b, key) or #columns.row_key == 0 then return nil end
-  local lots = lots_of(math.max(a:value("select count(*) from only " .. key), 1))
-  local mine, theirs = on_both(a, b, function(conn) return lot_sums(conn, key, columns, lots) end)
+  local lots = lots_of(math.max(a:value("select count(*) from " .. from), 1))
+  local mine, theirs = on_both(a, b, function(conn) return lot_sums(conn, from, columns, lots) end)
   local differ = differing_lots(mine, theirs)
   local chosen = first_lots(differ, mine, theirs)
-  local from, to = on_both(a, b, function(conn) return rows_of(conn, key, columns, lots, chosen) end)
-  local found = compare_rows(from, to, columns)
+  local here, there = on_both(a, b, function(conn) return rows_of(conn, from, columns, lots, chosen) end)
+  local found = compare_rows(here, there, columns)
   found.key, found.more = columns.key, #differ > #chosen
   return found
 end
@@ -181,7 +183,7 @@ local function name_rows(list, d, found)
 end
 
 local function name_table(list, d, a, b, o)
-  local found = snapshot.attempt(a.conn, M.rows, a.conn, b.conn, d.name)
+  local found = snapshot.attempt(a.conn, M.rows, a.conn, b.conn, d.name, content.from(d.name, a.side.sums[d.name]))
   for _, side in ipairs { a, b } do snapshot.release_locks(side.conn) end
   if not found then return end
   local words = count_words(found)

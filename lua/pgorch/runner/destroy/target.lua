@@ -2,6 +2,7 @@
 -- had rows is gone or empty. Reads only.
 
 local config_vars = require "pgorch.config_vars"
+local content     = require "pgorch.verify.content"
 local json        = require "pgorch.json"
 
 local target = {}
@@ -31,9 +32,9 @@ local function gone(conn, names)
 end
 
 -- Those of names[first..last] without a row.
-local function empty(conn, names, first, last)
+local function empty(conn, names, froms, first, last)
   local asked, found = {}, {}
-  for i = first, last do asked[#asked + 1] = ("(%d, exists (select from only %s))"):format(i, names[i]) end
+  for i = first, last do asked[#asked + 1] = ("(%d, exists (select from %s))"):format(i, froms[names[i]]) end
   if #asked == 0 then return found end
   local sql = "select i from (values " .. table.concat(asked, ", ") .. ") as asked(i, has_rows) where not has_rows"
   for _, row in ipairs(conn:query(sql)) do found[#found + 1] = names[row.i] .. " is empty" end
@@ -44,9 +45,9 @@ end
 ---@param ctx pgorch.Context
 ---@return string[]
 function target.lost(ctx)
-  local names, list, there = {}, {}, {}
+  local names, froms, list, there = {}, {}, {}, {}
   for name, sum in pairs(ctx.result.checksum_source.sums) do
-    if (sum.rows or 0) > 0 then names[#names + 1] = name end
+    if (sum.rows or 0) > 0 then names[#names + 1], froms[name] = name, content.from(name, sum) end
   end
   table.sort(names)
   local conn <close> = ctx.target:connect()
@@ -55,7 +56,8 @@ function target.lost(ctx)
     if missing[name] then list[#list + 1] = name .. " is gone" else there[#there + 1] = name end
   end
   for first = 1, #there, AT_ONCE do
-    table.move(empty(conn, there, first, math.min(first + AT_ONCE - 1, #there)), 1, AT_ONCE, #list + 1, list)
+    local last = math.min(first + AT_ONCE - 1, #there)
+    table.move(empty(conn, there, froms, first, last), 1, AT_ONCE, #list + 1, list)
   end
   return list
 end
