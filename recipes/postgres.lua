@@ -16,8 +16,9 @@ return recipe {
   params = recipe.params.standard {
     source       = { use = "source", env = "SOURCE_DATABASE_URL", secret = true, required = true,
                      help = "URL of the database to move: postgres://USER:PASSWORD@HOST:PORT/DATABASE" },
-    source_ca    = { use = "source", help = "a file with the certificate authority of the source: then certificate and "
-                     .. "name are verified", default_text = "the URL's sslrootcert" },
+    source_ca    = { use = "source", type = "path", default_text = "the URL's sslrootcert",
+                     help = "a file with the certificate authority of the source: then certificate and name are "
+                     .. "verified" },
     bucket       = { use = "store", required_when = { via = "archive" },
                      help = "bucket for the dump; made if it does not exist" },
     endpoint_url = { use = "store", env = { "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL" }, default_text = "AWS",

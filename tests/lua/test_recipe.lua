@@ -281,7 +281,17 @@ describe("a command line", function()
     end
     expect(select(2, resolve(specs, { "--spool", "" }))).is "--spool: is empty"
     expect(select(2, resolve(specs, { "--spool=" }))).is "--spool: is empty"
-    expect(params.standard().spool.type).is "path"
+  end)
+
+  it("keeps so every file and folder that a run is told of", function()
+    local named = 0
+    for name, spec in pairs(loader.load("recipes/postgres.lua").params) do
+      if (spec.help or ""):find "^a file" or (spec.help or ""):find "^a folder" then
+        named = named + 1
+        if spec.type ~= "path" then error(name .. " is of type " .. tostring(spec.type), 0) end
+      end
+    end
+    expect(named).is(3)
   end)
 
   it("tells everything that is wrong at once", function()
