@@ -71,6 +71,26 @@ describe("--via heroku", function()
       expect(requests(world):find(world.source.url:match "://[^:]+:([^@]+)@", 1, true)).is_nil()
     end), { limit = 200 })
 
+  it("waits out a busy Heroku; what was not begun is asked for by resume, what was begun under an error is found",
+    run.with_world({}, function(world)
+      world:fault { at = "heroku.copy", answer = 503 }
+      world:fault { at = "heroku.transfers", answer = 503, times = 2 }
+      local stopped = move(world, "heroku")
+      run.expect_exit(stopped, 6)
+      expect(#transfers(world)).is(0)
+
+      world:fault { at = "heroku.copy", after = true, answer = 503 }
+      world:fault { at = "heroku.transfer", answer = 503, times = 6 }
+      local done = pgorch(world, { "resume", id_of(stopped), "--yes-cut-over" })
+      run.expect_exit(done, 0)
+      run.expect_moved(world)
+      expect(#transfers(world)).is(1)
+      expect(#asked(world, "POST", "/transfers$")).is(2)
+      for _, at in ipairs { "copy", "transfers", "transfer" } do
+        expect(fs.exists(world.dir .. "/faults/heroku." .. at)).is(false)
+      end
+    end), { limit = 200 })
+
   it("that is canceled elsewhere, or cannot reach the source, is put back with the reason",
     run.with_world({}, function(world)
       world:fault { at = "worker.restore", canceled = true }
