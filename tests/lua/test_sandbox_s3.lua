@@ -10,6 +10,8 @@ local http = require "pgorch.http"
 local s3 = require "pgorch.sandbox.s3"
 local sigv2 = require "pgorch.sandbox.s3.sigv2"
 local sigv4 = require "pgorch.sandbox.s3.sigv4"
+local stream = require "pgorch.stream"
+local task = require "pgorch.task"
 local url = require "pgorch.sandbox.url"
 local xml = require "pgorch.xml"
 
@@ -359,6 +361,26 @@ describe("multipart uploads", function()
     local border = ("bytes=%d-%d"):format(5 * MIB - 2, 5 * MIB + 1)
     expect(client.call("GET", "/box/big", { headers = { range = border } }).body).is "aabb"
     expect(texts(client.call("GET", "/box?uploads"), "UploadId")).same {}
+    expect(client.call("GET", "/box/big").body == one .. two).is(true)
+    client.call("PUT", "/box/copy", { headers = { ["x-amz-copy-source"] = "/box/big" } })
+    expect(client.call("GET", "/box/copy").body == one .. two).is(true)
+  end))
+
+  it("leave a reader what it has begun to read", with_endpoint(function(client, _, world)
+    client.call("PUT", "/box")
+    local id, one, two = begin(client, "big"), ("a"):rep(5 * MIB), ("b"):rep(5 * MIB)
+    put(client, "big", id, 1, one)
+    put(client, "big", id, 2, two)
+    complete(client, "big", id, complete_body { { 1, one }, { 2, two } })
+    local into = stream.new()
+    task.group(function(group)
+      group:spawn(http.request, { url = client.presign("GET", "/box/big", 60), into = into })
+      local begun = into:read(1000)
+      expect(client.call("PUT", "/box/big", { body = "new" }).status).is(200)
+      expect(begun .. into:read_all() == one .. two).is(true)
+    end)
+    expect(client.call("GET", "/box/big").body).is "new"
+    expect(#fs.list(world.dir .. "/s3")).is(1)
   end))
 
   it("are refused when the list is not what was uploaded", with_endpoint(function(client)

@@ -1,6 +1,6 @@
 -- Multipart uploads by the rules of Ceph RGW 16: Complete must list every uploaded part, in whatever order; parts but
 -- the last have 5 MiB at least (checked at Complete), its first reply has an empty ETag, and repeating it is harmless.
--- Parts are files; Complete joins them by the stream pumps, in no more memory than the pumps take.
+-- Parts are files; Complete only lists them.
 
 local buckets = require "pgorch.sandbox.s3.buckets"
 local clock = require "pgorch.clock"
@@ -8,6 +8,7 @@ local copy = require "pgorch.sandbox.s3.copy"
 local crypto = require "pgorch.crypto"
 local document = require "pgorch.sandbox.s3.document"
 local errors = require "pgorch.sandbox.s3.errors"
+local files = require "pgorch.sandbox.s3.files"
 local fs = require "pgorch.fs"
 local listing = require "pgorch.sandbox.s3.listing"
 local loss = require "pgorch.sandbox.s3.loss"
@@ -52,7 +53,8 @@ local function copy_part(server, request, upload, number)
   local from = copy.source(server, request)
   local first, length = range.of_copy(request.headers["x-amz-copy-source-range"], from.size)
   local file = server:new_file()
-  local sum = fs.sink(file, fs.source(from.file, { offset = first, length = length }), { digests = { "md5" } })
+  local bytes = files.read(from.files, request.group, first, length)
+  local sum = fs.sink(file, bytes, { digests = { "md5" } })
   keep_part(request, upload, number, { file = file, size = sum.bytes, md5 = sum.md5 })
   return document.answer(200, "CopyPartResult", {
     element("LastModified", clock.iso(math.floor(request.now))), element("ETag", sum.md5) })
@@ -176,20 +178,12 @@ local function composite_etag(md5s)
   return ("%s-%d"):format(crypto.md5(table.concat(raw)), #md5s)
 end
 
---- Writes the parts one behind the other into a new file. The parts stay until the object is there.
-local function join(server, parts)
-  local file, size, md5s = server:new_file(), 0, {}
-  local ok, err = pcall(function()
-    for i, part in ipairs(parts) do
-      if part.size > 0 then fs.sink(file, fs.source(part.file), { offset = size }) end
-      size, md5s[i] = size + part.size, part.md5
-    end
-  end)
-  if not ok then
-    payload.discard(file)
-    error(err, 0)
-  end
-  return { file = file, size = size, etag = composite_etag(md5s) }
+--- The object that the parts make, one behind the other.
+local function join(object, parts)
+  local md5s = {}
+  object.files, object.size = files.new(parts), 0
+  for i, part in ipairs(parts) do object.size, md5s[i] = object.size + part.size, part.md5 end
+  object.etag = composite_etag(md5s)
 end
 
 local function completed(request, etag)
@@ -208,24 +202,21 @@ local function done_before(request, listed)
   errors.raise("InternalError", { message = "This multipart completion is already in progress" })
 end
 
-local function finish(server, request, upload, parts)
-  local joined, object = join(server, loss.of_object(request, parts)), upload.attributes
-  object.file, object.size, object.etag = joined.file, joined.size, joined.etag
+--- From here on there is no upload: another request must not take the object's parts away.
+local function finish(request, upload, parts)
+  local kept, object = loss.of_object(request, parts), upload.attributes
+  join(object, kept)
   object.modified = request.now
-  versions.publish(request.bucket, request.key, object)
   request.bucket.uploads[upload.id] = nil
-  drop_parts(upload)
+  versions.publish(request.bucket, request.key, object)
+  for i = #kept + 1, #parts do payload.discard(parts[i].file) end
 end
 
-function multipart.complete_upload(server, request)
+function multipart.complete_upload(_, request)
   local listed = requested_parts(request)
   local upload = request.bucket.uploads[request.arguments.uploadId]
-  if not upload or upload.key ~= request.key or upload.completing then return done_before(request, listed) end
-  local parts = chosen_parts(upload, listed)
-  upload.completing = true
-  local ok, err = pcall(finish, server, request, upload, parts)
-  upload.completing = nil
-  if not ok then error(err, 0) end
+  if not upload or upload.key ~= request.key then return done_before(request, listed) end
+  finish(request, upload, chosen_parts(upload, listed))
   return completed(request, "")
 end
 

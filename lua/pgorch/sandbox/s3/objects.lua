@@ -1,5 +1,5 @@
 -- Requests about single objects: put, get, head, delete, their ACL, and the delete of many at once. An object is
--- an entry in its bucket and a file; a reader that has begun keeps its file even when the object is replaced.
+-- an entry in its bucket and its files; a reader that has begun keeps them even when the object is replaced.
 
 local access = require "pgorch.sandbox.s3.access"
 local acl = require "pgorch.sandbox.s3.acl"
@@ -7,6 +7,7 @@ local clock = require "pgorch.clock"
 local copy = require "pgorch.sandbox.s3.copy"
 local document = require "pgorch.sandbox.s3.document"
 local errors = require "pgorch.sandbox.s3.errors"
+local files = require "pgorch.sandbox.s3.files"
 local fs = require "pgorch.fs"
 local pace = require "pgorch.sandbox.s3.pace"
 local payload = require "pgorch.sandbox.s3.payload"
@@ -68,8 +69,13 @@ end
 local function put_copy(server, request, object)
   local from = copy.source(server, request)
   copy.take(request, object, from)
-  object.file = server:new_file()
-  if from.size > 0 then fs.sink(object.file, fs.source(from.file)) else fs.write(object.file, "") end
+  local file = server:new_file()
+  if from.size > 0 then
+    fs.sink(file, files.read(from.files, request.group, 0, from.size))
+  else
+    fs.write(file, "")
+  end
+  object.files = files.new { { file = file, size = from.size } }
   versions.publish(request.bucket, request.key, object)
   return document.answer(200, "CopyObjectResult", {
     element("LastModified", clock.iso(math.floor(object.modified))), element("ETag", object.etag) })
@@ -79,8 +85,9 @@ function objects.put_object(server, request)
   check_put_conditions(request)
   local object = objects.attributes(request)
   if request.headers["x-amz-copy-source"] then return put_copy(server, request, object) end
-  object.file = server:new_file()
-  local sum = payload.file(request, object.file)
+  local file = server:new_file()
+  local sum = payload.file(request, file)
+  object.files = files.new { { file = file, size = sum.bytes } }
   object.size, object.etag, object.modified = sum.bytes, sum.md5, request.now
   versions.publish(request.bucket, request.key, object)
   return { status = 200, headers = { etag = '"' .. object.etag .. '"', ["x-amz-version-id"] = object.version } }
@@ -126,7 +133,7 @@ local function read(request, with_body)
   local headers, part = describe(request, object), range.of(request.headers.range, object.size)
   headers["content-range"] = part.header
   local body = with_body and part.length > 0
-    and fs.source(object.file, { offset = part.first, length = part.length }) or nil
+    and files.read(object.files, request.group, part.first, part.length) or nil
   return { status = part.partial and 206 or 200, headers = headers, length = part.length,
     body = body and pace.reading(request, body) }
 end

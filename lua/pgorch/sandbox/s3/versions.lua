@@ -3,7 +3,7 @@
 -- what is neither seen nor kept any more is removed.
 
 local crypto = require "pgorch.crypto"
-local payload = require "pgorch.sandbox.s3.payload"
+local files = require "pgorch.sandbox.s3.files"
 
 local versions = {}
 
@@ -30,7 +30,7 @@ end
 
 local function drop(bucket, key, kept, i)
   local gone = table.remove(kept, i)
-  if gone.file then payload.discard(gone.file) end
+  if gone.files then files.discard(gone.files) end
   if #kept == 0 then bucket.versions[key] = nil end
   bucket.objects[key] = kept[1] and not kept[1].marker and kept[1] or nil
   return gone
@@ -51,12 +51,13 @@ end
 --- Makes an object visible, in the place of the one that had its key, or above it.
 ---@param bucket table
 ---@param key string
----@param object { file: string, size: integer, etag: string, modified: number, type: string, acl: string, meta: table }
+---@param object { files: pgorch.sandbox.s3.Files, size: integer, etag: string, modified: number, type: string,
+---  acl: string, meta: table }
 function versions.publish(bucket, key, object)
   if bucket.versioning then return push(bucket, key, object) end
   local old = bucket.objects[key]
   bucket.objects[key] = object
-  if old then payload.discard(old.file) end
+  if old then files.discard(old.files) end
 end
 
 --- The object of that key and version; of no version: what is seen. A delete marker has `marker`.
@@ -75,7 +76,7 @@ end
 local function delete_seen(bucket, key)
   local object = bucket.objects[key]
   bucket.objects[key] = nil
-  if object then payload.discard(object.file) end
+  if object then files.discard(object.files) end
 end
 
 local function delete_version(bucket, key, version)
@@ -133,7 +134,7 @@ end
 ---@param bucket table
 function versions.clear(bucket)
   for _, each in pairs(versions.all(bucket)) do
-    if each.entry.file then payload.discard(each.entry.file) end
+    if each.entry.files then files.discard(each.entry.files) end
   end
   bucket.objects, bucket.versions = {}, {}
 end
