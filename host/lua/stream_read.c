@@ -16,6 +16,7 @@ typedef struct {
     size_t wanted;           /* SOME, BLOCK: at most this many; ALL: the limit */
     pgo_buffer text;         /* SOME, ALL */
     struct pgo_bytes *block; /* BLOCK: borrowed from the Lua stack below the op */
+    pgo_stream *also;        /* BLOCK: gets the same bytes; or NULL */
     bool at_end;
 } read_op;
 
@@ -31,6 +32,9 @@ static void read_finish(read_op *op, int status) {
 static int keep(read_op *op, const char *data, size_t length) {
     if (op->mode != BLOCK) {
         return pgo_buffer_append(&op->text, data, length);
+    }
+    if (op->also != NULL) {
+        pgo_stream_write(op->also, data, length); /* it has room, or nobody reads it any more */
     }
     memcpy(op->block->data + op->block->length, data, length);
     op->block->length += length;
@@ -85,7 +89,8 @@ static void read_release(pgo_op *base) {
     read_op *op = (read_op *)base;
     pgo_buffer_free(&op->text);
     pgo_stream_unref(op->stream);
-    op->stream = NULL;
+    pgo_stream_unref(op->also);
+    op->stream = op->also = NULL;
 }
 
 static const pgo_op_type read_type = {"stream.read", read_start, read_cancel, read_release};
@@ -105,7 +110,7 @@ static int push_block(lua_State *L, pgo_op *base) {
     if (op->block->length == 0) {
         lua_pushnil(L);
     } else {
-        lua_pushvalue(L, 3);
+        lua_pushvalue(L, 4);
     }
     return 1;
 }
@@ -132,12 +137,17 @@ int pgo_lua_stream_read_all(lua_State *L) {
     return pgo_await(L, &new_read(L, ALL, limit + 1)->op, push_text);
 }
 
-/* stream:take(size) -> bytes | nil   [-0, +1, e]  waits until `size` bytes are there, or the end */
+/* stream:take(size, also = nil) -> bytes | nil   [-0, +1, e]  waits until `size` bytes are there,
+ * or the end. `also` is a stream that gets them, too, as they come; it must have room for all */
 int pgo_lua_stream_take(lua_State *L) {
     size_t size = pgo_lua_check_size(L, 2, 0);
-    lua_settop(L, 2);
-    struct pgo_bytes *block = pgo_lua_new_bytes(L, size); /* stays at index 3 */
+    pgo_stream *also = lua_isnoneornil(L, 3) ? NULL : pgo_lua_check_stream(L, 3);
+    luaL_argcheck(L, also == NULL || pgo_stream_closed(also) || pgo_stream_room(also) >= size, 3,
+                  "the other stream has not the room for so much");
+    lua_settop(L, 3);
+    struct pgo_bytes *block = pgo_lua_new_bytes(L, size); /* stays at index 4 */
     read_op *op = new_read(L, BLOCK, size);
     op->block = block;
+    op->also = also != NULL ? pgo_stream_ref(also) : NULL;
     return pgo_await(L, &op->op, push_block);
 }

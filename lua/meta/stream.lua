@@ -23,8 +23,9 @@ function stream:read_all(limit) end
 ---A block of exactly `size` bytes, or what is left at the end; nil when nothing is.
 ---@async
 ---@param size integer
+---@param also? pgorch.Stream   gets the same bytes, as they come; it must have room for all of them
 ---@return pgorch.Bytes|nil
-function stream:take(size) end
+function stream:take(size, also) end
 
 ---Waits for room. PGO-CLOSED when the consumer has closed.
 ---@async

@@ -39,6 +39,21 @@ describe("a stream", function()
     end)
   end)
 
+  it("gives another stream what a block is filled with, as it comes", function()
+    local s, other = stream.new(), stream.new(10)
+    task.group(function(group)
+      local block = group:spawn(s.take, s, 10, other)
+      s:write "half"
+      expect(other:read()).is "half"
+      s:write "the other one"
+      expect(block:join():string()).is "halfthe ot"
+      expect(other:read()).is "the ot"
+    end)
+    expect(function() s:take(11, other) end).raises "PGO-LUA"
+    other:close()
+    expect(s:take(7, other):string()).is "her one"
+  end)
+
   it("limits read_all", function()
     local s = stream.new()
     s:write(("x"):rep(11))

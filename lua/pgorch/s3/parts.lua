@@ -4,6 +4,7 @@
 
 local checksums = require "pgorch.s3.checksums"
 local crypto = require "pgorch.crypto"
+local early  = require "pgorch.s3.early"
 local errors = require "pgorch.s3.errors"
 local fail   = require "pgorch.error"
 local task   = require "pgorch.task"
@@ -73,18 +74,26 @@ end
 -- With so much on their way the wire is busy for a while, and no speed is lost when what follows is made smaller.
 function Places:are_enough() return 2 * self.used >= self.count end
 
+-- With one at most, the wire may stand idle before the next part is full.
+function Places:are_few() return self.used < math.min(2, self.count) end
+
 -- --- one part ---
 
 local function plain_etag(reply)
   return ((reply.headers.etag or ""):gsub('"', ""))
 end
 
-local function send(self, number, block, md5)
-  local reply = self.bucket:request {
+local function request_of(self, number)
+  return {
     method = "PUT", key = self.key, query = { partNumber = tostring(number), uploadId = self.id },
-    body = block, digests = { md5 = md5 },
     on_error = function(err) if errors.is(err, "SlowDown") then self.places:halve() end end,
   }
+end
+
+local function send(self, number, block, md5)
+  local request = request_of(self, number)
+  request.body, request.digests = block, { md5 = md5 }
+  local reply = self.bucket:request(request)
   if plain_etag(reply) ~= md5 then
     fail.raise("PGO-S3-INTEGRITY", ("part %d of %s was stored with the ETag %s, its MD5 is %s"):format(number, self.key,
       plain_etag(reply), md5), { retryable = true })
@@ -102,13 +111,26 @@ local function stored_wrong(err)
   return fail.is(err, "PGO-S3-INTEGRITY") and not err.code
 end
 
--- Runs as a child of the group: one part, its memory and its places.
-local function carry(self, number, block, places)
-  local size = #block
-  local ok, err = pcall(function()
-    local md5 = self.checksums:md5(block)
+-- Early, while the part comes: only small ones, which are twice in memory then.
+local function begin_early(self, group, number)
+  local size = parts.size(number)
+  if size > UNIT or not self.places:are_few() then return nil end
+  return early.begin(self.bucket, group, request_of(self, number), size)
+end
+
+local function store(self, number, block, begun)
+  local md5 = self.checksums:md5(block)
+  if begun and begun:etag(block) == md5 then
+    self.md5[number] = md5
+  else
     task.retry({ tries = 3, on = stored_wrong }, send, self, number, block, md5)
-  end)
+  end
+end
+
+-- Runs as a child of the group: one part, its memory and its places.
+local function carry(self, number, block, places, begun)
+  local size = #block
+  local ok, err = pcall(store, self, number, block, begun)
   pcall(block.free, block)    -- cancelled, the crew may be at its MD5 still: then the collector frees it
   self.places:give(places)
   steer(self)
@@ -117,14 +139,14 @@ local function carry(self, number, block, places)
   if self.progress then self.progress(self.sent) end
 end
 
-local function dispatch(self, group, number, block)
+local function dispatch(self, group, number, block, begun)
   local ok, places = pcall(self.places.take, self.places, #block)
   if not ok then
     block:free()
     error(places, 0)
   end
   steer(self)
-  group:spawn(carry, self, number, block, places)
+  group:spawn(carry, self, number, block, places, begun)
 end
 
 -- --- the head ---
@@ -185,18 +207,20 @@ end
 
 -- Sends the blocks as they are filled, but for the first `count`: they go into `held`.
 local function stream_parts(self, group, stream, block, held, count)
-  local number = 1
+  local number, begun = 1, nil
   while block do
     keep(self, block)
     local last = #block < parts.size(number)
     if number <= count then
       held[number] = block
     else
-      dispatch(self, group, number, block)
+      dispatch(self, group, number, block, begun)
     end
     if last then break end
     number = number + 1
-    block = stream:take(parts.size(number))
+    begun = number > count and begin_early(self, group, number) or nil
+    block = stream:take(parts.size(number), begun and begun.body)
+    if begun and not block then begun:stop() end
   end
 end
 

@@ -85,6 +85,7 @@ local function describe_body(request)
   local headers = { host = request.host }
   for name, value in pairs(request.headers or {}) do headers[name:lower()] = value end
   if not request.body then return EMPTY, headers end
+  if request.length then return UNSIGNED, headers end
   local short = type(request.body) == "string"
   local md5 = short and crypto.md5(request.body) or request.digests.md5
   headers["content-md5"] = crypto.base64(crypto.unhex(md5))
@@ -148,11 +149,11 @@ end
 function Transport:attempt(request)
   request.host = self.host
   local target, headers = self:signed(request)
-  local size = request.body and #request.body or 0
+  local size = request.length or request.body and #request.body or 0
   local reply = http.request {
-    method = request.method, url = self.base .. target, headers = headers, body = request.body, into = request.into,
-    limit = request.limit, timeout = request.timeout or (60 + size / SLOWEST), ca_pem = self.ca_pem, follow = 0,
-    check = false,
+    method = request.method, url = self.base .. target, headers = headers, body = request.body,
+    length = request.length, into = request.into, limit = request.limit,
+    timeout = request.timeout or (60 + size / SLOWEST), ca_pem = self.ca_pem, follow = 0, check = false,
   }
   local difference = self:observe(reply)
   if request.anonymous then return reply end
@@ -182,7 +183,8 @@ end
 ---@field key? string
 ---@field query? table<string, string|number>
 ---@field headers? table<string, string>
----@field body? string|userdata           text or block; a block comes with its `digests`
+---@field body? string|userdata           text or block; a block comes with its `digests`. Or a stream, which goes once
+---@field length? integer                  of a stream
 ---@field digests? {md5: string}           hex
 ---@field expect? string                  name of the XML reply's root; the reply then has `xml`
 ---@field into? userdata                  stream for the body
