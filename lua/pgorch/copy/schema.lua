@@ -67,6 +67,12 @@ local function keep(path, head)
   end)
 end
 
+-- Of the data nobody reads anything: bytes that stayed in the pipe would be waited for, and the copy with them.
+local function stop(proc)
+  proc:kill()
+  proc.stdout:close()
+end
+
 ---Reads the table of contents, in a snapshot, and leaves it in DIR/head.dump. What pg_dump has locked is held before it
 ---goes (copy/locks.lua).
 ---@param o {client: pgorch.PgClient, source: pgorch.Source, dir: string, snapshot: string, conn: pgorch.Connection}
@@ -78,6 +84,7 @@ function schema.read(o)
   keep(o.dir .. "/head.dump", head)
   head:free()
   locks.hold(o.conn, o.source, contents.entries)
+  stop(proc)
   return contents
 end
 
