@@ -22,7 +22,7 @@ local copy = { jobs = connections.jobs }
 ---@field snapshot? string         exported by a session that stays; default one of the copy's own
 ---@field jobs integer             connections that copy, on each side
 ---@field index_jobs integer       connections of the target that build indexes meanwhile
----@field analyze? boolean         ANALYZE at the end
+---@field analyze? boolean         ANALYZE of each table, when all else that is about it is done
 ---@field extensions_there? boolean   the target has the extensions already
 ---@field mends? table<string, boolean>   ids of steps that come later and make good what they can
 ---@field progress? fun(at: {bytes: integer, total: integer, text: string})
@@ -36,7 +36,7 @@ local copy = { jobs = connections.jobs }
 ---@field large_objects integer
 ---@field sequences integer
 ---@field seconds number
----@field phases {schema: number, data: number, rest: number, analyze: number|nil}  seconds; rest: after the last row
+---@field phases {schema: number, data: number, rest: number}  seconds; rest: after the last row
 ---@field complaints pgorch.restore.Verdict[]   harmless, or made good by a later step
 
 -- --- before ---
@@ -82,7 +82,8 @@ end
 -- What there is to do, and the settings of who does it. The archive's entries, several for each table, go at its end.
 local function look(at, o)
   local entries, complaints = read_and_restore(at, o)
-  return plan.make(at, entries, o), connections.settings(o.target, entries, o.index_jobs), complaints
+  local settings, version = connections.settings(o.target, entries, o.index_jobs)
+  return plan.make(at, entries, { jobs = o.jobs, analyze = o.analyze and version }), settings, complaints
 end
 
 -- What rows do not wait for, on the connection that makes all durable at the end.
@@ -99,15 +100,13 @@ local function copy_all(at, o)
   local rows_began = task.now()
   local done = workers.run(at, o, todo, settings)
   local ended = task.now()
-  if o.analyze then workers.analyze(o, settings) end
   connections.make_durable(conn)
   table.move(done.complaints, 1, #done.complaints, #complaints + 1, complaints)
   return {
     tables = todo.tables, rows = done.rows, bytes = done.wire, indexes = todo.statements,
     large_objects = todo.large_objects, sequences = #todo.sequences, complaints = complaints,
     seconds = task.now() - began,
-    phases = { schema = rows_began - began, data = done.rows_ended - rows_began, rest = ended - done.rows_ended,
-               analyze = o.analyze and task.now() - ended or nil },
+    phases = { schema = rows_began - began, data = done.rows_ended - rows_began, rest = ended - done.rows_ended },
   }
 end
 

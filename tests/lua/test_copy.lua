@@ -87,6 +87,23 @@ describe("the order of a copy", function()
     expect(next(o.locks)).is(nil)
   end)
 
+  it("gives out first what the longest chain of work follows, and knows what would be waited for", function()
+    local o = order.new()
+    local small = add(o, "small", nil, { weight = 1 })
+    add(o, "middle", nil, { weight = 8 })
+    local key = add(o, "key", { o:add({}, { small }) }, { weight = 4 })
+    add(o, "foreign key", { key }, { weight = 6 })
+    o:begin()
+    local got = take(o, "q", 3)
+    expect(table.concat(got, " ")).is "small middle"
+    expect(o:is_long(got.small, 1)).is(false)
+    expect(o:is_long(got.small, 2)).is(true)
+    expect(o:is_long(got.middle, 2)).is(false)
+    o:done(got.middle)
+    o:done(got.small)
+    expect(o:is_long(o:next "q", 2)).is(true)
+  end)
+
   it("gives out before all what is to go first", function()
     local o = order.new()
     add(o, "large", nil, { weight = 9 })
@@ -114,9 +131,9 @@ end
 
 -- What one worker does after the rows, until there is nothing that may run: the place of each in that order. Of the
 -- tables in `rows` none is ever copied; one without an entry is an extension's.
-local function after_rows(entries, parents, rows)
+local function after_rows(entries, parents, rows, analyze)
   local o, position = order.new(), {}
-  local places, ends, count = objects.plan(o, entries, { parents = parents or {}, bytes = {} })
+  local places, ends, count = objects.plan(o, entries, { parents = parents or {}, bytes = {}, analyze = analyze })
   for _, oid in ipairs(rows or {}) do
     local work = o:add({ queue = "rows" }, {})
     o:follow(places[oid] and places[oid].rows or ends.others, work)
@@ -229,6 +246,22 @@ describe("what comes after the rows", function()
     expect(select(2, after_rows(entries))).is(4)
   end)
 
+  it("includes ANALYZE of each table, when its indexes and those of its partitions are there", function()
+    local entries = { entry(1, "TABLE", "whole"), entry(2, "TABLE", "leaf"), entry(3, "TABLE", "other"),
+                      entry(4, "INDEX", "of leaf", { 2 }), entry(5, "INDEX", "of other", { 3 }) }
+    local function row(oid, name, only) return { oid = oid, schema = "s", name = name, only = only } end
+    local parents = { [2] = { 1 } }
+    local position, done, count = after_rows(entries, parents, {}, { row(1, "whole"), row(3, "other"), row(9, "new") })
+    expect({ done, count }).same { 4, 2 }
+    expect(position["ANALYZE whole"]).above(position["INDEX of leaf"])
+    expect(position["ANALYZE other"]).above(position["INDEX of other"])
+    expect(names_of(after_rows(entries, parents, { 2 }, { row(1, "whole"), row(3, "other") })))
+      .same { "ANALYZE other", "INDEX of other" }
+    position = after_rows(entries, parents, {}, { row(1, "whole", true), row(2, "leaf"), row(3, "other") })
+    expect(position["ANALYZE leaf"]).above(position["INDEX of leaf"])
+    expect(position["ANALYZE ONLY whole"] ~= nil).is(true)
+  end)
+
   it("has its table alone where the entry of an index alters the table too", function()
     local entries = { entry(1, "TABLE", "t"), entry(2, "INDEX", "one", { 1 }), entry(3, "INDEX", "two", { 1 }),
                       entry(4, "INDEX", "three", { 1 }) }
@@ -249,7 +282,7 @@ describe("what comes after the rows", function()
     local entries = { entry(1, "TABLE", "whole"), entry(2, "TABLE", "leaf"), entry(3, "FK CONSTRAINT", "key", { 1 }),
                       entry(4, "INDEX", "of leaf", { 2 }), entry(5, "CONSTRAINT", "of leaf", { 2 }) }
     local o = order.new()
-    objects.plan(o, entries, { parents = { [2] = { 1 } }, bytes = {} })
+    objects.plan(o, entries, { parents = { [2] = { 1 } }, bytes = { [1] = 1000000 } })
     o:begin()
     expect(o:next("statements").entry.desc).is "FK CONSTRAINT"
     expect(#take(o, "statements")).is(0)

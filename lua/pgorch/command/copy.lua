@@ -23,7 +23,7 @@ command.usage = [[pgorch copy [FLAG...]
 
       --jobs N            connections that copy, to each side (default: up to 4, as both servers have them free)
       --index-jobs N      connections that build indexes and keys meanwhile (default: up to 4)
-      --no-analyze        no ANALYZE at the end
+      --no-analyze        no ANALYZE of what was copied
       --source-env VAR    variable with the source's URL (default SOURCE_DATABASE_URL)
       --target-env VAR    variable with the target's URL (default TARGET_DATABASE_URL)
       --source-ca FILE, --target-ca FILE  certificate authorities: the names are verified too
@@ -171,9 +171,8 @@ local function phases(result)
     { "schema", seconds(result.phases.schema), "" },
     { "rows and large objects", seconds(result.phases.data), ("%s, %s"):format(values.show_size(result.bytes), rate) },
     { "indexes, keys and others", seconds(result.phases.rest), "after the last row" },
+    { "all", seconds(result.seconds), "" },
   }
-  if result.phases.analyze then rows[#rows + 1] = { "ANALYZE", seconds(result.phases.analyze), "" } end
-  rows[#rows + 1] = { "all", seconds(result.seconds), "" }
   return { title = "Phases", columns = { "phase", "time", "" }, rows = rows }
 end
 

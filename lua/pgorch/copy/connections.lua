@@ -47,7 +47,8 @@ end
 ---@param target {connect: fun(o: table): pgorch.Connection}
 ---@param entries pgorch.archive.Entry[]
 ---@param index_jobs integer
----@return table<string, any>
+---@return table<string, any> settings
+---@return integer version   of the target
 function connections.settings(target, entries, index_jobs)
   local conn <close> = target.connect {}
   local settings = {}
@@ -55,7 +56,7 @@ function connections.settings(target, entries, index_jobs)
   for name, value in pairs(FIXED) do settings[name] = value end
   settings.maintenance_work_mem = conn:value(SORT_MEMORY, index_jobs) .. "kB"
   settings.standard_conforming_strings = string_setting(entries)
-  return settings
+  return settings, conn.server_version
 end
 
 ---A snapshot of the source, exported, from which more connections can be opened as copy_piece wants them.

@@ -5,6 +5,7 @@
 local calls       = require "pgorch.copy.calls"
 local fail        = require "pgorch.error"
 local masked      = require "pgorch.restore.masked"
+local pg          = require "pgorch.pg"
 local restore_log = require "pgorch.restore_log"
 local schema      = require "pgorch.copy.schema"
 
@@ -18,12 +19,20 @@ local PASSES = 4
 
 local HOLDS_ROWS = { ["TABLE"] = true, ["MATERIALIZED VIEW"] = true, ["FOREIGN TABLE"] = true }
 
--- These look at rows, and run what they name with them.
-local LOOKS_AT_ROWS = { ["INDEX"] = true, ["CONSTRAINT"] = true, ["CHECK CONSTRAINT"] = true, ["FK CONSTRAINT"] = true }
+-- These look at rows, and run what they name with them; for statistics ANALYZE does.
+local LOOKS_AT_ROWS = { ["INDEX"] = true, ["CONSTRAINT"] = true, ["CHECK CONSTRAINT"] = true, ["FK CONSTRAINT"] = true,
+                        ["STATISTICS"] = true }
+
+-- How much work it is to look at a byte of a table, where copying it is 1 (measured on PostgreSQL 15); other kinds look
+-- at none. An index that sorts is made quickly, of others (GIN, GiST, BRIN, an extension's) nothing is known.
+local SORTED, SEARCHED = 0.25, 1
+local COST = { ["CONSTRAINT"] = SORTED, ["CHECK CONSTRAINT"] = 0.1, ["FK CONSTRAINT"] = 0.15, ["ANALYZE"] = 1,
+               ["ANALYZE ONLY"] = 1 }
+local ANALYZED_BYTES = 32 << 20     -- ANALYZE reads a sample
 
 -- These are about one table, also where it has children: nothing is done to those. An index on a partitioned table is
 -- an empty shell, and those of its partitions wait for it: it must not wait for rows.
-local ONE_TABLE = { ["INDEX"] = true, ["INDEX ATTACH"] = true, ["CONSTRAINT"] = true }
+local ONE_TABLE = { ["INDEX"] = true, ["INDEX ATTACH"] = true, ["CONSTRAINT"] = true, ["ANALYZE ONLY"] = true }
 local NEEDS_NO_CHILDREN = { ["INDEX"] = true, ["INDEX ATTACH"] = true }
 
 ---@class pgorch.copy.Place   a table, as what comes after the rows sees it
@@ -33,6 +42,8 @@ local NEEDS_NO_CHILDREN = { ["INDEX"] = true, ["INDEX ATTACH"] = true }
 ---@field children boolean
 ---@field family integer|nil       the oldest of its ancestors, where there are any or children
 ---@field bytes integer
+---@field below integer            with those of its children
+---@field analyze pgorch.copy.Work|nil   the ANALYZE that gives it statistics
 
 -- --- tables ---
 
@@ -46,12 +57,26 @@ local function family_of(oid, parents)
   return oid
 end
 
+-- A table's bytes count for all that are above it, too.
+local function measure(by_oid, parents, bytes)
+  for oid, place in pairs(by_oid) do
+    place.bytes = bytes[oid] or 0
+    local list, seen = { oid }, { [oid] = true }
+    for _, above in ipairs(list) do
+      if by_oid[above] then by_oid[above].below = by_oid[above].below + place.bytes end
+      for _, parent in ipairs(parents[above] or {}) do
+        if not seen[parent] then list[#list + 1], seen[parent] = parent, true end
+      end
+    end
+  end
+end
+
 local function places_of(order, entries, parents)
   local by_id, by_oid = {}, {}
   for _, entry in ipairs(entries) do
     if HOLDS_ROWS[entry.desc] then
       local oid = math.tointeger(tonumber(entry.oid))
-      local place = { oid = oid, bytes = 0, children = false, rows = order:add({}, {}) }
+      local place = { oid = oid, bytes = 0, below = 0, children = false, rows = order:add({}, {}) }
       place.full = order:add({}, { place.rows })
       by_id[entry.id], by_oid[oid] = place, place
     end
@@ -118,11 +143,15 @@ local function pass_of(entry, known, called)
   return pass
 end
 
--- The largest table first; what partitions wait for before all.
-local function weight_of(places)
+local function cost_of(entry)
+  if entry.desc ~= "INDEX" then return COST[entry.desc] or 0 end
+  return entry.defn:find 'USING "?btree' and SORTED or SEARCHED
+end
+
+local function weight_of(entry, places)
   local most = 0
-  for _, place in ipairs(places) do most = math.max(most, place.children and math.huge or place.bytes) end
-  return most
+  for _, place in ipairs(places) do most = math.max(most, ONE_TABLE[entry.desc] and place.bytes or place.below) end
+  return most * cost_of(entry)
 end
 
 -- A foreign key may lead to a table of an extension's, which has no place, and an extension's function may read one.
@@ -148,13 +177,47 @@ local function add_statement(plan, entry)
   local places = places_for(entry, plan.by_id, plan.known)
   local called = LOOKS_AT_ROWS[entry.desc] and plan.calls:of(entry) or NOTHING
   local work = { queue = "statements", entry = statement_of(entry), places = places,
-                 pass = pass_of(entry, plan.known, called), weight = weight_of(places) }
+                 pass = pass_of(entry, plan.known, called), weight = weight_of(entry, places) }
   work.exclusive, work.shared = locks_of(entry, places)
   plan.known[entry.id] = plan.order:add(work, waits_for(plan, entry, places, called))
   if entry.desc == "MATERIALIZED VIEW DATA" then plan.last_view = work end
+  for _, place in ipairs(places) do
+    if place.analyze then plan.order:follow(place.analyze, work) end
+  end
   plan.statements = plan.statements + 1
   return work
 end
+
+-- --- statistics ---
+
+local function add_analyze(order, row, place)
+  local entry = { desc = row.only and "ANALYZE ONLY" or "ANALYZE", namespace = row.schema, tag = row.name,
+                  defn = ("analyze %s%s"):format(row.only and "only " or "", pg.ident(row.schema, row.name)) }
+  local work = { queue = "statements", entry = entry, weight = math.min(ANALYZED_BYTES, weight_of(entry, { place })) }
+  work.exclusive, work.shared = locks_of(entry, { place })
+  return order:add(work, { place.full })
+end
+
+-- Of a table that is not in the list a table above it is, whose ANALYZE does it, too.
+local function find_analyze(oid, by_oid, parents)
+  local seen = {}
+  while oid and not seen[oid] do
+    if by_oid[oid] and by_oid[oid].analyze then return by_oid[oid].analyze end
+    seen[oid], oid = true, parents[oid] and parents[oid][1]
+  end
+end
+
+-- A copy brings no statistics. ANALYZE of a table comes when all else that is about it is done.
+local function add_statistics(order, rows, by_oid, parents)
+  for _, row in ipairs(rows) do
+    local place = by_oid[row.oid]
+    if place then place.analyze = add_analyze(order, row, place) end
+  end
+  if #rows == 0 then return end
+  for oid, place in pairs(by_oid) do place.analyze = find_analyze(oid, by_oid, parents) end
+end
+
+-- --- passes ---
 
 local function separate(order, works)
   local ends = {}
@@ -174,7 +237,8 @@ end
 ---Adds all that comes after the rows. The caller lets `rows` of a place follow the copying of its rows.
 ---@param order pgorch.copy.Order
 ---@param entries pgorch.archive.Entry[]
----@param o {parents: table<integer, integer[]>, bytes: table<integer, integer>}   by the tables' oids
+---@param o {parents: table<integer, integer[]>, bytes: table<integer, integer>, analyze: table[]|nil}
+---  parents, bytes: by the tables' oids; analyze: rows of sql/analyzable.sql
 ---@return table<integer, pgorch.copy.Place> places   by oid
 ---@return pgorch.copy.Ends ends
 ---@return integer statements
@@ -182,7 +246,8 @@ function objects.plan(order, entries, o)
   local plan = { order = order, known = {}, statements = 0, calls = calls.new(entries), others = order:add({}, {}) }
   local by_oid
   plan.by_id, by_oid = places_of(order, entries, o.parents)
-  for oid, place in pairs(by_oid) do place.bytes = o.bytes[oid] or 0 end
+  measure(by_oid, o.parents, o.bytes)
+  add_statistics(order, o.analyze or {}, by_oid, o.parents)
   local sections, works = schema.sections(entries), {}
   for _, entry in ipairs(entries) do
     if sections[entry] == "post-data" and (entry.defn or "") ~= "" then

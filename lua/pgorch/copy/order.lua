@@ -1,15 +1,17 @@
 -- What may run now: work with what it waits for, and with the tables that it keeps to itself, in two queues for two
--- kinds of workers. The largest goes first. Knows no SQL; asks and closes nothing.
+-- kinds of workers. What the most work follows goes first. Knows no SQL; asks and closes nothing.
 -- Adding, taking and ending a piece of work take a time that grows with what it waits for, not with how much there is.
 
 local fail = require "pgorch.error"
+local rank = require "pgorch.copy.rank"
 local task = require "pgorch.task"
 
 local order = {}
 
 ---@class pgorch.copy.Work
 ---@field queue string|nil       nil: nothing is to be done, it only stands for the end of what it waits for
----@field weight number|nil      the largest goes first
+---@field weight number|nil      how much work it is
+---@field rank number|nil        with the longest chain of what follows; the order's own
 ---@field first boolean|nil      before all that have a weight
 ---@field exclusive any[]|nil    names that nothing else may hold meanwhile
 ---@field shared any[]|nil       names that others may share, and nobody have exclusively
@@ -19,21 +21,23 @@ local order = {}
 ---@class pgorch.copy.Order
 ---@field left table<string, integer>   of each queue, what was not taken yet
 ---@field running integer
+---@field weight_left number   of all that is not done yet
 local Order = {}
 Order.__index = Order
 
 ---@return pgorch.copy.Order
 function order.new()
-  return setmetatable({ left = {}, ready = {}, locks = {}, running = 0, change = task.event() }, Order)
+  return setmetatable({ left = {}, ready = {}, locks = {}, running = 0, weight_left = 0, change = task.event() },
+    Order)
 end
 
--- --- heaps, by weight ---
+-- --- heaps, by rank ---
 
-local function weight(work) return work.first and math.huge or work.weight or 0 end
+local function rank_of(work) return work.first and math.huge or work.rank end
 
 local function push(heap, work)
   local at = #heap + 1
-  while at > 1 and weight(heap[at // 2]) < weight(work) do
+  while at > 1 and rank_of(heap[at // 2]) < rank_of(work) do
     heap[at], at = heap[at // 2], at // 2
   end
   heap[at] = work
@@ -41,7 +45,7 @@ end
 
 local function heavier_child(heap, at)
   local child = 2 * at
-  if heap[child + 1] and weight(heap[child + 1]) > weight(heap[child]) then child = child + 1 end
+  if heap[child + 1] and rank_of(heap[child + 1]) > rank_of(heap[child]) then child = child + 1 end
   return heap[child] and child
 end
 
@@ -49,7 +53,7 @@ local function pop(heap)
   local top, last = heap[1], table.remove(heap)
   if #heap == 0 then return top end
   local at, child = 1, heavier_child(heap, 1)
-  while child and weight(heap[child]) > weight(last) do
+  while child and rank_of(heap[child]) > rank_of(last) do
     heap[at], at = heap[child], child
     child = heavier_child(heap, at)
   end
@@ -128,7 +132,7 @@ end
 ---@param after pgorch.copy.Work[]
 ---@return pgorch.copy.Work
 function Order:add(work, after)
-  work.waits = 0
+  work.waits, self.weight_left = 0, self.weight_left + (work.weight or 0)
   for _, each in ipairs(after) do self:follow(work, each) end
   if work.queue then
     self.left[work.queue] = (self.left[work.queue] or 0) + 1
@@ -149,6 +153,7 @@ end
 
 ---All is added: what waits for nothing is ready.
 function Order:begin()
+  rank.set(self)
   local first = {}
   for i, work in ipairs(self) do
     if work.waits == 0 then first[#first + 1] = work end
@@ -197,10 +202,16 @@ function Order:next(queue)
   end
 end
 
+---Whether this work, with what follows it, takes longer than all that is left would take if it were shared evenly.
+---@param work pgorch.copy.Work
+---@param workers integer   that there are
+---@return boolean
+function Order:is_long(work, workers) return work.rank * workers > self.weight_left end
+
 ---It is done: what waited for it, or for its tables, may run.
 ---@param work pgorch.copy.Work
 function Order:done(work)
-  self.running, self.news = self.running - 1, false
+  self.running, self.news, self.weight_left = self.running - 1, false, self.weight_left - (work.weight or 0)
   for _, name in ipairs(work.exclusive or {}) do let_go(self, name) end
   for _, name in ipairs(work.shared or {}) do let_go(self, name) end
   ended(self, work)

@@ -8,6 +8,7 @@ local objects       = require "pgorch.copy.objects"
 local order         = require "pgorch.copy.order"
 local pg            = require "pgorch.pg"
 local sequences     = require "pgorch.copy.sequences"
+local source        = require "pgorch.source"
 local tables        = require "pgorch.copy.tables"
 
 local plan = {}
@@ -19,6 +20,7 @@ local plan = {}
 ---@field made pgorch.archive.Entry[]        what makes large objects, and what is said of them
 ---@field sequences string[]     statements
 ---@field statements integer     after the rows
+---@field analyzed integer       ANALYZE
 ---@field total integer          bytes of all tables and large objects, as the source has them
 
 -- A table that an extension has made is none of the archive's and has no place: the few that there are go first.
@@ -56,7 +58,7 @@ end
 
 ---@param at pgorch.Snapshot
 ---@param entries pgorch.archive.Entry[]
----@param o {jobs: integer}
+---@param o {jobs: integer, analyze: integer|nil}   analyze: version of the target, when it is to have statistics
 ---@return pgorch.copy.Plan
 function plan.make(at, entries, o)
   local list = tables.read(at.conn, entries)
@@ -64,9 +66,11 @@ function plan.make(at, entries, o)
   local lots, count, lot_bytes = large_objects.lots(at.conn)
   local todo = { order = order.new(), tables = #list, large_objects = count, total = bytes + lot_bytes,
                  made = large_objects.entries(entries), sequences = sequences.statements(entries) }
+  local analyze = o.analyze and at.conn:query(source.sql "analyzable", o.analyze, false) or {}
   local places, ends
+  todo.analyzed = #analyze
   places, ends, todo.statements = objects.plan(todo.order, entries,
-    { parents = tables.parents(at.conn), bytes = sizes })
+    { parents = tables.parents(at.conn), bytes = sizes, analyze = analyze })
   add_rows(todo, list, places, ends, { version = at.conn.server_version, jobs = o.jobs })
   add_large_objects(todo, lots, ends)
   return todo

@@ -6,9 +6,7 @@ local fail          = require "pgorch.error"
 local large_objects = require "pgorch.copy.large_objects"
 local locks         = require "pgorch.copy.locks"
 local objects       = require "pgorch.copy.objects"
-local pg            = require "pgorch.pg"
 local snapshot      = require "pgorch.verify.snapshot"
-local source        = require "pgorch.source"
 local task          = require "pgorch.task"
 
 local workers = {}
@@ -72,9 +70,20 @@ local function row_worker(at, o, settings, order, state)
   end
 end
 
+-- Processes that share one build sort on the disk, and cost more than they save while there is other work for every
+-- core: only what would be waited for at the end gets them, as many as the server's settings say.
+local function choose_build(conn, is_shared, was_shared)
+  if is_shared ~= was_shared then
+    conn:exec(is_shared and "reset max_parallel_maintenance_workers" or "set max_parallel_maintenance_workers = 0")
+  end
+  return is_shared
+end
+
 local function statement_worker(o, settings, order, state)
   local conn <close> = o.target.connect { settings = settings }
+  local is_shared = true
   for work in function() return order:next "statements" end do
+    is_shared = choose_build(conn, order:is_long(work, o.index_jobs), is_shared)
     state.complaints[#state.complaints + 1] = objects.run(conn, work.entry, o.mends)
     state.statements = state.statements + 1
     order:done(work)
@@ -85,7 +94,8 @@ local function tell(o, todo, state)
   while true do
     local text = state.at or ""
     if state.statements > 0 or state.rows_ended then
-      text = ("%d of %d indexes, keys and others  %s"):format(state.statements, todo.statements, text)
+      text = ("%d of %d indexes, keys and others  %s"):format(state.statements,
+        todo.statements + todo.analyzed, text)
     end
     o.progress { bytes = state.bytes, total = todo.total, text = text }
     task.sleep(TELL_SECONDS)
@@ -121,28 +131,6 @@ function workers.run(at, o, todo, settings)
     if teller then group:cancel "done" end
   end)
   return state
-end
-
-local function analyzer(o, settings, queue)
-  local conn <close> = o.target.connect { settings = settings }
-  while queue[queue.at + 1] do
-    queue.at = queue.at + 1
-    local each = queue[queue.at]
-    conn:exec(("analyze %s%s"):format(each.only and "only " or "", pg.ident(each.schema, each.name)))
-  end
-end
-
----ANALYZE of every table: a copy brings no statistics.
----@param o pgorch.CopyRun
----@param settings table<string, string>
-function workers.analyze(o, settings)
-  local queue
-  do
-    local conn <close> = o.target.connect { settings = settings }
-    queue = conn:query(source.sql "analyzable")
-  end
-  queue.at = 0
-  task.group(function(group) spawn(group, math.min(o.index_jobs, #queue), analyzer, o, settings, queue) end)
 end
 
 return workers

@@ -35,7 +35,7 @@ local function run(ctx)
   local work = { at = 0, done = 0 }
   do
     local conn <close> = ctx.target:connect()
-    work.queue = conn:query(source.sql "analyzable")
+    work.queue = conn:query(source.sql "analyzable", conn.server_version, true)
   end
   task.group(function(group)
     for _ = 1, math.min(AT_ONCE, #work.queue) do group:spawn(worker, ctx, work) end
