@@ -1,5 +1,5 @@
 /* native.archive: makes compressed archives out of uncompressed ones, for lua/pgorch/archive.lua.
- * Reading a head is in archive_head.c. */
+ * Reading a head is in archive_head.c, writing data in archive_rows.c. */
 #include "io/archive.h"
 #include "lua/archive.h"
 #include "lua/await.h"
@@ -121,8 +121,11 @@ static int press_gc(lua_State *L) {
     return 0;
 }
 
-static const luaL_Reg functions[] = {
-    {"read_head", pgo_lua_archive_read_head}, {"recompress", archive_recompress}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"read_head", pgo_lua_archive_read_head},
+                                     {"recompress", archive_recompress},
+                                     {"rows", pgo_lua_archive_rows},
+                                     {"objects", pgo_lua_archive_objects},
+                                     {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"run", press_run},
                                    {"ahead", press_ahead},
@@ -134,6 +137,7 @@ static const luaL_Reg metamethods[] = {{"__gc", press_gc}, {NULL, NULL}};
 
 int luaopen_pgorch_native_archive(lua_State *L) {
     pgo_lua_archive_head_type(L);
+    pgo_lua_archive_rows_type(L);
     pgo_lua_new_type(L, PRESS_TYPE, methods, metamethods);
     luaL_newlib(L, functions);
     return 1;

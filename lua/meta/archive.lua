@@ -1,5 +1,5 @@
 ---@meta pgorch.native.archive
--- What host/lua/archive.c and archive_head.c provide. Scripts use pgorch.archive.
+-- What host/lua/archive.c, archive_head.c and archive_rows.c provide. Scripts use pgorch.archive.
 
 local archive = {}
 
@@ -63,5 +63,28 @@ function Press:ahead(enough) end
 ---@param most? integer
 ---@return pgorch.Bytes
 function Press:head(at, most) end
+
+---The rows of a table, from several streams into one: as chunks of an uncompressed archive. What stands before and
+---after them is the caller's to write, while nobody takes.
+---@param to pgorch.Stream   of 64 KiB or more
+---@return pgorch.archive.Rows
+function archive.rows(to) end
+
+---@class pgorch.archive.Rows
+local Rows = {}
+
+---The rows of a COPY in text format, to its end. Several tasks may do so at once: each row comes out whole, in no order.
+---A stream whose rows are not taken to the end, for whatever reason, is closed.
+---@async
+---@param from pgorch.Stream
+---@return integer bytes
+function Rows:take(from) end
+
+---Large objects, of a COPY in binary format with the columns oid, at and bytes; each object from 0 on without a gap.
+---@async
+---@param from pgorch.Stream
+---@param to pgorch.Stream
+---@return integer bytes
+function archive.objects(from, to) end
 
 return archive

@@ -2,6 +2,8 @@
 -- pg_dump says meanwhile. The archive's good end is given only after pg_dump's exit status 0: a dump that was cut must
 -- not look whole. Knows no storage; keeps no file but the log that is asked for.
 
+local archive   = require "pgorch.archive"
+local blocks    = require "pgorch.dump.blocks"
 local fail      = require "pgorch.error"
 local fs        = require "pgorch.fs"
 local process   = require "pgorch.process"
@@ -9,6 +11,8 @@ local stream    = require "pgorch.stream"
 local task      = require "pgorch.task"
 local compression = require "pgorch.dump.compression"
 local pg_client = require "pgorch.pg_client"
+local progress  = require "pgorch.dump.progress"
+local readers   = require "pgorch.dump.readers"
 local values    = require "pgorch.recipe.values"
 local watch     = require "pgorch.dump.watch"
 
@@ -36,6 +40,7 @@ local TAIL = 20       -- messages that are kept to be shown when it fails
 ---@field dir string             where the provider's CA lies meanwhile
 ---@field compress? string|pgorch.archive.RecompressOptions   "auto", "fast", "small", "stock", or an engine by name
 ---@field snapshot? string       an exported snapshot's id
+---@field readers? integer       connections that read the rows (dump/readers.lua); 0: pg_dump does
 ---@field log? string            a file that all messages are added to
 ---@field progress? fun(state: pgorch.DumpState, bytes: integer)   called every few seconds, with the archive's size
 ---@field lock_wait? number      seconds to wait for each table's lock, 60
@@ -90,9 +95,9 @@ function dump.failed(ended, state)
     { detail = said, status = ended.code, retryable = is_lost(said) })
 end
 
-local function carry(proc, into, press)
-  if press then return press:run(proc.stdout, into, { keep_end = true }) end
-  return proc.stdout:pipe(into, { keep_open = true })
+local function carry(from, into, press)
+  if press then return press:run(from, into, { keep_end = true }) end
+  return from:pipe(into, { keep_open = true })
 end
 
 -- An archive that ends too early was cut by pg_dump's end, and its own words say more; unless we had left before.
@@ -107,7 +112,7 @@ end
 -- A consumer that gives up closes the stream before it has cleaned up behind itself: its error says why, the closed
 -- stream does not. Meanwhile the source is not kept waiting.
 local function pump(proc, into, state, consumer, said)
-  local ok, err = pcall(carry, proc, into, state.archive)
+  local ok, err = pcall(carry, proc.stdout, into, state.archive)
   if ok then return end
   err = cause_of(err, proc, state, said)
   proc:kill()
@@ -128,14 +133,82 @@ end
 local LOCK_WAIT = 60
 
 -- What pg_dump is started with. Its password and its server are in the environment alone.
-local function command_of(o, press)
-  local argv = pg_client.dump_argv(o.client, { snapshot = o.snapshot, lock_wait = o.lock_wait or LOCK_WAIT,
+local function command_of(o, press, snapshot)
+  local argv = pg_client.dump_argv(o.client, { snapshot = snapshot, lock_wait = o.lock_wait or LOCK_WAIT,
     compress = press and 0 })
   argv[#argv + 1] = "--verbose"
   argv.env, argv.env_clear = pg_client.environment(o.source:env(o.dir)), true
   argv.stdout, argv.stderr = "stream", "stream"
   argv.check = false     -- the status is judged here, with pg_dump's own words
   return argv
+end
+
+-- --- rows by connections of ours ---
+
+local function told(state)
+  return { total = function(bytes) state.progress = progress.counted(bytes) end,
+           read = function(bytes) state.progress:read(bytes) end,
+           at = function(name) state.table = name end }
+end
+
+local function read_head(proc, state, said)
+  local ok, contents, head = pcall(archive.read_head, proc.stdout, blocks.keep)
+  if ok then return contents, head end
+  error(cause_of(contents, proc, state, said), 0)
+end
+
+-- pg_dump holds its locks until ours are there, and is ended then: of the rows it reads none.
+local function write_archive(proc, o, at, raw, state, said)
+  local contents, head = read_head(proc, state, said)
+  readers.hold(at, o.source, contents)
+  proc:kill()
+  said:join()
+  raw:write(head)
+  head:free()
+  readers.write { at = at, place = o.source, contents = contents, count = o.readers, to = raw, told = told(state) }
+end
+
+-- An archive that is cut, or whose reader has gone, ends so because of what has failed before.
+local function pump_readers(group, proc, o, at, into, state, consumer, said)
+  local raw, why = stream.new(), nil
+  group:spawn(function()
+    local ok, err = pcall(write_archive, proc, o, at, raw, state, said)
+    if ok then return raw:finish() end
+    if task.cancelled(err) then error(err, 0) end
+    why = err
+    raw:fail(err)
+  end)
+  local ok, err = pcall(carry, raw, into, state.archive)
+  if ok then return into:finish() end
+  err = why and not fail.is(why, "PGO-CLOSED") and why or err
+  if fail.is(err, "PGO-CLOSED") then consumer:join() end
+  into:fail(err)
+  error(err, 0)
+end
+
+-- --- all of it ---
+
+---How to dump with this pg_dump, of what was asked for.
+---@param asked {compress?: string, readers?: integer}
+---@param client pgorch.PgClient
+---@return {compress: string, readers: integer} how
+---@return string[] notes   for the user, where it is another way
+function dump.how(asked, client)
+  local how, notes = { readers = asked.readers or 0 }, {}
+  how.compress, notes[1] = compression.of(asked.compress or "auto", client)
+  if how.compress == "stock" and how.readers > 0 then
+    how.readers, notes[#notes + 1] = 0, "pg_dump compresses, so it also reads: one connection, and not --readers"
+  end
+  return how, notes
+end
+
+local function open_readers(o, press)
+  if (o.readers or 0) == 0 then return nil end
+  if not press then
+    fail.raise("PGO-INVALID", "rows that are read over several connections are not compressed by pg_dump",
+      { cure = "Choose another --compress than stock, or leave --readers out." })
+  end
+  return readers.open(o.source, o.snapshot)
 end
 
 ---Dumps in custom format. `consume(archive, state)` runs as a task beside it, reads the stream to its end and returns
@@ -146,16 +219,21 @@ end
 ---@return any
 function dump.run(o, consume)
   local press = compression.press(o.compress)
-  local argv, into, state, result = command_of(o, press), stream.new(), { messages = 0, archive = press }, nil
+  local into, state, result = stream.new(), { messages = 0, archive = press }, nil
+  local at <close> = open_readers(o, press)
   local eye <close> = watch.open(o.source, state, { still = o.still })
   task.group(function(g)
-    local proc <close> = process.spawn(argv)
+    local proc <close> = process.spawn(command_of(o, press, at and at.id or o.snapshot))
     state.pid = proc.pid
     local consumer = g:spawn(consume, into, state)
     local said = g:spawn(follow_messages, proc.stderr, state, o.log)
     g:spawn(eye.run, eye, state, into, o.progress)
-    pump(proc, into, state, consumer, said)
-    finish(proc, into, state, said)
+    if at then
+      pump_readers(g, proc, o, at, into, state, consumer, said)
+    else
+      pump(proc, into, state, consumer, said)
+      finish(proc, into, state, said)
+    end
     result = consumer:join()
     g:cancel "done"
   end)

@@ -4,7 +4,8 @@
 local M = {}
 
 -- Servers before 14 would read all of the table for each range.
-local RANGES_SINCE, MOST = 140000, 64
+M.RANGES_SINCE = 140000
+local MOST = 64
 -- What was written since the pages were counted lies beyond them: the last range has no end.
 local LAST_PAGE = 4294967295
 
@@ -29,9 +30,10 @@ end
 
 ---@param t {schema: string, name: string, bytes: integer, pages: integer|nil}
 ---@param piece_bytes integer
+---@param most? integer   pieces, 64
 ---@return pgorch.Piece[] pieces   the table itself where it is small
-function M.of_table(t, piece_bytes)
-  local count = math.min(MOST, math.ceil(t.bytes / piece_bytes), t.pages or 1)
+function M.of_table(t, piece_bytes, most)
+  local count = math.min(most or MOST, math.ceil(t.bytes / piece_bytes), t.pages or 1)
   if count < 2 then return { t } end
   local pieces = {}
   for i = 1, count do
@@ -58,7 +60,7 @@ end
 function M.queue(tables, version, piece_bytes, whole)
   local queue = {}
   for _, t in ipairs(tables) do
-    local split = version >= RANGES_SINCE and not (whole and whole(t))
+    local split = version >= M.RANGES_SINCE and not (whole and whole(t))
     local pieces = split and M.of_table(t, piece_bytes) or { t }
     table.move(pieces, 1, #pieces, #queue + 1, queue)
   end

@@ -11,6 +11,7 @@ local fail      = require "pgorch.error"
 local file      = require "pgorch.dump.file"
 local fs        = require "pgorch.fs"
 local log       = require "pgorch.log"
+local params    = require "pgorch.recipe.params"
 local pg_client = require "pgorch.pg_client"
 local progress  = require "pgorch.runner.progress"
 local s3        = require "pgorch.s3"
@@ -29,6 +30,8 @@ command.usage = [[pgorch dump [-o FILE | --to s3://BUCKET/KEY] [FLAG...]
       --ca FILE           certificate authority of the database: its name is verified too
       --compress HOW      auto (the default): as small as the way out leaves time for; fast; small;
                           stock: by pg_dump itself, on one core
+      --readers N         read the rows over N connections in one snapshot, not by pg_dump: where this machine
+                          has more than two cores, and the source is another one
       --sha256            read the stored archive again and print its SHA-256
       --force             overwrite what is there
       --json              JSON Lines on standard output
@@ -42,7 +45,7 @@ The archive holds no owners, grants, publications, subscriptions, labels or tabl
 local FLAGS = {
   { name = "output", short = "o", type = "string" }, { name = "to", type = "string" },
   { name = "endpoint-url", type = "string" }, { name = "ca", type = "string" },
-  { name = "compress", type = "string" },
+  { name = "compress", type = "string" }, { name = "readers", type = "integer" },
   { name = "sha256", type = "boolean" },
   { name = "force", type = "boolean" }, { name = "json", type = "boolean" },
   { name = "no-color", type = "boolean" }, { name = "quiet", short = "q", type = "boolean" },
@@ -50,6 +53,14 @@ local FLAGS = {
 }
 
 local TICK_SECONDS = 0.5
+
+local function readers_problem(flags)
+  local ok, what = params.check_readers(flags.readers)
+  if not ok then return ("--readers %d: %s"):format(flags.readers, what) end
+  if flags.readers > 0 and flags.compress == "stock" then
+    return "--readers with --compress stock: pg_dump compresses only what it has read itself"
+  end
+end
 
 local function parse(argv)
   local state = arguments.parse(argv, arguments.flags({}, FLAGS))
@@ -59,6 +70,8 @@ local function parse(argv)
   if not compression.is_choice(flags.compress) then
     problems[#problems + 1] = ("--compress %s: it is %s"):format(flags.compress, compression.CHOICES)
   end
+  flags.readers = flags.readers or 0
+  problems[#problems + 1] = readers_problem(flags)
   if flags.to and flags.output then problems[#problems + 1] = "-o and --to: one of them" end
   if flags.output == "-" then problems[#problems + 1] = "-o -: an archive is not written to standard output" end
   if #problems > 0 then
@@ -209,10 +222,10 @@ function command.run(argv)
     display:emit("message", { text = ("%s, PostgreSQL %s, with pg_dump %s into %s"):format(from:name(), facts.version,
       client.version, to.name) })
   end
-  local compress, note = compression.of(flags.compress, client)
-  if note then display:emit("message", { text = note }) end
-  local result = attempt(display, { source = from, client = client, compress = compress, sha256 = flags.sha256 }, to,
-    values.show_size(facts.bytes))
+  local how, notes = dump.how(flags, client)
+  for _, note in ipairs(notes) do display:emit("message", { text = note }) end
+  local result = attempt(display, { source = from, client = client, compress = how.compress, readers = how.readers,
+    sha256 = flags.sha256 }, to, values.show_size(facts.bytes))
   if result.offsets == false then display:emit("message", { text = dump.WITHOUT_PLACES }) end
   if not flags.json then report(to, result) end
   return 0

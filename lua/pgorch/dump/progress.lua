@@ -51,6 +51,16 @@ function Progress:copied(bytes)
   self.here = math.min(bytes, self.sizes[self.key] or 0)
 end
 
+---For whoever reads by himself, and not by pg_dump.
+---@param bytes integer   that he has to read
+---@return pgorch.dump.Progress
+function progress.counted(bytes)
+  return setmetatable({ total = bytes, sizes = {}, done = 0, here = 0 }, Progress)
+end
+
+---@param bytes integer   that he has read since
+function Progress:read(bytes) self.done = self.done + bytes end
+
 ---@return integer bytes
 function Progress:bytes() return math.min(self.done + self.here, self.total) end
 

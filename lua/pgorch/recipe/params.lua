@@ -147,6 +147,14 @@ local function check_jobs(count)
   return count >= 1, "at least 1 is needed"
 end
 
+---For --readers.
+---@param count integer
+---@return boolean ok
+---@return string what   is needed
+function params.check_readers(count)
+  return count >= 0 and count <= 32, "0 (pg_dump reads) to 32 connections"
+end
+
 local function check_rate(bytes)
   return bytes >= 1, "at least 1 byte a second is needed"
 end
@@ -182,6 +190,9 @@ local STANDARD = {
     help = "bytes a second that this machine can send, as 4MB: for the estimates, and for --via auto" },
   { "compress", default = "auto", choices = { "auto", "fast", "small", "stock" },
     help = "how the dump is compressed; auto: as small as the way to the storage leaves time for; stock: by pg_dump" },
+  { "readers", type = "integer", default = 0, check = params.check_readers,
+    help = "connections that read the rows of the dump, in one snapshot; 0: pg_dump reads. More are quicker where this "
+      .. "machine has more than two cores, and the source is another one" },
   { "spool", type = "path", default_text = "no file: straight into the storage",
     help = "a folder that the dump goes into before its upload: a resumed run need not dump again" },
   { "keep_dump", default = false, help = "keep the dump in the object storage afterwards" },

@@ -3,7 +3,6 @@
 -- dump goes into a file first, which is gone once it is uploaded.
 
 local recipe    = require "pgorch.recipe"
-local compression = require "pgorch.dump.compression"
 local dump      = require "pgorch.dump"
 local dump_snapshot = require "pgorch.dump_snapshot"
 local fs        = require "pgorch.fs"
@@ -19,10 +18,10 @@ end
 
 local function dump_options(ctx, client)
   local total = values.show_size(ctx.result.size.bytes)
-  local compress, note = compression.of(ctx.params.compress or "auto", client)
-  if note then ctx:note(note) end
+  local how, notes = dump.how(ctx.params, client)
+  for _, note in ipairs(notes) do ctx:note(note) end
   return { source = ctx.source, client = client, dir = ctx.run.dir, log = ctx.run.dir .. "/pg_dump.log",
-           compress = compress, snapshot = dump_snapshot.id(ctx),
+           compress = how.compress, readers = how.readers, snapshot = dump_snapshot.id(ctx),
            progress = function(state, bytes) ctx:progress(dump.progress(state, bytes, total)) end }
 end
 
