@@ -14,7 +14,7 @@ from harness import machine, results, rounds, started, text
 from harness.bench import Bench, cache_folder, pgorch_program
 
 DEFAULT = ["archive", "upload_50", "upload_20", "migration", "direct", "verify", "bare", "upload_alone", "memory"]
-ON_REQUEST = ["growth_size", "growth_tables"]
+ON_REQUEST = ["readers", "growth_size", "growth_tables"]
 ESTIMATE_MB = 1500                   # the size for which the figures' SECONDS hold, for 3 rounds
 
 

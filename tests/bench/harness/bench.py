@@ -141,9 +141,12 @@ class Bench:
         self.target.sql(["vacuum (freeze, analyze)", "checkpoint"])
         self.target_holds = "the source"
 
-    def content_of(self, archive):
-        """A digest of what pg_restore makes of an archive, but for the random lines that newer ones have."""
-        script = f"'{self.pg_restore}' -f - '{self.path(archive)}' | grep -v '^.\\(un\\)\\?restrict ' | sha256sum"
+    def content_of(self, archive, in_order=True):
+        """A digest of what pg_restore makes of an archive, but for the random lines that newer ones have. Not in order:
+        of its lines, whatever order they are in."""
+        ordered = "" if in_order else f" | LC_ALL=C sort -S 1G --parallel={self.jobs} -T '{self.path('.')}'"
+        script = (f"'{self.pg_restore}' -f - '{self.path(archive)}' | grep -v '^.\\(un\\)\\?restrict '{ordered}"
+                  " | sha256sum")
         return measure.shell(script)["output"].split()[0]
 
     def close(self):
