@@ -1,6 +1,7 @@
 -- `pgorch copy`, run as a user runs it: the copy is equal to its source, down to every row, on every pair of versions
 -- that the pg_dump of this machine reaches; what fails is named, and stops at once.
 
+local await       = require "support.await"
 local awkward     = require "support.awkward"
 local clusters    = require "support.clusters"
 local definitions = require "support.definitions"
@@ -10,7 +11,6 @@ local majors      = require "support.majors"
 local process     = require "pgorch.process"
 local resource    = require "pgorch.native.resource"
 local sandbox     = require "pgorch.sandbox"
-local task        = require "pgorch.task"
 
 local function words(command, source, target, arguments, more)
   local argv = { host.executable(), command, table.unpack(arguments or {}) }
@@ -115,15 +115,6 @@ local function refused(id, status, ...)
   expect(said).lacks "traceback"
   expect(got).is(status)
   return said
-end
-
--- Waits until something is so.
-local function await(what, fn)
-  for _ = 1, 600 do
-    if fn() then return end
-    task.sleep(0.05)
-  end
-  error(what .. " did not come about", 0)
 end
 
 local SESSIONS = "select count(*) from pg_stat_activity where application_name = 'pgorch' and pid <> pg_backend_pid()"

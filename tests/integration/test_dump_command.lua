@@ -2,6 +2,7 @@
 -- did not end well leaves nothing behind.
 
 local archive = require "pgorch.archive"
+local await   = require "support.await"
 local crypto  = require "pgorch.crypto"
 local fs      = require "pgorch.fs"
 local host    = require "pgorch.native.host"
@@ -91,15 +92,6 @@ end
 local function sql_of(world, path)
   local said = process.run({ world.server.client .. "/pg_restore", "-f", "-", path }).stdout
   return crypto.sha256((said:gsub("\n\\%l*restrict [^\n]+", "")))
-end
-
--- Waits until something is so.
-local function await(what, fn)
-  for _ = 1, 600 do
-    if fn() then return end
-    task.sleep(0.05)
-  end
-  error(what .. " did not come about", 0)
 end
 
 local function names(dir) return table.concat(fs.list(dir), " ") end
