@@ -86,6 +86,28 @@ describe("a run with --spool", function()
     end)
   end, { limit = 250 })
 
+  it("that finds the disk of its record full as well says so, and goes on when there is room", function()
+    moves.world({}, function(world, lanes)
+      local disk = world.dir .. "/disk"
+      local _ <close> = small_disk.at(disk, 128 << 20)
+      local move = moves.new(lanes[1], { dir = disk .. "/record" })
+      fs.mkdir(disk .. "/spool")
+      local ended = move:run({ "--spool", disk .. "/spool", "--yes-cut-over" }, { plain = true, watch = function()
+        while not move:app().maintenance do task.sleep(0.01) end            -- past the preflight, which asks for room
+        small_disk.fill(disk .. "/filler")
+      end })
+      moves.expect_exit(ended, 6)
+      expect(ended.all).has("the record of runs " .. disk)
+      expect(ended.all).has "the disk is full"
+      expect(ended.all).has(("`pgorch resume %s`"):format(move.id))
+      fs.remove(disk .. "/filler")
+      moves.expect_exit(move:resume(), 0)
+      move:expect_moved()
+      expect(move:expect_once()).is(1)
+      expect(#fs.list(disk .. "/spool")).is(0)
+    end)
+  end, { limit = 250 })
+
   it("that cannot upload is put back, and leaves no file", with_folder(function(world, dir)
     world:fault { at = "s3.put_object", answer = 403, code = "QuotaExceeded", times = "always" }
     local done = vultr_run.run(world, { "--spool", dir })
