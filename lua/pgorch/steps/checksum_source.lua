@@ -1,4 +1,6 @@
--- Counts and sums every row of the source in the dump's own snapshot, while Heroku restores or the data is copied.
+-- Counts and sums every row of the source in the dump's own snapshot, while Heroku restores or the data is copied. Not
+-- while it is dumped: a restore takes longer than the sums, so that nothing would be gained, and the source has enough
+-- to do with the dump, on which the window waits.
 -- Without the snapshot (after a resume, or where its session was lost) the same is read now, which is allowed only if
 -- nothing was written since.
 
