@@ -270,11 +270,11 @@ describe("s3", function()
         from:write(("x"):rep(25 * MIB))
         from:finish()
       end)
-      bucket():upload("archive", from, { head = head, parallel = 4 })
+      bucket():upload("archive", from, { head = head, parallel = 8 })
     end)
-    expect(told[1]).is(false)          -- one part of four, then more
+    expect(told[1]).is(false)          -- one part of eight, then more
     expect(told[#told]).is(false)      -- all have arrived
-    local places, seen = parts.places(4), {}
+    local places, seen = parts.places(8), {}
     for i = 1, 4 do
       places:take(8 * MIB)
       seen[i] = tostring(places:are_enough())

@@ -72,7 +72,7 @@ function Places:hold(count)
 end
 
 -- With so much on their way the wire is busy for a while, and no speed is lost when what follows is made smaller.
-function Places:are_enough() return 2 * self.used >= self.count end
+function Places:are_enough() return 4 * self.used >= self.count end
 
 -- With one at most, the wire may stand idle before the next part is full.
 function Places:are_few() return self.used < math.min(2, self.count) end
