@@ -8,6 +8,7 @@
 #include "lua/stream.h"
 #include "lua/value.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define HEAD_TYPE "pgorch.archive.head"
@@ -181,10 +182,16 @@ static int head_entries(lua_State *L) {
     return 1;
 }
 
-/* head:bytes() -> bytes   [-0, +1, e]  the head as the file has it */
-static int head_bytes(lua_State *L) {
-    const pgo_archive_head *head = luaL_checkudata(L, 1, HEAD_TYPE);
-    pgo_lua_push_head_bytes(L, head, 0, head->raw.length);
+/* head:take() -> bytes   [-0, +1, e]  the head as the file has it. It may be large, and is not
+ * copied: what stays has no entries any more. */
+static int head_take(lua_State *L) {
+    pgo_archive_head *head = luaL_checkudata(L, 1, HEAD_TYPE);
+    struct pgo_bytes *bytes = pgo_lua_new_bytes(L, 0);
+    free(bytes->data);
+    bytes->data = head->raw.data;
+    bytes->length = bytes->capacity = head->raw.length;
+    head->raw = (pgo_buffer){0};
+    pgo_archive_head_free(head);
     return 1;
 }
 
@@ -200,7 +207,7 @@ static int head_gc(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"facts", head_facts}, {"entries", head_entries}, {"bytes", head_bytes}, {NULL, NULL}};
+    {"facts", head_facts}, {"entries", head_entries}, {"take", head_take}, {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {{"__gc", head_gc}, {NULL, NULL}};
 

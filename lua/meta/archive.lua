@@ -20,8 +20,9 @@ function Head:facts() end
 ---@return pgorch.archive.Entry[]
 function Head:entries(first, last) end
 
----@return pgorch.Bytes   a copy
-function Head:bytes() end
+---The head as the file has it, which is not copied: what stays has no entries any more.
+---@return pgorch.Bytes
+function Head:take() end
 
 ---@param o pgorch.archive.RecompressOptions
 ---@return pgorch.archive.Press

@@ -63,7 +63,7 @@ function archive.read_head(stream, keep)
     for i, entry in ipairs(some) do entries[first + i - 1] = keep and keep(entry) or entry end
   end
   contents.count, contents.entries = nil, entries
-  return contents, head:bytes()
+  return contents, head:take()
 end
 
 ---@class pgorch.archive.RecompressOptions
