@@ -2,7 +2,8 @@
 
 pgorch: `pgorch copy`. pgcopydb: `pgcopydb clone` of Debian's package with as many jobs. pipe: `pg_dump -Fc -Z0 |
 pg_restore`, then `vacuumdb --analyze-only`, since the other two end with statistics as well. Each begins with an empty
-target and is held to the same rows.
+target and is held to the same rows. The target was filled once before: memory and log files that a server has never
+used cost whoever comes first seconds of its CPU.
 """
 from contextlib import contextmanager
 
@@ -10,7 +11,7 @@ from harness.measure import Failed
 from harness.rounds import Contender, Figure, Ratio, part, wall
 
 TITLE = "Direct copy into a server"
-SECONDS = 230
+SECONDS = 250
 GOALS = "wall / pgcopydb clone <= 0.85; wall / pg_dump | pg_restore <= 0.70"
 
 # Enough to see that nothing is missing. One row: what a UNION gives has no order.
@@ -57,6 +58,7 @@ def prepared(bench):
         bench.fresh_target()
         bench.remove("pgcopydb")
 
+    bench.fill_target()
     yield Figure(
         [Contender("pgorch", f"pgorch copy --jobs {bench.jobs} --index-jobs {bench.jobs}", ours, empty),
          Contender("pgcopydb", f"pgcopydb clone --table-jobs {bench.jobs} --index-jobs {bench.jobs}", pgcopydb, empty),
