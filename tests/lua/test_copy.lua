@@ -262,6 +262,22 @@ describe("what comes after the rows", function()
     expect(position["ANALYZE ONLY whole"] ~= nil).is(true)
   end)
 
+  it("includes ANALYZE of many small tables in one statement, of a large one by itself", function()
+    local entries, rows, o, seen = {}, {}, order.new(), {}
+    for oid = 1, 60 do
+      entries[oid], rows[oid] = entry(oid, "TABLE", "t" .. oid), { oid = oid, schema = "s", name = "t" .. oid }
+    end
+    local _, _, statements, analyzed = objects.plan(o, entries,
+      { parents = {}, bytes = { [7] = 2 << 20 }, analyze = rows })
+    expect({ statements, analyzed }).same { 0, 3 }
+    o:begin()
+    for i = 1, 3 do seen[i] = o:next("statements").entry.defn end
+    expect(seen[1]).is [[analyze "s"."t7"]]
+    local count = select(2, table.concat(seen):gsub('"s"%."t%d+"', ""))
+    expect(count).is(60)
+    expect(table.concat(seen)).has [[analyze "s"."t52", "s"."t53"]]
+  end)
+
   it("has its table alone where the entry of an index alters the table too", function()
     local entries = { entry(1, "TABLE", "t"), entry(2, "INDEX", "one", { 1 }), entry(3, "INDEX", "two", { 1 }),
                       entry(4, "INDEX", "three", { 1 }) }

@@ -96,9 +96,10 @@ function M.pieces(tables, jobs, version, o)
   local list = {}
   for i, piece in ipairs(pieces.queue(filled, version, size, is_extensions)) do
     local t = by_name[pg.ident(piece.schema, piece.name)]
-    list[i] = { schema = t.schema, name = t.name, bytes = piece.bytes, first = piece.first, last = piece.last,
-                columns = t.columns, binary = t.binary, filter = t.filter, into = t.into,
-                freeze = not (piece.last or t.filter or t.into) and piece.bytes >= FREEZE_BYTES or nil }
+    list[i] = { schema = t.schema, name = t.name, bytes = piece.bytes, columns = t.columns, binary = t.binary }
+    if piece.last then list[i].first, list[i].last = piece.first, piece.last end      -- most have none of these
+    if t.filter or t.into then list[i].filter, list[i].into = t.filter, t.into end
+    if not (piece.last or t.filter or t.into) and piece.bytes >= FREEZE_BYTES then list[i].freeze = true end
   end
   return list
 end

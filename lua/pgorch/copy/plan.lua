@@ -68,8 +68,7 @@ function plan.make(at, entries, o)
                  made = large_objects.entries(entries), sequences = sequences.statements(entries) }
   local analyze = o.analyze and at.conn:query(source.sql "analyzable", o.analyze, false) or {}
   local places, ends
-  todo.analyzed = #analyze
-  places, ends, todo.statements = objects.plan(todo.order, entries,
+  places, ends, todo.statements, todo.analyzed = objects.plan(todo.order, entries,
     { parents = tables.parents(at.conn), bytes = sizes, analyze = analyze })
   add_rows(todo, list, places, ends, { version = at.conn.server_version, jobs = o.jobs })
   add_large_objects(todo, lots, ends)
