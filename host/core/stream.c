@@ -124,11 +124,21 @@ size_t pgo_stream_write(pgo_stream *stream, const void *data, size_t length) {
     return written;
 }
 
+/* After the end there is no more room, and nothing more to peek at. A handle that Lua has not
+ * collected yet, one for each of thousands of tables, keeps no memory. */
+static void drop_ring_if_over(pgo_stream *stream) {
+    if (stream->ended && stream->length == 0) {
+        free(stream->ring);
+        stream->ring = NULL;
+    }
+}
+
 void pgo_stream_end(pgo_stream *stream, const pgo_err *err) {
     if (stream->ended) {
         return;
     }
     stream->ended = true;
+    drop_ring_if_over(stream);
     if (err != NULL) {
         pgo_err_copy(&stream->err, err);
     }
@@ -162,6 +172,7 @@ void pgo_stream_consume(pgo_stream *stream, size_t length) {
     assert(length <= stream->length);
     stream->length -= length;
     stream->head = stream->length == 0 ? 0 : (stream->head + length) % stream->capacity;
+    drop_ring_if_over(stream);
     notify(stream, &stream->producer);
     if (stream->ended && stream->length == 0) {
         notify(stream, &stream->consumer); /* the end itself is news */
