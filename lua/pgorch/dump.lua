@@ -157,31 +157,35 @@ local function read_head(proc, state, said)
   error(cause_of(contents, proc, state, said), 0)
 end
 
+local LOGGED = "The table of contents is complete; %d connections read the rows.\n"
+
 -- pg_dump holds its locks until ours are there, and is ended then: of the rows it reads none.
-local function write_archive(proc, o, at, raw, state, said)
-  local contents, head = read_head(proc, state, said)
+local function write_archive(raw, at, o, parts)
+  local contents, head = read_head(parts.proc, parts.state, parts.said)
   readers.hold(at, o.source, contents)
-  proc:kill()
-  said:join()
+  parts.proc:kill()
+  parts.said:join()
+  if o.log then fs.append(o.log, LOGGED:format(o.readers)) end
   raw:write(head)
   head:free()
-  readers.write { at = at, place = o.source, contents = contents, count = o.readers, to = raw, told = told(state) }
+  readers.write { at = at, place = o.source, contents = contents, count = o.readers, to = raw,
+                  told = told(parts.state) }
 end
 
 -- An archive that is cut, or whose reader has gone, ends so because of what has failed before.
-local function pump_readers(group, proc, o, at, into, state, consumer, said)
-  local raw, why = stream.new(), nil
+local function pump_readers(group, at, o, parts)
+  local raw, into, why = stream.new(), parts.into, nil
   group:spawn(function()
-    local ok, err = pcall(write_archive, proc, o, at, raw, state, said)
+    local ok, err = pcall(write_archive, raw, at, o, parts)
     if ok then return raw:finish() end
     if task.cancelled(err) then error(err, 0) end
     why = err
     raw:fail(err)
   end)
-  local ok, err = pcall(carry, raw, into, state.archive)
+  local ok, err = pcall(carry, raw, into, parts.state.archive)
   if ok then return into:finish() end
   err = why and not fail.is(why, "PGO-CLOSED") and why or err
-  if fail.is(err, "PGO-CLOSED") then consumer:join() end
+  if fail.is(err, "PGO-CLOSED") then parts.consumer:join() end
   into:fail(err)
   error(err, 0)
 end
@@ -229,7 +233,7 @@ function dump.run(o, consume)
     local said = g:spawn(follow_messages, proc.stderr, state, o.log)
     g:spawn(eye.run, eye, state, into, o.progress)
     if at then
-      pump_readers(g, proc, o, at, into, state, consumer, said)
+      pump_readers(g, at, o, { proc = proc, into = into, state = state, consumer = consumer, said = said })
     else
       pump(proc, into, state, consumer, said)
       finish(proc, into, state, said)

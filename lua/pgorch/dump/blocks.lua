@@ -107,9 +107,7 @@ local function query_of(key, columns, piece, filter)
   return ("copy (select %s from only %s %s) to stdout"):format(columns or "*", key, where)
 end
 
--- No row of a snapshot is in a table that had no page when they were counted after it was taken.
 local function pieces_of(self, size, columns, filter)
-  if size.pages == 0 then return {} end
   if self.jobs == 1 or self.version < pieces.RANGES_SINCE or filter or not columns then return { size } end
   return pieces.of_table(size, PIECE_BYTES, PIECES)
 end

@@ -82,7 +82,6 @@ local function plan_one(line)
   local step = line.blocks:next()
   if not step then return false end
   step.left = #step.works
-  if step.left == 0 then step.done:set() end
   put(line.steps, step)
   for _, work in ipairs(step.works) do put(line.works, work) end
   return true
