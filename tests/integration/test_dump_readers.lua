@@ -5,9 +5,11 @@ local archive   = require "pgorch.archive"
 local awkward   = require "support.awkward"
 local clusters  = require "support.clusters"
 local dump      = require "pgorch.dump"
+local file      = require "pgorch.dump.file"
 local fs        = require "pgorch.fs"
 local host      = require "pgorch.native.host"
 local majors    = require "support.majors"
+local pg_client = require "pgorch.pg_client"
 local process   = require "pgorch.process"
 local source    = require "pgorch.source"
 local stream    = require "pgorch.stream"
@@ -117,6 +119,22 @@ describe("an archive whose rows several connections have read", function()
     end), { limit = 60 })
 end)
 
+describe("a snapshot that somebody has exported", function()
+  it("is what all connections read in", with_source({ sql = "create table t as select 10 as n" },
+    function(cluster, url, dir)
+      local holder <close> = cluster:connect "a"
+      holder:exec "begin isolation level repeatable read"
+      local id = holder:value "select pg_export_snapshot()"
+      cluster:exec("a", "insert into t values (11); create table later ()")
+      local path = dir .. "/ours"
+      dump.run({ source = source.from_url(url), client = pg_client.choose(15, nil), dir = dir, readers = 2,
+        snapshot = id }, function(into, state) return file.write(path, into, state.archive) end)
+      local said = process.run({ "pg_restore", "-f", "-", path }).stdout
+      expect(said).has "\n10\n\\.\n"
+      expect(said).lacks "later"
+    end))
+end)
+
 -- A pg_dump 17 that has written this archive. None is installed here; its server is.
 local FIXTURE = "tests/fixtures/archives/s17-many-lo-z0.dump"
 local OBJECTS = [[select lo_from_bytea(500000 + n, convert_to('lo ' || n, 'UTF8')) from generate_series(1, 2100) n]]
@@ -168,7 +186,7 @@ end
 -- Runs a dump; fn(state) is called in the midst of the rows. The error that it ends with.
 local function fails(cluster, url, dir, fn)
   local from = source.from_url(url)
-  local client = require("pgorch.pg_client").choose(15, nil)
+  local client = pg_client.choose(15, nil)
   local given
   local ok, err = pcall(dump.run, { source = from, client = client, dir = dir, readers = 2 }, function(into, state)
     await_copies(cluster, 2)
@@ -214,7 +232,7 @@ describe("a dump by several connections", function()
     local path = dir .. "/theirs"
     dumps(url, path, "--compress", "stock")
     local got = dir .. "/ours"
-    dump.run({ source = source.from_url(url), client = require("pgorch.pg_client").choose(15, nil), dir = dir,
+    dump.run({ source = source.from_url(url), client = pg_client.choose(15, nil), dir = dir,
       readers = 2, compress = "fast" }, function(into, state)
         local first = into:read(100000)
         await_copies(cluster, 2)
