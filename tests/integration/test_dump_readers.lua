@@ -96,7 +96,7 @@ local LATIN = [[create table "größe" (t text, "µ" text); insert into "größe
 
 describe("an archive whose rows several connections have read", function()
   it("is to pg_restore what pg_dump's own is", with_source({ sql = awkward.SOURCE .. MORE }, expect_as_by_pg_dump),
-    { limit = 60 })
+    { limit = 120 })
 
   it("is so of the oldest server, and in another encoding", with_source({ major = 13, sql = LATIN,
     options = "encoding 'LATIN1' locale 'C' template template0" }, expect_as_by_pg_dump))
@@ -116,7 +116,7 @@ describe("an archive whose rows several connections have read", function()
       expect(restored.stderr).has "errors ignored on restore: 1\n"
       local status, said = run("verify", url, { "--deep" }, { TARGET_DATABASE_URL = cluster:url "b" })
       if status ~= 0 then error(said, 0) end
-    end), { limit = 60 })
+    end), { limit = 120 })
 end)
 
 describe("a snapshot that somebody has exported", function()
