@@ -110,7 +110,7 @@ static int push_block(lua_State *L, pgo_op *base) {
     if (op->block->length == 0) {
         lua_pushnil(L);
     } else {
-        lua_pushvalue(L, 4);
+        lua_pushvalue(L, 5);
     }
     return 1;
 }
@@ -137,15 +137,27 @@ int pgo_lua_stream_read_all(lua_State *L) {
     return pgo_await(L, &new_read(L, ALL, limit + 1)->op, push_text);
 }
 
-/* stream:take(size, also = nil) -> bytes | nil   [-0, +1, e]  waits until `size` bytes are there,
- * or the end. `also` is a stream that gets them, too, as they come; it must have room for all */
+/* A block that was used before, emptied: its pages are there already. */
+static struct pgo_bytes *check_used(lua_State *L, int index, size_t size) {
+    struct pgo_bytes *used = pgo_lua_test_bytes(L, index);
+    luaL_argcheck(L, used != NULL && used->capacity == size && used->pins == 0, index,
+                  "a block of that size is needed that nobody uses");
+    used->length = 0;
+    lua_pushvalue(L, index);
+    return used;
+}
+
+/* stream:take(size, also = nil, used = nil) -> bytes | nil   [-0, +1, e]  waits until `size` bytes
+ * are there, or the end. `also` is a stream that gets them, too, as they come; it must have room
+ * for all. `used` is a block of that size which is filled again, and returned */
 int pgo_lua_stream_take(lua_State *L) {
     size_t size = pgo_lua_check_size(L, 2, 0);
     pgo_stream *also = lua_isnoneornil(L, 3) ? NULL : pgo_lua_check_stream(L, 3);
     luaL_argcheck(L, also == NULL || pgo_stream_closed(also) || pgo_stream_room(also) >= size, 3,
                   "the other stream has not the room for so much");
-    lua_settop(L, 3);
-    struct pgo_bytes *block = pgo_lua_new_bytes(L, size); /* stays at index 4 */
+    lua_settop(L, 4);
+    struct pgo_bytes *block = /* stays at index 5 */
+        lua_isnil(L, 4) ? pgo_lua_new_bytes(L, size) : check_used(L, 4, size);
     read_op *op = new_read(L, BLOCK, size);
     op->block = block;
     op->also = also != NULL ? pgo_stream_ref(also) : NULL;

@@ -24,8 +24,9 @@ function stream:read_all(limit) end
 ---@async
 ---@param size integer
 ---@param also? pgorch.Stream   gets the same bytes, as they come; it must have room for all of them
+---@param used? pgorch.Bytes    of that size, and nobody's any more: it is filled again, and returned
 ---@return pgorch.Bytes|nil
-function stream:take(size, also) end
+function stream:take(size, also, used) end
 
 ---Waits for room. PGO-CLOSED when the consumer has closed.
 ---@async

@@ -10,6 +10,7 @@ local json = require "pgorch.json"
 local log = require "pgorch.log"
 local native = require "pgorch.native.s3"
 local noise = require "support.noise"
+local wire = require "pgorch.s3.wire"
 local parts = require "pgorch.s3.parts"
 local process = require "pgorch.process"
 local s3 = require "pgorch.s3"
@@ -277,9 +278,25 @@ describe("s3", function()
     local places, seen = parts.places(8), {}
     for i = 1, 4 do
       places:take(8 * MIB)
-      seen[i] = tostring(places:are_enough())
+      local unknown, slow, quick = places:are_enough(), places:are_enough(20 * MIB), places:are_enough(50 * MIB)
+      seen[i] = ("%s %s %s"):format(unknown, slow, quick)
     end
-    expect(table.concat(seen, " ")).is "false true true true"
+    expect(seen).same { "false false false", "false true false", "false true false", "true true true" }
+  end)
+
+  it("knows the speed of the way, by the time in which something was on it", function()
+    local way = wire.new()
+    expect(way:speed()).is(nil)
+    way:begin()
+    way:begin()
+    task.sleep(0.2)
+    way:done(1000)
+    way:done(0)
+    local speed = way:speed()
+    expect(speed).above(0)
+    expect(speed).below(5001)
+    task.sleep(0.1)
+    expect(way:speed()).is(speed)        -- nothing was on it meanwhile
   end)
 
   it("finishes a head of several parts, one that ends at a part's border, and one in a single request", function()

@@ -39,6 +39,18 @@ describe("a stream", function()
     end)
   end)
 
+  it("fills a block again that nobody uses any more", function()
+    local s = stream.new(16)
+    s:write "firstsecond"
+    local block = s:take(5)
+    expect(s:take(5, nil, block)).is(block)
+    expect(block:string()).is "secon"
+    expect(function() s:take(6, nil, block) end).raises "PGO-LUA"
+    s:finish()
+    expect(s:take(5, nil, block):string()).is "d"
+    expect(s:take(5, nil, block)).is(nil)
+  end)
+
   it("gives another stream what a block is filled with, as it comes", function()
     local s, other = stream.new(), stream.new(10)
     task.group(function(group)

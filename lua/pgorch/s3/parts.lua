@@ -8,6 +8,7 @@ local early  = require "pgorch.s3.early"
 local errors = require "pgorch.s3.errors"
 local fail   = require "pgorch.error"
 local task   = require "pgorch.task"
+local wire   = require "pgorch.s3.wire"
 
 local parts = {}
 
@@ -17,6 +18,7 @@ local MOST_PARTS = 10000
 local UNITS = 8          -- that are on their way at once
 local MOST_HELD = 4      -- that may wait for the final head
 local LEAST_MOVING = 4   -- that are left for the others then
+local ENOUGH = 0.6       -- seconds that the wire is to have work for; pieces turn small in less than a tenth of one
 
 -- Parts grow so that a stream of unknown length fits in 10,000 of them, and slowly: one connection has seldom all of a
 -- storage's speed, and four parts of 16 MiB are on their way at once, two of 32 MiB, one that is larger. 8 MiB up to
@@ -72,7 +74,10 @@ function Places:hold(count)
 end
 
 -- With so much on their way the wire is busy for a while, and no speed is lost when what follows is made smaller.
-function Places:are_enough() return 4 * self.used >= self.count end
+-- `speed`: the wire's, in bytes a second; nil: not known yet.
+function Places:are_enough(speed)
+  return 2 * self.used >= self.count or speed ~= nil and self.used * UNIT >= ENOUGH * speed
+end
 
 -- With one at most, the wire may stand idle before the next part is full.
 function Places:are_few() return self.used < math.min(2, self.count) end
@@ -103,7 +108,7 @@ end
 
 -- Who makes the archive may take more time for it, or may not. Other heads are of archives that are made already.
 local function steer(self)
-  if self.head and self.head.ahead then self.head:ahead(self.places:are_enough()) end
+  if self.head and self.head.ahead then self.head:ahead(self.places:are_enough(self.wire:speed())) end
 end
 
 -- Our own finding; what the server refused as damaged was sent again before (it has a code).
@@ -111,10 +116,12 @@ local function stored_wrong(err)
   return fail.is(err, "PGO-S3-INTEGRITY") and not err.code
 end
 
--- Early, while the part comes: only small ones, which are twice in memory then.
+-- Early, while the part comes: only an archive's, which takes its time, and only small ones, which are twice in memory
+-- then.
 local function begin_early(self, group, number)
   local size = parts.size(number)
-  if size > UNIT or not self.places:are_few() then return nil end
+  if not self.head or size > UNIT or not self.places:are_few() then return nil end
+  self.wire:begin()
   return early.begin(self.bucket, group, request_of(self, number), size)
 end
 
@@ -127,11 +134,22 @@ local function store(self, number, block, begun)
   end
 end
 
+-- A block is filled again: the system gives no page of it for nothing.
+local function set_free(self, block, stored)
+  if stored and #block == UNIT and not self.larger then
+    table.insert(self.spare, block)
+  else
+    pcall(block.free, block)    -- cancelled, the crew may be at its MD5 still: then the collector frees it
+  end
+end
+
 -- Runs as a child of the group: one part, its memory and its places.
 local function carry(self, number, block, places, begun)
   local size = #block
+  if not begun then self.wire:begin() end
   local ok, err = pcall(store, self, number, block, begun)
-  pcall(block.free, block)    -- cancelled, the crew may be at its MD5 still: then the collector frees it
+  self.wire:done(ok and size or 0)
+  set_free(self, block, ok)
   self.places:give(places)
   steer(self)
   if not ok then error(err, 0) end
@@ -189,6 +207,9 @@ end
 ---@field hasher? pgorch.Hasher
 ---@field progress? fun(bytes: integer)
 ---@field places pgorch.s3.Places
+---@field wire pgorch.s3.Wire
+---@field spare pgorch.Bytes[]            of 8 MiB, that have been sent
+---@field larger? boolean                 parts are larger by now
 ---@field checksums pgorch.s3.Checksums
 ---@field md5 string[]                     of each part, hex, as they arrive
 ---@field size integer                     bytes of the stream so far
@@ -205,6 +226,19 @@ local function keep(self, block)
   if self.hasher then self.hasher:update(block) end
 end
 
+local function free_all(blocks)
+  for i = #blocks, 1, -1 do table.remove(blocks, i):free() end
+end
+
+-- The next part, in a block that has been sent where there is one. Larger parts get blocks of their own.
+local function take(self, stream, size, also)
+  if size ~= UNIT then
+    self.larger = true
+    free_all(self.spare)
+  end
+  return stream:take(size, also, table.remove(self.spare))
+end
+
 -- Sends the blocks as they are filled, but for the first `count`: they go into `held`.
 local function stream_parts(self, group, stream, block, held, count)
   local number, begun = 1, nil
@@ -219,13 +253,9 @@ local function stream_parts(self, group, stream, block, held, count)
     if last then break end
     number = number + 1
     begun = number > count and begin_early(self, group, number) or nil
-    block = stream:take(parts.size(number), begun and begun.body)
+    block = take(self, stream, parts.size(number), begun and begun.body)
     if begun and not block then begun:stop() end
   end
-end
-
-local function free_all(blocks)
-  for _, each in ipairs(blocks) do each:free() end
 end
 
 ---Cuts the stream into parts and sends them all. `block` is the first one, taken already.
@@ -237,6 +267,8 @@ function parts.send_all(self, stream, block)
   local count = parts.held(head_size)
   if head_size then self.offsets = count > 0 end
   self.places:hold(count)
+  self.wire, self.spare = wire.new(), setmetatable({}, { __close = free_all })
+  local _ <close> = self.spare
   local held <close> = setmetatable({}, { __close = free_all })    -- when it fails; else they are free already
   task.group(function(group)
     self.checksums = checksums.new(group)
