@@ -31,13 +31,15 @@ class LinkPair:
 
         return Contender("hand", "pg_dump -Fc -f FILE; aws s3 cp FILE s3://...", run, after=lambda: self.clean("hand.dump"))
 
-    def by_pgorch(self):
-        def run():
-            words = ["dump", "--no-color", "--force", "--to", f"s3://{BUCKET}/pgorch.dump"]
-            sample = self.bench.run_pgorch(words, f"dump --to at {self.rate} MiB/s", env=self.env())
-            return dict(sample, bytes=self.store.size("pgorch.dump"))
+    def by_pgorch(self, name="pgorch", *flags):
+        key, shown = f"{name}.dump", " ".join(["pgorch dump --to s3://...", *flags])
 
-        return Contender("pgorch", "pgorch dump --to s3://...", run, after=lambda: self.clean("pgorch.dump"))
+        def run():
+            words = ["dump", "--no-color", "--force", "--to", f"s3://{BUCKET}/{key}", *flags]
+            sample = self.bench.run_pgorch(words, f"dump --to at {self.rate} MiB/s", env=self.env())
+            return dict(sample, bytes=self.store.size(key))
+
+        return Contender(name, shown, run, after=lambda: self.clean(key))
 
     def dump_alone(self):
         return Contender("dump", "pg_dump -Fc -Z0 >/dev/null",
