@@ -6,12 +6,12 @@
 enum { MOST_THREADS = 256 };
 
 static const int usual[PGO_DEFLATE_ENGINES] = {
-    [PGO_DEFLATE_ZLIB] = 6, [PGO_DEFLATE_ISAL] = 3, [PGO_DEFLATE_LIBDEFLATE] = 6};
+    [PGO_DEFLATE_ZLIB] = 6, [PGO_DEFLATE_ISAL] = 1, [PGO_DEFLATE_LIBDEFLATE] = 6};
 
 /* In the order of preference, for each of the choices of "auto". The reasons are in
  * docs/archive.md. */
 static const struct pgo_archive_choice wanted[PGO_ARCHIVE_CHOICES][3] = {
-    [PGO_ARCHIVE_QUICK] = {{PGO_DEFLATE_ISAL, 3},
+    [PGO_ARCHIVE_QUICK] = {{PGO_DEFLATE_ISAL, 1},
                            {PGO_DEFLATE_LIBDEFLATE, 1},
                            {PGO_DEFLATE_ZLIB, 1}},
     [PGO_ARCHIVE_SMALL] = {{PGO_DEFLATE_LIBDEFLATE, 6}, {PGO_DEFLATE_ZLIB, 6}},
