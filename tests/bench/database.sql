@@ -49,7 +49,7 @@ select md5(i::text)::uuid, 'Customer ' || i || ' Müller', 'c' || i || '@' || le
     'score', hashint8(i) % 1000, 'flags', jsonb_build_array(i % 2 = 0, i % 5, null)),
   json_build_object('agent', 'Mozilla/5.0 ' || left(b.words, 60), 'ip', '10.' || i % 256 || '.' || i % 199 || '.7'),
   decode(md5(i::text) || md5((i + 1)::text), 'hex'), string_to_array(left(a.words, 40), ' '),
-  hashint8(i + 5) % 1000000 / 100.0, i % 7 <> 0, date '1950-01-01' + (abs(hashint8(i)) % 20000)::int,
+  hashint8(i + 5) % 1000000 / 100.0, i % 7 <> 0, date '1950-01-01' + (abs(hashint8(i)::bigint) % 20000)::int,
   timestamptz '2020-01-01 00:00+00' + i * interval '97 seconds'
 from generate_series(1, 2700 * :parts) i
   join sentences a on a.id = pg_temp.pick(i, 1) join sentences b on b.id = pg_temp.pick(i, 2)
@@ -62,7 +62,7 @@ create index on shop.customers (lower("E-Mail"));
 create table shop.files (id int primary key, name text not null, content bytea not null);
 alter table shop.files alter content set storage external;
 insert into shop.files select f, 'file ' || f || '.bin',
-  (select decode(string_agg(md5((f * 1000003 + p)::text), '' order by p), 'hex') from generate_series(1, 2000) p)
+  (select decode(string_agg(md5((f::bigint * 1000003 + p)::text), '' order by p), 'hex') from generate_series(1, 2000) p)
 from generate_series(1, 20 * :parts) f;
 
 -- A log in partitions, with documents and an index of what is in them.
