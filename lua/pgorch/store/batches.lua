@@ -127,6 +127,14 @@ end
 ---@return pgorch.BatchRead|nil
 function Batches:schedule(name) return read(self, name, true) end
 
+---Names of the batches in which something may be to do, oldest first.
+---@return string[]
+function Batches:open_batches()
+  local names = self.db:query "select name from batch where state <> 'done' order by created_at, name"
+  for i, row in ipairs(names) do names[i] = row.name end
+  return names
+end
+
 ---Rows of other batches that are scheduled now: limits count them, too.
 ---@param name string
 ---@return {batch: string, id: string, grp: string|nil, scopes: table}[]

@@ -79,19 +79,23 @@ end
 
 local CREATE = "insert into batch (name, options, state, created_at, updated_at) values ($1, $2, 'running', %s, %s)"
 
+-- Who submits it again wants it to go on, also where it had stopped by itself; a pause is somebody's.
+local AGAIN = "update batch set options = $2, updated_at = NOW, "
+  .. "continued_at = case when state = 'stopped' then NOW else continued_at end, "
+  .. "reason = case when state in ('done', 'stopped') then null else reason end, "
+  .. "state = case when state in ('done', 'stopped') then 'running' else state end where name = $1"
+
 local function head(self, o, found)
   local now, options = self:now_sql(), json.encode(o.options or {})
-  if not found then return { { CREATE:format(now, now), o.name, options } } end
-  return { { ("update batch set options = $2, reason = case when state = 'done' then null else reason end, "
-    .. "updated_at = %s, state = case when state = 'done' then 'running' else state end where name = $1")
-    :format(now), o.name, options } }
+  if not found then return { CREATE:format(now, now), o.name, options } end
+  return { (AGAIN:gsub("NOW", now)), o.name, options }
 end
 
 local function try(self, o)
   local revision, found, present = self:schedule_revision(), self:find_batch(o.name), {}
   local told = { kept = {}, removed = {} }
   for _, row in ipairs(found and found.rows or {}) do present[row.id] = row end
-  local statements = { self:schedule_changes(revision), table.unpack(head(self, o, found)) }
+  local statements = { self:schedule_changes(revision), head(self, o, found) }
   for _, each in ipairs(statements_for(o, present, told)) do statements[#statements + 1] = each end
   statements[#statements + 1] = self:batch_told(o.name, nil, "submitted", { rows = #o.rows })
   local ok, err = pcall(self.db.batch, self.db, statements)
