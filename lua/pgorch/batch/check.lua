@@ -1,4 +1,5 @@
--- Looks at a row before anything is touched: `pgorch check` as a process of its own, and what it found. Changes nothing.
+-- Looks at a row before anything is touched: `pgorch check` as a process of its own, and what it found. Changes
+-- nothing.
 
 local fail         = require "pgorch.error"
 local json         = require "pgorch.json"
