@@ -71,7 +71,7 @@ describe("a manifest", function()
       expect(batch.rows[1].labels).same { "x", "y" }
       expect(batch.rows[1].priority).is(3)
       expect(batch.rows[2].params.values.app).is "app-two"
-      expect(batch.rows[2].params.flags["yes-cut-over"]).is(true)
+      expect(batch.options.yes_cut_over).is(true)
     end
   end)
 
@@ -143,7 +143,7 @@ describe("a manifest", function()
     expect(refusal("my batch.csv", CSV)).has "`my batch` cannot be the name of a batch"
     expect(refusal("m.csv", CSV, { "--jbos", "2" })).has "did you mean --jobs?"
     expect(refusal("m.json", '{"rows":[{"id":"x"}],"limits":{"job":1},"canary":{"first":0}}')).matches(
-      "canary.first: a whole number.*limits: unknown field `job`, did you mean `jobs`")
+      "canary.first: a whole number.*limits: there is no job, did you mean jobs")
     expect(refusal("m.lua", 'return require "pgorch.batch" { nmae = "x", rows = {} }')).has "did you mean `name`?"
     expect(refusal("m.lua", "return 1")).has "returns no batch { ... }"
     expect(refusal("m.lua", 'return require "pgorch.batch" { rows = function() error "no such luck" end }')).has

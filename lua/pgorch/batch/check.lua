@@ -74,7 +74,8 @@ end
 
 ---@param recipe pgorch.Recipe
 ---@param row {params: table, recipe_path: string}
----@param o? {path?: string, env?: table}   path: where the recipe is on this machine; env: more of its variables
+---@param o? {path?: string, env?: table, open_allow_list?: boolean}   path: where the recipe is on this machine; env:
+---more of its variables
 ---@return pgorch.batch.Checked
 function check.row(recipe, row, o)
   o = o or {}
@@ -83,6 +84,7 @@ function check.row(recipe, row, o)
   local list = words.of(recipe, row, { verb = "check", path = o.path })
   table.move(list, 1, #list, 3, options)
   options[#options + 1] = "--json"
+  if o.open_allow_list then options[#options + 1] = "--open-allow-list" end
   local ok, child = pcall(process.run, options)
   if ok then return judged(child) end
   if not fail.is(child, "PGO-TIMEOUT") then error(child, 0) end

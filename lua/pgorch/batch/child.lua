@@ -8,6 +8,7 @@ local host    = require "pgorch.native.host"
 local json    = require "pgorch.json"
 local process = require "pgorch.process"
 local clock   = require "pgorch.clock"
+local surroundings = require "pgorch.batch.surroundings"
 
 local child = {}
 
@@ -40,7 +41,7 @@ end
 ---@param state string|pgorch.Secret   the address of the store
 ---@return table<string, string|pgorch.Secret|false>
 function child.environment(state)
-  return { PGORCH_STATE = state, SOURCE_DATABASE_URL = false, TARGET_DATABASE_URL = false }
+  return surroundings.env { PGORCH_STATE = state }
 end
 
 local on = {}

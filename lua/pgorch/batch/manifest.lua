@@ -222,18 +222,11 @@ local function options_of(spec, host, shown, found)
   return made
 end
 
--- What the batch says of all gates is said to each row's run.
-local function pass_on(row, made)
-  if made.yes_cut_over then row.params.flags["yes-cut-over"] = true end
-  if made.open_allow_list then row.params.flags["open-allow-list"] = true end
-end
-
-local function read_rows(spec, path, made, found)
+local function read_rows(spec, path, found)
   local list, o = {}, { folder = is_built_in(path) and "." or folder_of(values.absolute(path)), recipes = {} }
   for _, given in ipairs(spec.rows) do
     local row, wrong = rows.read(given, o)
     for _, text in ipairs(wrong) do found:add(given.place, text) end
-    pass_on(row, made)
     list[#list + 1] = row
   end
   return list
@@ -250,7 +243,7 @@ function M.read(path, argv)
   local shown = base_of(path)
   local name = check_name(host.name or spec.name or stem(path), path)
   local made = options_of(spec, host, shown, found)
-  local list = read_rows(spec, path, made, found)
+  local list = read_rows(spec, path, found)
   if #spec.rows == 0 and #found:lines() == 0 then found:add(shown, "there are no rows") end
   relations.check(list, made, found)
   found:raise(shown)

@@ -32,6 +32,10 @@ local function insert(batch, row, values)
   return statement
 end
 
+-- A row that was looked at and cannot be moved as it is stays out, and says why.
+local REFUSE = "update batch_row set state = 'refused', error = $3, ended_at = %s where batch = $1 and id = $2 "
+  .. "and state <> 'done' and stands = 0"
+
 local function replace(batch, row, values, again)
   local statement, sets = { "", batch, row.id }, {}
   for i, name in ipairs(COLUMNS) do
@@ -60,13 +64,16 @@ local function change(batch, present, row, values, told)
   told.kept[#told.kept + 1] = row.id
 end
 
-local function statements_for(o, present, told)
+local function statements_for(o, present, told, now)
   local statements, named = {}, {}
   for position, row in ipairs(o.rows) do
     local values, before = values_of(row, position), present[row.id]
     named[row.id] = true
     if before then statements[#statements + 1] = change(o.name, before, row, values, told)
     else statements[#statements + 1] = insert(o.name, row, values) end
+    if row.refused then
+      statements[#statements + 1] = { REFUSE:format(now), o.name, row.id, json.encode(row.refused) }
+    end
   end
   for id, row in pairs(present) do
     if not named[id] and not row.run then
@@ -96,7 +103,7 @@ local function try(self, o)
   local told = { kept = {}, removed = {} }
   for _, row in ipairs(found and found.rows or {}) do present[row.id] = row end
   local statements = { self:schedule_changes(revision), head(self, o, found) }
-  for _, each in ipairs(statements_for(o, present, told)) do statements[#statements + 1] = each end
+  for _, each in ipairs(statements_for(o, present, told, self:now_sql())) do statements[#statements + 1] = each end
   statements[#statements + 1] = self:batch_told(o.name, nil, "submitted", { rows = #o.rows })
   local ok, err = pcall(self.db.batch, self.db, statements)
   if ok then return told end
@@ -105,7 +112,8 @@ end
 
 ---Puts a batch on record, or brings the one of this name up to date.
 ---@param o {name: string, options: table, rows: table[]}   a row: {id, recipe, recipe_path, recipe_hash, argv, labels?,
----scopes?, priority?, group?, depends_on?, estimate?, findings?}
+---scopes?, priority?, group?, depends_on?, estimate?, findings?, refused?}   refused: the
+---error of one that cannot be moved as it is
 ---@return pgorch.BatchRead
 ---@return {kept: string[], removed: string[]} told  ids of rows that were begun, and keep the parameters that they had;
 ---of rows that are no longer in the manifest
