@@ -11,7 +11,8 @@ local batch = {}
 ---@field name string
 ---@field summary string|nil
 ---@field params table<string, pgorch.Param>|nil   of the manifest itself, for rows(p): `--token-env VAR`
----@field rows table[]|fun(p: table): table[]      each {id=, recipe=, and parameters}; the function may wait
+---@field rows table[]|fun(p: table, where: table): table[]   each {id=, recipe=, and parameters}; the function may
+---  wait. p: the parameters, secrets among them; where: where those are, as a row names it, {token_env = "VAR"}
 ---@field window {opens: string, closes: string}|nil   "Sat 22:00 Europe/Oslo"
 ---@field limits {jobs?: integer, per_instance?: integer, per_provider?: integer, per_storage?: integer,
 ---  per_account?: integer|table<string, integer>}|nil

@@ -147,6 +147,16 @@ end
 
 -- --- Lua: in the process that evaluates it ---
 
+-- Where the secrets are, as a row names it: {token_env = "VULTR_API_KEY"}.
+local function references(places)
+  local list = {}
+  for name, place in pairs(places) do
+    local form, where = next(place)
+    list[name .. "_" .. form] = form == "file" and values.absolute(where) or where
+  end
+  return list
+end
+
 local function params_of(made, argv)
   local state = arguments.parse(argv, arguments.flags(made.params, flags.LIST))
   if #state.words > 0 then
@@ -155,7 +165,7 @@ local function params_of(made, argv)
   local given, places = arguments.resolve(made.params, state)
   if #state.problems > 0 then fail.raise("PGO-USAGE", table.concat(state.problems, "; ")) end
   for name, value in pairs(secrets.read(places)) do given[name] = value end
-  return given, state.host
+  return given, references(places), state.host
 end
 
 -- A secret in a row would be written into the record: its field is named, its value cannot be.
@@ -177,12 +187,12 @@ end
 ---@return table spec   for JSON
 function M.evaluate(path, argv)
   local made = loader.load_batch(path)
-  local given, host = params_of(made, argv)
+  local given, where, host = params_of(made, argv)
   local spec = { host = host, path = made.path, rows = made.rows }
   for field, value in pairs(made) do
     if batch.OPTIONS[field] or field == "name" then spec[field] = value end
   end
-  if type(spec.rows) == "function" then spec.rows = spec.rows(given) end
+  if type(spec.rows) == "function" then spec.rows = spec.rows(given, where) end
   spec.rows = json.array(without_secrets(spec.rows, base_of(path)))
   return spec
 end

@@ -4,6 +4,8 @@ local fail = require "pgorch.error"
 
 local problems = {}
 
+local CURE = "Correct what is named; nothing was done."
+
 local SHOWN = 3         -- places of one mistake
 
 ---@class pgorch.batch.Problems
@@ -47,9 +49,9 @@ end
 function Problems:raise(what)
   local lines = self:lines()
   if #lines == 0 then return end
-  if #lines == 1 then fail.raise("PGO-BATCH", lines[1]) end
+  if #lines == 1 then fail.raise("PGO-BATCH", lines[1], { cure = CURE }) end
   fail.raise("PGO-BATCH", ("%d things are wrong with %s"):format(#lines, what),
-    { detail = table.concat(lines, "\n"), cure = "Correct what is named; nothing was done." })
+    { detail = table.concat(lines, "\n"), cure = CURE })
 end
 
 return problems
