@@ -49,7 +49,9 @@ local function need_zone(zone)
 end
 
 local function date(zone, ...)
-  return process.run { "date", ..., check = false, env = { TZ = zone, LC_ALL = "C" }, timeout = 10 }
+  local words = { "date", ... }
+  words.env, words.check, words.timeout = { TZ = zone, LC_ALL = "C" }, false, 10
+  return process.run(words)
 end
 
 -- "2026-11-28 22:00" in that zone. A time that a clock put forward leaves out is none.
