@@ -99,7 +99,8 @@ end
 ---@param o {started: fun(proc: pgorch.Process), changed: fun(at: table)}
 ---@return {code: integer, error: table|nil}
 function child.run(words, environment, o)
-  local arguments = table.move(words, 1, #words, 1, { env = environment, stdout = "stream", limit = STDERR_LIMIT })
+  local arguments = table.move(words, 1, #words, 1, { env = environment, stdout = "stream", check = false,
+    limit = STDERR_LIMIT })
   local proc <close> = process.spawn(arguments)
   o.started(proc)
   local at = {}
