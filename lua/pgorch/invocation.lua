@@ -42,7 +42,7 @@ invocation.FLAGS = {
 }
 
 -- For a run that exists: another machine has its recipe elsewhere.
-local RECIPE_FLAG = { name = "recipe", type = "path", value = "FILE",
+local RECIPE_FLAG = { name = "recipe", type = "string", value = "FILE",
                       help = "the recipe's file, where this machine has it elsewhere than the run began" }
 invocation.FLAGS_OF_RUN = table.move(invocation.FLAGS, 1, #invocation.FLAGS, 1, {})
 table.insert(invocation.FLAGS_OF_RUN, 1, RECIPE_FLAG)

@@ -73,14 +73,14 @@ function batches.worker(world, url, o)
   return process.spawn(words)
 end
 
----Waits until test(batch) is true, of the batch as it is on record.
+---Waits until test(batch, store) is true, of the batch as it is on record.
 ---@param url string
----@param test fun(batch: pgorch.BatchRead): any
+---@param test fun(batch: pgorch.BatchRead, st: pgorch.Store): any
 ---@param seconds? number
 function batches.wait_until(url, test, seconds)
   local st <close> = store.open(url)
   task.timeout(seconds or 100, function()
-    while not test(st:batch "b") do task.sleep(0.05) end
+    while not test(st:batch "b", st) do task.sleep(0.05) end
   end)
 end
 

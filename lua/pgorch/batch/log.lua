@@ -18,7 +18,7 @@ local function words(batch, row)
   local status = row.exit_status and ("  exit %d: %s"):format(row.exit_status,
     meaning.of(row.exit_status, row.state)) or ""
   local why = row.error and ("  %s %s"):format(row.error.id, row.error.message) or ""
-  local again = row.wait and ("  again in %d s"):format(row.wait) or ""
+  local again = row.wait and ("  again in %.0f s"):format(row.wait) or ""
   return ("%s %s%s%s%s"):format(head, row.state, status, why, again)
 end
 

@@ -82,6 +82,7 @@ local function settle(self, made)
   local fields = { progress = json.null }
   for name, value in pairs(made) do fields[name] = value end
   patiently(self.worker.store.release_row, self.worker.store, self.batch, self.id, self.fence, fields)
+  self.settled = true
   show(self, fields)
 end
 
@@ -147,7 +148,7 @@ function RowTask:run()
   local ok, err = pcall(work, self)
   if ok then return end
   if fail.is(err, "PGO-FENCED") then return self:lose() end
-  give_up(self, err)
+  if not self.settled then give_up(self, err) end
 end
 
 return RowTask

@@ -31,7 +31,15 @@ local OLD_SECONDS = 10           -- a lease that is over changes nothing on reco
 local Worker = {}
 Worker.__index = Worker
 
-local SILENT = { row = function() end, batch = function() end, message = function() end, close = function() end }
+-- What is shown decides nothing: a board that fails, on a terminal that is gone or by its own mistake, hurts no row.
+local function unfailing(board)
+  local function call(name)
+    return function(_, ...)
+      if board then pcall(board[name], board, ...) end
+    end
+  end
+  return { row = call "row", batch = call "batch", message = call "message" }
+end
 
 -- --- what is on record ---
 
@@ -265,7 +273,7 @@ end
 ---@return {signals: integer}
 function worker.run(o)
   local self = setmetatable({ store = o.store, state = o.state, name = owner.this(), slots = o.slots, batch = o.batch,
-    once = o.once, drain_timeout = o.drain_timeout, board = o.board or SILENT, admission = Admission.new(o),
+    once = o.once, drain_timeout = o.drain_timeout, board = unfailing(o.board), admission = Admission.new(o),
     mine = {}, seen = {}, refused = {} }, Worker)
   host.leaves_at(3)
   local held = self.store:work_as(self.name)
