@@ -4,6 +4,7 @@
 
 local batch_world = require "support.batch_world"
 local fs          = require "pgorch.fs"
+local json        = require "pgorch.json"
 local process     = require "pgorch.process"
 local task        = require "pgorch.task"
 
@@ -86,6 +87,9 @@ describe("pgorch batch", function()
       expect(validated.stdout).has "PGO-PROVIDER-INSTANCE there is no Vultr PostgreSQL database typo"
       expect(validated.stdout).has "5 rows: 4 ready, 1 refused"
       batch_world.expect_exit(batch_world.batch(world, "validate", path), 2)
+      local short = batch_world.batch(world, "validate", path, "--yes-cut-over", "--no-check", "--opens", "22:00",
+        "--closes", "22:02")
+      expect(short.stderr).has "it fits into no window from 22:00 to 22:02"
       local refused = batch_world.batch(world, "run", path, "--yes-cut-over")
       batch_world.expect_exit(refused, 4)
       expect(refused.stderr).has "nothing was touched"
@@ -186,6 +190,43 @@ describe("pgorch batch", function()
       expect(child:wait().code).is(0)
       for _, row in ipairs(rows) do batch_world.expect_moved(world, row) end
     end), { limit = 200 })
+
+  it("takes its rows from a provider's account: recipes/batch.lua, and a manifest of one's own", batch_world.with_world(
+    { databases = 3 }, function(world)
+      batch_world.add_app(world, "acme-many-db02", { DATABASE = "db02" })
+      local all = batch_world.batch(world, "validate", "batch", "--label", "^many$", "--prefix", "acme-", "--gates",
+        "ask", "--json")
+      batch_world.expect_exit(all, 0)
+      local seen = {}
+      for line in all.stdout:gmatch "[^\n]+" do
+        local event = json.decode(line)
+        if event.event == "checked" then seen[#seen + 1] = event end
+      end
+      expect(#seen).is(3)
+      expect(seen[2].row).is "many/db02"
+      expect(seen[2].bytes).above(1000000)
+      expect(seen[2].estimate).above(10)
+      expect(batch_world.batch(world, "validate", "batch", "--tag", "none", "--gates", "ask").stderr).has "no rows"
+      local closed = batch_world.batch(world, "validate", "batch", "--label", "^analytics$", "--gates", "ask")
+      batch_world.expect_exit(closed, 4)
+      expect(closed.stdout).has "FAIL  PGO-ALLOW-LIST the allow list of analytics does not let 127.0.0.1 in"
+
+      world.many.object.tag = "move"
+      local path = world.dir .. "/weekend.lua"
+      fs.write(path, fs.read(TEST_FOLDER .. "/../fixtures/batch.lua"))
+      batch_world.expect_exit(batch_world.batch(world, "submit", path, "--yes-cut-over", "--no-check"), 0)
+      local rows = batch_world.read(world, "vultr-weekend-1").rows
+      expect(#rows).is(3)
+      expect(rows[1].id).is "many/db01"
+      expect(table.concat(rows[1].argv, " ")).has "--app=acme-db01"
+      expect(table.concat(rows[1].argv, " ")).has "--plan=essential-0"
+      expect(rows[1].priority).below(0)
+      -- Another file of that name with other rows is another batch.
+      local other = batch_world.manifest(world, "vultr-weekend-1", { batch_world.row(world, "db03") })
+      local refused = batch_world.batch(world, "submit", other, "--yes-cut-over", "--no-check")
+      batch_world.expect_exit(refused, 2)
+      expect(refused.stderr).has "with other rows, of "
+    end), { limit = 100 })
 
   it("says what is wrong with its words", batch_world.with_world({ databases = 1 }, function(world)
     local path = batch_world.manifest(world, "one", { batch_world.row(world, "db01") })

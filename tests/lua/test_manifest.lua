@@ -1,11 +1,12 @@
 -- Manifests: CSV, JSON and Lua give the same batch, and every mistake in one is said at once with its place.
 
-local fail     = require "pgorch.error"
-local fs       = require "pgorch.fs"
-local host     = require "pgorch.native.host"
-local json     = require "pgorch.json"
-local manifest = require "pgorch.batch.manifest"
-local process  = require "pgorch.process"
+local fail      = require "pgorch.error"
+local fs        = require "pgorch.fs"
+local host      = require "pgorch.native.host"
+local json      = require "pgorch.json"
+local manifest  = require "pgorch.batch.manifest"
+local process   = require "pgorch.process"
+local relations = require "pgorch.batch.relations"
 
 local folder
 
@@ -126,6 +127,14 @@ describe("a manifest", function()
     expect(said({ "a", "g," }, { "b", "g,a" })).has "b and a are of one group"
     expect(said({ "a", "g,c" }, { "b", "g," }, { "c", ",b" })).matches "in a circle: .*group g"
     expect(said({ "a", ",b" }, { "b", ",c" }, { "c", "," })).is "it was taken"
+  end)
+
+  it("warns of a group that is larger than what may be at work", function()
+    local batch = read("m.csv", "id,recipe,instance,app,group\na,vultr,i1,app-1,g\nb,vultr,i2,app-2,g\n",
+      { "--gates", "ask", "--jobs", "1" })
+    expect(relations.warnings(batch.rows, batch.options)[1]).has "group g has 2 rows, which is more than 1"
+    batch.options.limits.jobs = 2
+    expect(relations.warnings(batch.rows, batch.options)).same {}
   end)
 
   it("asks what becomes of the gates", function()

@@ -3,11 +3,11 @@
 -- by the environment, never as a word; the two URLs that a recipe would take from the environment by itself are gone
 -- there: each row names its own.
 
-local fail    = require "pgorch.error"
-local host    = require "pgorch.native.host"
-local json    = require "pgorch.json"
-local process = require "pgorch.process"
-local clock   = require "pgorch.clock"
+local clock        = require "pgorch.clock"
+local fail         = require "pgorch.error"
+local host         = require "pgorch.native.host"
+local json         = require "pgorch.json"
+local process      = require "pgorch.process"
 local surroundings = require "pgorch.batch.surroundings"
 
 local child = {}

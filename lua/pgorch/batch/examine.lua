@@ -1,15 +1,17 @@
 -- Looks at the rows of a batch before anything is touched, several at a time, and tells what stands in their way. What
 -- was found lately of a row that is the same is not asked again: 500 rows are many requests.
 
-local check   = require "pgorch.batch.check"
-local clock   = require "pgorch.clock"
-local json    = require "pgorch.json"
-local loader  = require "pgorch.recipe.load"
-local summary = require "pgorch.runner.summary"
-local task    = require "pgorch.task"
-local term    = require "pgorch.term"
-local values  = require "pgorch.recipe.values"
-local words   = require "pgorch.batch.words"
+local check     = require "pgorch.batch.check"
+local clock     = require "pgorch.clock"
+local json      = require "pgorch.json"
+local loader    = require "pgorch.recipe.load"
+local relations = require "pgorch.batch.relations"
+local summary   = require "pgorch.runner.summary"
+local task      = require "pgorch.task"
+local term      = require "pgorch.term"
+local values    = require "pgorch.recipe.values"
+local window    = require "pgorch.batch.window"
+local words     = require "pgorch.batch.words"
 
 local examine = {}
 
@@ -67,6 +69,23 @@ function examine.counts(of)
   local counts = { ready = 0, refused = 0, unknown = 0 }
   for _, seen in pairs(of) do counts[seen.verdict] = counts[seen.verdict] + 1 end
   return counts
+end
+
+---What can be done as it is, but may not be meant. Awaits, where the batch has a window.
+---@param batch pgorch.batch.Manifest
+---@param of table<pgorch.batch.Row, pgorch.batch.Checked>
+---@return string[]
+function examine.warnings(batch, of)
+  local list = relations.warnings(batch.rows, batch.options)
+  local resolved = batch.options.window and window.resolve(batch.options.window)
+  for _, row in ipairs(batch.rows) do
+    local estimate = row.estimate or of[row] and of[row].estimate
+    if not window.could_fit(resolved, estimate) then
+      list[#list + 1] = ("row %s takes about %s: it fits into no window from %s to %s"):format(row.id,
+        values.show_duration(estimate or 0), resolved.opens, resolved.closes)
+    end
+  end
+  return list
 end
 
 -- --- text ---

@@ -121,4 +121,23 @@ function relations.check(all, options, problems)
   check_gates(rows, options, problems)
 end
 
+---What can be done as it is, but may not be meant.
+---@param rows pgorch.batch.Row[]
+---@param options pgorch.BatchOptions
+---@return string[]
+function relations.warnings(rows, options)
+  local sizes, list = {}, {}
+  for _, row in ipairs(rows) do
+    if row.group then sizes[row.group] = (sizes[row.group] or 0) + 1 end
+  end
+  for name, size in pairs(sizes) do
+    if size > options.limits.jobs then
+      list[#list + 1] = ("group %s has %d rows, which is more than %d at the same time: it begins when nothing else is "
+        .. "at work"):format(name, size, options.limits.jobs)
+    end
+  end
+  table.sort(list)
+  return list
+end
+
 return relations

@@ -3,6 +3,7 @@
 
 local clock   = require "pgorch.clock"
 local examine = require "pgorch.batch.examine"
+local fail    = require "pgorch.error"
 local loader  = require "pgorch.recipe.load"
 local term    = require "pgorch.term"
 local window  = require "pgorch.batch.window"
@@ -82,6 +83,17 @@ local function tell_kept(told, host)
   end
 end
 
+-- Two files may be called the same: where no row of one is in the other, it is another batch.
+local function refuse_namesake(batch, found, known)
+  local before = found and found.options.manifest
+  if not before or before == batch.path then return end
+  for _, row in ipairs(batch.rows) do
+    if known[row.id] then return end
+  end
+  fail.raise("PGO-BATCH", ("a batch %s is on record, with other rows, of %s"):format(batch.name, before),
+    { cure = "Give this one another name: --name NAME" })
+end
+
 ---@param st pgorch.Store
 ---@param batch pgorch.batch.Manifest
 ---@param host table   flags
@@ -90,6 +102,7 @@ end
 function submission.make(st, batch, host)
   local found = st:find_batch(batch.name)
   local known = by_id(found and found.rows)
+  refuse_namesake(batch, found, known)
   local rows = untouched(batch, known)
   local of = host.check ~= false and examine.rows(batch, rows, { quiet = host.quiet or host.json, known = known }) or {}
   tell(batch, rows, of, host)
@@ -98,6 +111,9 @@ function submission.make(st, batch, host)
     if host.json then term.out(examine.lines(batch, rows, of)) end
     term.err "nothing was touched\n"
     return nil, status
+  end
+  for _, text in ipairs(host.quiet and {} or examine.warnings(batch, of)) do
+    term.err(("warning: %s\n"):format(text))
   end
   local made, told = put_down(st, batch, of, found)
   tell_kept(told, host)

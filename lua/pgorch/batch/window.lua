@@ -148,6 +148,15 @@ function window.fits(resolved, now, estimate)
     (resolved.closes_at - now) // 60)
 end
 
+---Whether a row could ever start: from the very beginning on.
+---@param resolved {opens_at?: integer, closes_at?: integer}|nil
+---@param estimate? number  seconds
+---@return boolean
+function window.could_fit(resolved, estimate)
+  if not resolved or not resolved.opens_at or not resolved.closes_at then return true end
+  return resolved.opens_at + math.max(LEAST_SECONDS, (estimate or 0) * ROOM) <= resolved.closes_at
+end
+
 ---@param resolved table|nil
 ---@param now number
 ---@return boolean

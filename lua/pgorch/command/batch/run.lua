@@ -6,6 +6,7 @@ local exit       = require "pgorch.batch.exit"
 local invocation = require "pgorch.invocation"
 local listing    = require "pgorch.batch.listing"
 local progress   = require "pgorch.runner.progress"
+local report     = require "pgorch.command.batch.report"
 local secret     = require "pgorch.secret"
 local store      = require "pgorch.store"
 local submission = require "pgorch.batch.submission"
@@ -57,6 +58,7 @@ function word.run(argv)
   local signals = work(st, url, batch, host)
   local seen = st:batch(batch.name)
   if not host.json then term.out(listing.text(seen)) end
+  if host.report then report.write(st, seen, host.report) end
   return exit.status(seen.rows, signals > 0)
 end
 

@@ -24,6 +24,7 @@ function word.run(argv)
   progress.new(host)                                    -- with --json: the line with the version
   local of = host.check ~= false and examine.rows(batch, batch.rows, { quiet = host.quiet or host.json }) or {}
   term.out((host.json and examine.lines or examine.text)(batch, batch.rows, of))
+  for _, text in ipairs(examine.warnings(batch, of)) do term.err(("warning: %s\n"):format(text)) end
   local counts = examine.counts(of)
   return counts.refused > 0 and 4 or counts.unknown > 0 and 6 or 0
 end
