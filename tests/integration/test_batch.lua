@@ -25,7 +25,8 @@ end
 
 -- Kills one of the rows at work, a few times, and then the batch itself.
 local function run_with_kills(world, path)
-  local child <close> = batch_world.start(world, "run", path, "--yes-cut-over", "--jobs", "4", "--attempts", "9")
+  local child <close> = batch_world.start(world, "run", path, "--yes-cut-over", "--jobs", "5", "--attempts", "9",
+    "--no-check")
   for after = 1, 3 do
     batch_world.wait_until(function() return batch_world.count(world, "many", "done") >= 2 * after end, child)
     local rows = {}
@@ -47,7 +48,7 @@ describe("a batch of 22 databases, 20 of one instance and 2 of one app", functio
       local path = batch_world.manifest(world, "many", rows)
       run_with_kills(world, path)
       expect(batch_world.count(world, "many", "done")).below(22)
-      local again = batch_world.batch(world, "run", path, "--yes-cut-over", "--jobs", "4", "--attempts", "9")
+      local again = batch_world.batch(world, "run", path, "--yes-cut-over", "--jobs", "5", "--no-check")
       batch_world.expect_exit(again, 0)
       for i, row in ipairs(rows) do
         batch_world.expect_moved(world, row)
@@ -174,9 +175,7 @@ describe("pgorch batch", function()
     function(world)
       local rows = { batch_world.row(world, "db01"), batch_world.row(world, "db02"), batch_world.row(world, "db03") }
       local path = batch_world.manifest(world, "storm", rows)
-      for _, at in ipairs { "heroku.app", "heroku.addon", "heroku.config", "heroku.transfer" } do
-        world:fault { at = at, answer = 429, retry_after = 0, times = 5 }
-      end
+      world:fault { match = "* /apps/**", standin = "heroku", answer = 429, retry_after = 0, times = 25 }
       local child <close> = batch_world.start(world, "run", path, "--gates", "ask", "--no-check")
       local function waits() return #(batch_world.read(world, "storm") or { rows = {} }).rows > 0
         and (batch_world.batch(world, "status", "storm").stdout:match "waits at its gate") end
@@ -188,6 +187,9 @@ describe("pgorch batch", function()
         end
       end)
       expect(child:wait().code).is(0)
+      local throttled = 0
+      for _, each in ipairs(batch_world.requests(world)) do throttled = throttled + (each.status == 429 and 1 or 0) end
+      expect(throttled).is(25)
       for _, row in ipairs(rows) do batch_world.expect_moved(world, row) end
     end), { limit = 200 })
 

@@ -94,6 +94,8 @@ describe("a row", function()
     expect(problems { recipe = "vulrt" }).has "did you mean vultr?"
     expect(problems { id = "" }).has "id is missing"
     expect(problems { id = "a;b" }).has "id: `a;b`: a name"
+    expect(problems { id = "a\u{9b}31m" }).has "a name has no comma, semicolon or control character"
+    expect(problems { ["keep-dump"] = "yes", keep_dump = "no" }).is "keep_dump is there twice"
     expect(problems { app = { "a" } }).has "app is a list: one value is needed"
     expect(problems { app = true }).has "app is yes or no"
   end)

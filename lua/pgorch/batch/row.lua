@@ -58,7 +58,7 @@ local LONGEST_NAME = 120
 function M.is_name(text)
   if text == "" or #text > LONGEST_NAME then return nil, ("has 1 to %d bytes"):format(LONGEST_NAME) end
   if not utf8.len(text) then return nil, "is not UTF-8" end
-  if text:find "[%c;,]" or text:find "^[%s%-]" or text:find "%s$" then
+  if text:find "[%c;,]" or text:find "\xC2[\x80-\x9F]" or text:find "^[%s%-]" or text:find "%s$" then
     return nil, "has no comma, semicolon or control character, and begins and ends with a letter or a digit"
   end
   return true
@@ -252,10 +252,12 @@ end
 
 -- `open-allow-list` and `open_allow_list` are one name; what all rows have stands apart.
 local function sort_out(self, given)
-  local own, rest = {}, {}
+  local own, rest, seen = {}, {}, {}
   for written, value in pairs(given.fields) do
     local name = tostring(written):gsub("-", "_")
     local kind = OWN[name]
+    if seen[name] then self:wrong("%s is there twice", name) end
+    seen[name] = true
     if not kind then rest[#rest + 1] = { name, value }
     elseif kind == "list" and type(value) == "string" then own[name] = split(value)
     else take(self, own, name, name, kind, value) end
