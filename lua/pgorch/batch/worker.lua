@@ -124,6 +124,7 @@ local function begin(self, batch, rows)
     self.group:spawn(function()
       mine:run()
       self.mine[mine], self.woken = nil, true
+      self.change:set()
     end)
   end
 end
@@ -252,7 +253,8 @@ local function loop(self)
       try_pass(self)
     end
     local finished = has_finished(self)
-    if not finished then task.sleep(TICK_SECONDS) end
+    if not finished then pcall(task.timeout, TICK_SECONDS, self.change.wait, self.change) end
+    if self.change:is_set() then self.change = task.event() end
   until finished
 end
 
@@ -274,7 +276,7 @@ end
 function worker.run(o)
   local self = setmetatable({ store = o.store, state = o.state, name = owner.this(), slots = o.slots, batch = o.batch,
     once = o.once, drain_timeout = o.drain_timeout, board = unfailing(o.board), admission = Admission.new(o),
-    mine = {}, seen = {}, refused = {} }, Worker)
+    mine = {}, seen = {}, refused = {}, change = task.event() }, Worker)
   host.leaves_at(3)
   local held = self.store:work_as(self.name)
   local ok, err = task.shield(nil, pcall, task.group, function(group)
