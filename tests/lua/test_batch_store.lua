@@ -205,8 +205,9 @@ local function cases(fresh)
   end)
 
   it("makes those ready that are tried again, and whoever waited for them", function()
-    submit { row "a", row "b", row "c", row("g1", { group = "g" }), row("g2", { group = "g" }) }
-    for _, taken in ipairs(claim { "a", "b", "g1" }) do
+    submit { row "a", row "b", row "c", row("g1", { group = "g" }), row("g2", { group = "g" }),
+             row("g3", { group = "g" }) }
+    for _, taken in ipairs(claim { "a", "b", "g1", "g3" }) do
       st:release_row("b", taken.id, taken.fence,
         { state = taken.id == "b" and "attention" or "failed", stands = taken.id == "b" })
     end
@@ -217,8 +218,8 @@ local function cases(fresh)
     expect(function() st:retry_rows("b", { "zz" }) end).raises "PGO-USAGE"
     expect(function() st:retry_rows("b", { "g2" }) end).raises "PGO-USAGE"
     expect(st:retry_rows("b", { "a" })).same { "a", "c" }
-    expect(states()).is "a ready, b attention, c ready, g1 failed, g2 ready"
-    expect(st:retry_rows "b").same { "g1" }
+    expect(states()).is "a ready, b attention, c ready, g1 failed, g2 ready, g3 failed"
+    expect(st:retry_rows("b", { "g1" })).same { "g1", "g3" }
     expect(st:decision("b", "g", "opens")).is_nil()
     expect(next(st:arrived("b", "g", "opens"))).is_nil()
     expect(st:retry_rows("b", { "b" })).same { "b" }

@@ -5,28 +5,25 @@
 local fail   = require "pgorch.error"
 local fs     = require "pgorch.fs"
 local loader = require "pgorch.recipe.load"
+local params = require "pgorch.recipe.params"
 
 local Admission = {}
 Admission.__index = Admission
 
--- Of `run`, and of every recipe.
-local SHELL = { accept = true, ["on-freeze"] = true, ["on-thaw"] = true }
-local FILES = { ["notify-file"] = true, ["state-file"] = true }
-
-local function load_hash(path)
+-- What is no recipe, or a part of one, is passed over.
+local function add(by_hash, path)
   local ok, recipe = pcall(loader.load, path)
-  return ok and recipe.hash or nil
+  if not ok then return end
+  local shell = {}
+  for name, param in pairs(recipe.params) do shell[params.flag(name):sub(3)] = param.shell end
+  by_hash[recipe.hash] = { path = path, shell = shell }
 end
 
 local function scan(folder, by_hash)
   for _, name in ipairs(fs.list(folder)) do
     local path = folder .. "/" .. name
-    local kind = fs.stat(path).type
-    if kind == "directory" then scan(path, by_hash)
-    elseif name:match "%.lua$" then
-      local hash = load_hash(path)
-      if hash then by_hash[hash] = path end
-    end
+    if fs.stat(path).type == "directory" then scan(path, by_hash)
+    elseif name:match "%.lua$" then add(by_hash, path) end
   end
 end
 
@@ -37,10 +34,7 @@ function Admission.new(o)
   if o.recipes and not fs.exists(o.recipes) then
     fail.raise("PGO-USAGE", ("--recipes: there is no folder %s"):format(o.recipes))
   end
-  for _, name in ipairs(self.free and {} or loader.built_in()) do
-    local hash = load_hash(name)
-    if hash then self.by_hash[hash] = name end
-  end
+  for _, name in ipairs(self.free and {} or loader.built_in()) do add(self.by_hash, name) end
   if o.recipes then scan(o.recipes, self.by_hash) end
   return self
 end
@@ -49,16 +43,22 @@ end
 ---@param row pgorch.BatchRow
 ---@return string|nil
 function Admission:recipe_of(row)
-  if not self.free then return self.by_hash[row.recipe_hash] end
-  return row.recipe_path
+  if self.free then return row.recipe_path end
+  local here = self.by_hash[row.recipe_hash]
+  return here and here.path
 end
 
-local function refuse_word(self, word)
+-- What the worker says itself of every row's run.
+local OWN = { ["run-id"] = true, json = true, group = true, ["group-row"] = true, ["state-env"] = true,
+              ["state-file"] = true }
+
+local function refuse_word(self, word, shell)
   local name, value = word:match "^%-%-([^=]+)=?(.*)$"
   if not name then return ("its word %q is no --NAME=VALUE"):format(word) end
+  if OWN[name] then return ("--%s is the worker's to say"):format(name) end
   if self.o.allow_commands then return nil end
-  if SHELL[name] or name:match "%-command$" then return ("--%s is a command: --allow-commands"):format(name) end
-  if not FILES[name] and not name:match "%-file$" then return nil end
+  if shell[name] or name:match "%-command$" then return ("--%s is a command: --allow-commands"):format(name) end
+  if not name:match "%-file$" then return nil end
   local folder = self.o.secrets and self.o.secrets:gsub("/+$", "") .. "/"
   local inside = folder and value:sub(1, #folder) == folder and not (value .. "/"):find("/../", 1, true)
   return not inside and ("--%s: the file is not below --secrets"):format(name) or nil
@@ -79,7 +79,7 @@ end
 function Admission:refuses(row)
   if self.free then return nil end
   for _, word in ipairs(row.argv) do
-    local why = refuse_word(self, word)
+    local why = refuse_word(self, word, self.by_hash[row.recipe_hash].shell)
     if why then return why end
   end
 end

@@ -116,7 +116,8 @@ local function begin(self, batch, rows)
   rows = admitted(self, batch, rows)
   if #rows == 0 then return end
   local claimed = self.store:claim_rows(batch, rows, self.name)
-  if not claimed then return end                     -- something has changed: it is looked at again
+  self.woken = not claimed                           -- something has changed: it is looked at again
+  if not claimed then return end
   for i, row in ipairs(claimed) do
     local mine = RowTask.new(self, batch, row, rows[i].state == "running")
     self.mine[mine] = true
@@ -124,6 +125,7 @@ local function begin(self, batch, rows)
     self.group:spawn(function()
       mine:run()
       self.mine[mine], self.woken = nil, true
+      self.change:set()
     end)
   end
 end
@@ -142,6 +144,7 @@ local function put_down(self, batch, decision)
     note(self, row, { state = "stopped", error = { id = "PGO-BATCH",
       message = ("its worker went away %d times"):format(row.attempt) } })
   end
+  self.woken = self.woken or decision.state ~= nil or #decision.blocked > 0
   if decision.state then
     self.store:set_batch_state(batch.name, decision.state, decision.reason, { revision = batch.revision })
   end
@@ -221,8 +224,9 @@ local function is_at_rest(batch)
 end
 
 local function has_finished(self)
-  if next(self.mine) or self.trouble then return false end
+  if next(self.mine) then return false end
   if self.leaving then return true end
+  if self.trouble then return false end
   if not self.batch and not self.once then return false end
   for _, name in ipairs(self.names or {}) do
     local seen = self.seen[name]
@@ -252,7 +256,8 @@ local function loop(self)
       try_pass(self)
     end
     local finished = has_finished(self)
-    if not finished then task.sleep(TICK_SECONDS) end
+    if not finished then pcall(task.timeout, TICK_SECONDS, self.change.wait, self.change) end
+    if self.change:is_set() then self.change = task.event() end
   until finished
 end
 
@@ -270,11 +275,11 @@ end
 
 ---Works until a signal ends it, or, for one batch or once, until nothing is left. Raises what is no trouble of a row.
 ---@param o pgorch.WorkerOptions
----@return {signals: integer}
+---@return {signals: integer, stopped: boolean}   stopped: rows at work were told to stop
 function worker.run(o)
   local self = setmetatable({ store = o.store, state = o.state, name = owner.this(), slots = o.slots, batch = o.batch,
     once = o.once, drain_timeout = o.drain_timeout, board = unfailing(o.board), admission = Admission.new(o),
-    mine = {}, seen = {}, refused = {} }, Worker)
+    mine = {}, seen = {}, refused = {}, change = task.event() }, Worker)
   host.leaves_at(3)
   local held = self.store:work_as(self.name)
   local ok, err = task.shield(nil, pcall, task.group, function(group)
@@ -287,7 +292,7 @@ function worker.run(o)
   host.last_words(nil)
   if not ok then error(err, 0) end
   local _, count = host.interrupted()
-  return { signals = count }
+  return { signals = count, stopped = self.stopping == true }
 end
 
 return worker

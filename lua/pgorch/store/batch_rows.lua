@@ -168,22 +168,41 @@ local FORGET = { "delete from barrier where batch = $1 and grp = $2",
 
 local AGAIN_FROM = { failed = true, refused = true, stopped = true, blocked = true }
 
--- Those that are asked for; the blocked ones with them, as what they wait for may end well now.
-local function wanted(batch, ids)
-  local named, all = {}, ids == nil or #ids == 0
-  for _, id in ipairs(ids or {}) do named[id] = true end
-  local list = {}
+local function is_again(row, is_named)
+  return AGAIN_FROM[row.state] or is_named and (row.state == "attention" or row.state == "waiting") or false
+end
+
+-- Of each group the rows that are named, and its others, as a group begins as a whole.
+local function groups_of(batch, named)
+  local groups = {}
   for _, row in ipairs(batch.rows) do
-    local again = AGAIN_FROM[row.state] or named[row.id] and row.state == "attention"
-    if again and (all or named[row.id] or row.state == "blocked") then list[#list + 1] = row end
-    if named[row.id] and not again and row.state ~= "waiting" then
+    if row.grp and named[row.id] then groups[row.grp] = true end
+  end
+  return groups
+end
+
+local function check_named(batch, named)
+  local unknown = {}
+  for id in pairs(named) do unknown[id] = true end
+  for _, row in ipairs(batch.rows) do
+    unknown[row.id] = nil
+    if named[row.id] and not is_again(row, true) then
       fail.raise("PGO-USAGE", ("row %s is %s: there is nothing to try again"):format(row.id, row.state))
     end
-    if named[row.id] and row.state == "waiting" then list[#list + 1] = row end
-    named[row.id] = nil
   end
-  local unknown = next(named)
-  if unknown then fail.raise("PGO-USAGE", ("batch %s has no row %s"):format(batch.name, unknown)) end
+  if next(unknown) then fail.raise("PGO-USAGE", ("batch %s has no row %s"):format(batch.name, (next(unknown)))) end
+end
+
+-- Those that are asked for; the blocked ones with them, as what they wait for may end well now.
+local function wanted(batch, ids)
+  local named, all, list = {}, ids == nil or #ids == 0, {}
+  for _, id in ipairs(ids or {}) do named[id] = true end
+  check_named(batch, named)
+  local groups = groups_of(batch, named)
+  for _, row in ipairs(batch.rows) do
+    local asked = all or named[row.id] or row.state == "blocked" or row.grp and groups[row.grp]
+    if asked and is_again(row, named[row.id]) then list[#list + 1] = row end
+  end
   return list
 end
 
