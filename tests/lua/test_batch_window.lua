@@ -77,7 +77,7 @@ describe("the options of a batch", function()
 
   it("have defaults", function()
     local made = options.read({}, {})
-    expect(made).same { limits = { jobs = 4 }, attempts = 3 }
+    expect(made).same { limits = { jobs = 4 }, attempts = 3, on_refused = "stop" }
   end)
 
   it("are kept as they are given", function()

@@ -32,7 +32,9 @@ end
 
 function command.run(argv)
   local word = table.remove(argv, 1)
-  if not word then fail.raise("PGO-USAGE", "usage: " .. command.usage) end
+  if not word then
+    fail.raise("PGO-USAGE", "what is to be done with a batch is not named", { detail = "usage: " .. command.usage })
+  end
   if word:match "^%l+$" and resource.find(("pgorch/command/batch/%s.lua"):format(word)) then
     return require("pgorch.command.batch." .. word).run(argv)
   end
