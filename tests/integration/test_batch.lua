@@ -173,6 +173,23 @@ describe("pgorch batch", function()
       expect(refused.stderr).has "with other rows, of "
     end), { limit = 100 })
 
+  it("hands rows to workers, which get no secret but by its name", batch_world.with_world({ databases = 2 },
+    function(world)
+      local rows = { batch_world.row(world, "db01", { watch = "1s" }), batch_world.row(world, "db02") }
+      local path = batch_world.manifest(world, "handed", rows)
+      batch_world.expect_exit(batch_world.batch(world, "submit", path, "--yes-cut-over"), 0)
+      expect(batch_world.states(world, "handed")).is "db01 ready, db02 ready"
+      local kept = fs.read(world.dir .. "/record/state.db", 1 << 26)
+      for _, secret in ipairs { world.heroku.token, world.vultr.api_key, world.source.password } do
+        expect(kept:find(secret, 1, true)).is(nil)
+      end
+      expect(kept).has "--token-env=VULTR_API_KEY"
+      fs.mkdir(world.dir .. "/recipes")
+      local worked = batch_world.pgorch(world, "worker", "--recipes", world.dir .. "/recipes", "--once")
+      batch_world.expect_exit(worked, 0)
+      for _, row in ipairs(rows) do batch_world.expect_moved(world, row) end
+    end), { limit = 100 })
+
   it("says what is wrong with its words", batch_world.with_world({ databases = 1 }, function(world)
     local path = batch_world.manifest(world, "one", { batch_world.row(world, "db01") })
     batch_world.expect_exit(batch_world.batch(world, "status", "nope"), 2)

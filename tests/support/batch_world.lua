@@ -98,8 +98,8 @@ end
 function M.record(world) return "sqlite:" .. world.dir .. "/record/state.db" end
 
 local function options_of(world, words)
-  local options = { host.executable(), "batch" }
-  table.move(words, 1, #words, 3, options)
+  local options = { host.executable() }
+  table.move(words, 1, #words, 2, options)
   options.env, options.env_clear, options.check = sandbox.environment(world), true, false
   options.env.XDG_STATE_HOME, options.env.PGORCH_STATE = world.dir .. "/record", M.record(world)
   options.env.PGORCH_POLL_SCALE = "0.02"
@@ -108,10 +108,10 @@ local function options_of(world, words)
   return options
 end
 
----`pgorch batch ...` to its end; `all` is what it printed anywhere.
+---pgorch to its end; `all` is what it printed anywhere.
 ---@param world table
 ---@param ... string
-function M.batch(world, ...)
+function M.pgorch(world, ...)
   local options = options_of(world, { ... })
   options.timeout = 200
   local done = process.run(options)
@@ -119,9 +119,12 @@ function M.batch(world, ...)
   return done
 end
 
----The same as a process that goes on; it ends with the scope.
+---`pgorch batch ...` to its end.
+function M.batch(world, ...) return M.pgorch(world, "batch", ...) end
+
+---`pgorch batch ...` as a process that goes on; it ends with the scope.
 function M.start(world, ...)
-  local options = options_of(world, { ... })
+  local options = options_of(world, { "batch", ... })
   options.death_signal = "KILL"
   return process.spawn(options)
 end
