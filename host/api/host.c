@@ -48,12 +48,15 @@ static void leave_at_once(const pgo_host *host) {
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
-    pgorch *it = handle->data;
-    if (it->host.signal != 0) {
-        leave_at_once(&it->host);
+    pgo_host *host = &((pgorch *)handle->data)->host;
+    host->signals++;
+    if (host->signals >= host->leaves_at) {
+        leave_at_once(host);
     }
-    it->host.signal = number;
-    pgo_scope_cancel(&it->host.root, "interrupted");
+    if (host->signal == 0) {
+        host->signal = number;
+        pgo_scope_cancel(&host->root, "interrupted");
+    }
 }
 
 static void watch_signals(pgorch *it) {
@@ -72,6 +75,7 @@ static void watch_signals(pgorch *it) {
 
 static int open_host(pgorch *it, pgo_err *err) {
     pgo_host *host = &it->host;
+    host->leaves_at = 2;
     int rc = pgo_loop_init(&host->loop, err);
     if (rc < 0) {
         return rc;

@@ -19,7 +19,9 @@ typedef struct pgo_host {
     unsigned live_tasks;
     void *http; /* the HTTP client's connections, made on first use by host/lua/http.c */
     struct pgo_closer *closers; /* see pgo_lua_at_close */
-    int signal;                 /* the signal that interrupted it, or 0 */
+    int signal;                 /* the signal that interrupted it first, or 0 */
+    int signals;                /* how many have come */
+    int leaves_at;              /* with which of them the process ends at once */
     char *last_words;           /* owned; printed when a second signal ends the process at once */
 } pgo_host;
 

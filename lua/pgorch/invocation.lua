@@ -41,6 +41,12 @@ invocation.FLAGS = {
   { name = "help", short = "h", type = "boolean", help = "this text" },
 }
 
+-- For a run that exists: another machine has its recipe elsewhere.
+local RECIPE_FLAG = { name = "recipe", type = "string", value = "FILE",
+                      help = "the recipe's file, where this machine has it elsewhere than the run began" }
+invocation.FLAGS_OF_RUN = table.move(invocation.FLAGS, 1, #invocation.FLAGS, 1, {})
+table.insert(invocation.FLAGS_OF_RUN, 1, RECIPE_FLAG)
+
 -- A flag of the host gives way to a parameter of the recipe with that name.
 local function flags_for(recipe, flags)
   local host = {}
@@ -246,8 +252,8 @@ end
 local function find_run(argv)
   local id = argv[1] and not argv[1]:match("^%-") and table.remove(argv, 1)
   if not id then fail.raise("PGO-USAGE", "no run is named: `pgorch status` lists the runs") end
-  local host = arguments.parse(argv, flags_for(nil)).host
-  return invocation.find_store(host), id
+  local host = arguments.parse(argv, flags_for(nil, invocation.FLAGS_OF_RUN)).host
+  return invocation.find_store(host), id, host.recipe
 end
 
 -- Flags of the host that a command has no use for would be a misunderstanding, and are not passed over.
@@ -265,12 +271,12 @@ local function refuse_useless(state, flags)
 end
 
 -- A recipe's file may have been moved or removed since.
-local function load_again(run)
-  local path = run.recipe_path
+local function load_again(run, given)
+  local path = given or run.recipe_path
   if path:find("/", 1, true) and not fs.exists(path) then
     fail.raise("PGO-RECIPE", ("the recipe of run %s is gone: there is no file %s"):format(run.id, path), {
-      cure = ("Put it back there: its steps know how to go on and how to put back. Until then `pgorch status %s` shows "
-        .. "what was done."):format(run.id) })
+      cure = ("Put it back there, or name it with --recipe FILE: its steps know how to go on and how to put back. "
+        .. "Until then `pgorch status %s` shows what was done."):format(run.id) })
   end
   return loader.load(path)
 end
@@ -281,14 +287,14 @@ end
 ---@return table options  of runner.resume and runner.rollback, with the store
 ---@return pgorch.Run run
 function invocation.existing(argv, flags)
-  local st, id = find_run(argv)
+  local st, id, path = find_run(argv)
   local ok, o, run = pcall(function()
     local run = st:run(id)
     if run.kind == "rehearsal" then
       fail.raise("PGO-REHEARSAL", ("%s was a rehearsal: it has moved nothing"):format(run.id))
     end
-    local recipe = load_again(run)
-    local state = arguments.parse(argv, flags_for(recipe))
+    local recipe = load_again(run, path)
+    local state = arguments.parse(argv, flags_for(recipe, invocation.FLAGS_OF_RUN))
     refuse_useless(state, flags)
     local o = { recipe = recipe, recipe_path = run.recipe_path, store = st, given = copy(state.given) }
     fill(o, state, run.params)
@@ -313,7 +319,7 @@ function invocation.flags_for_help(own, names)
   for _, each in ipairs { names, USUAL } do
     for _, name in ipairs(each) do wanted[name] = true end
   end
-  for _, each in ipairs(invocation.FLAGS) do
+  for _, each in ipairs(invocation.FLAGS_OF_RUN) do
     if wanted[each.name] then list[#list + 1] = each end
   end
   return list

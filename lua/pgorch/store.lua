@@ -26,7 +26,7 @@ local store = { VERSION = schema.VERSION }
 local Store = {}
 Store.__index = Store
 
-for _, part in ipairs { "owners", "steps", "locks", "pruning" } do
+for _, part in ipairs { "owners", "steps", "locks", "pruning", "batches", "batch_rows", "submissions", "barriers" } do
   for name, method in pairs(require("pgorch.store." .. part)) do Store[name] = method end
 end
 for name, method in pairs(events.methods) do Store[name] = method end

@@ -6,6 +6,7 @@ local json      = require "pgorch.json"
 local native    = require "pgorch.native.host"
 local preflight = require "pgorch.preflight"
 local term      = require "pgorch.term"
+local times     = require "pgorch.plan.times"
 local values    = require "pgorch.recipe.values"
 
 local M = {}
@@ -124,7 +125,8 @@ local function events(seen)
   local out = { event("inspected", {
     recipe = seen.inspection.recipe.name, app = seen.inspection.params.app, source = source and source:name(),
     version = size and size.version, bytes = size and size.bytes, console_bytes = size and size.console_bytes,
-    largest = size and json.array(largest(size)), target = seen.target }) }
+    largest = size and json.array(largest(size)), target = seen.target,
+    estimate = size and times.of_run(seen.inspection) }) }
   for _, each in ipairs(found.list) do
     out[#out + 1] = event("finding", { level = each.level, id = each.id, what = each.what, detail = each.detail,
                                        fate = each.fate, cure = each.cure })

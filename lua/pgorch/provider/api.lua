@@ -119,7 +119,7 @@ function Api:pages(path, key, o)
 end
 
 ---Every PostgreSQL instance of the account, and why some are not among them: being made, out of reach.
----@param filter? {tag?: string, region?: string}
+---@param filter? {engine?: string, tag?: string, region?: string, label?: string}   label: a Lua pattern
 ---@return pgorch.Source[] found
 ---@return pgorch.Error[] left_out
 function Api:databases(filter) return self.provider.databases(self, filter) end

@@ -56,6 +56,14 @@ function lines.note_progress(step, e, now)
   step.bytes, step.total = e.bytes, e.total or step.total
 end
 
+---Seconds that a step has to go at its rate; nil when that is not known.
+---@param step table
+---@return number|nil
+function lines.left(step)
+  if not step.rate or step.rate <= 0 or not step.total or step.total <= step.bytes then return nil end
+  return (step.total - step.bytes) / step.rate
+end
+
 local function bar(part)
   local full = math.floor(math.max(0, math.min(1, part)) * 12 + 0.5)
   return "[" .. ("#"):rep(full) .. (" "):rep(12 - full) .. "]"
@@ -73,9 +81,8 @@ function lines.running(step, now)
   end
   if step.bytes then parts[#parts + 1] = values.show_size(step.bytes) end
   if step.rate then parts[#parts + 1] = values.show_size(step.rate) .. "/s" end
-  if step.rate and step.rate > 0 and step.total and step.total > step.bytes then
-    parts[#parts + 1] = "ETA " .. values.show_duration((step.total - step.bytes) / step.rate)
-  end
+  local left = lines.left(step)
+  if left then parts[#parts + 1] = "ETA " .. values.show_duration(left) end
   if step.text then parts[#parts + 1] = step.text end
   parts[#parts + 1] = values.show_duration(now - step.began)
   return table.concat(parts, "  ")

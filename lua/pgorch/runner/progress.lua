@@ -7,6 +7,7 @@ local json    = require "pgorch.json"
 local log     = require "pgorch.log"
 local lines   = require "pgorch.runner.lines"
 local native  = require "pgorch.native.host"
+local pace    = require "pgorch.runner.pace"
 local summary = require "pgorch.runner.summary"
 local task    = require "pgorch.task"
 local term    = require "pgorch.term"
@@ -211,7 +212,8 @@ end
 function Display:emit(kind, event)
   if self.listener then self.listener:heard(kind, event) end
   if self.mode == "json" then
-    local fields = summary.json(kind, event)
+    local fields
+    if kind == "progress" then fields = self.pace:take(event, task.now()) else fields = summary.json(kind, event) end
     if fields then
       fields.event, fields.at = kind, clock.iso()
       term.out(json.encode(fields) .. "\n")
@@ -268,7 +270,7 @@ function progress.new(host)
   local colour = wants_colour(host) and term.is_tty(2)
   local self = setmetatable({
     mode = host.json and "json" or colour and not host.quiet and "live" or "plain", colour = colour, quiet = host.quiet,
-    verbose = host.verbose, running = {}, drawn = 0, tick_mark = is_utf8() and "✓" or "ok",
+    verbose = host.verbose, running = {}, drawn = 0, pace = pace.new(), tick_mark = is_utf8() and "✓" or "ok",
     cross_mark = is_utf8() and "✗" or "FAIL",
   }, Display)
   if host.verbose then log.level = "debug" end

@@ -107,18 +107,18 @@ function Session:keep_lease()
   end
 end
 
--- So long before the end of a lease that could not be made good the process stops.
-local SPARE_SECONDS = 10
+-- So long before the end of a lease that could not be made good the process stops: 10 s of 60.
+local SPARE = 1 / 6
 local LOOK_SECONDS = 1
 
 ---Raises when the record was out of reach for so long that another process may soon have the run: beside keep_lease, as
 ---a sign of life that is not answered says nothing at all. Time in which the machine slept counts.
 function Session:watch_lease()
   if not self:has_lease() then return end
-  local fence, limit = self.store.fence, homes.LEASE_SECONDS - SPARE_SECONDS
+  local fence, limit = self.store.fence, homes.LEASE_SECONDS * (1 - SPARE)
   while clock.uptime() - fence.good <= limit do task.sleep(LOOK_SECONDS) end
   self.lost = self.unheard or fail.new("PGO-STORE",
-    ("the record of runs has not answered for %d s: another process may take run %s"):format(limit, self.run.id))
+    ("the record of runs has not answered for %.0f s: another process may take run %s"):format(limit, self.run.id))
   error(self.lost, 0)
 end
 
