@@ -81,15 +81,18 @@ local function hear(line, at, changed)
   if ok and type(event) == "table" and child.take(at, event) then changed(at) end
 end
 
+-- Newlines are looked for as they are: a pattern would try a long line from each of its bytes.
 local function listen(out, at, changed)
   local rest, skipping = "", false
   for block in function() return out:read() end do
     rest = rest .. block
-    for line in rest:gmatch "([^\n]*)\n" do
-      if not skipping then hear(line, at, changed) end
-      skipping = false
+    local from, to = 1, rest:find("\n", 1, true)
+    while to do
+      if not skipping then hear(rest:sub(from, to - 1), at, changed) end
+      skipping, from = false, to + 1
+      to = rest:find("\n", from, true)
     end
-    rest = rest:match "[^\n]*$"
+    rest = rest:sub(from)
     if #rest > LINE_LIMIT then rest, skipping = "", true end
   end
 end

@@ -275,7 +275,7 @@ end
 
 ---Works until a signal ends it, or, for one batch or once, until nothing is left. Raises what is no trouble of a row.
 ---@param o pgorch.WorkerOptions
----@return {signals: integer, stopped: boolean}   stopped: rows at work were told to stop
+---@return {signals: integer}   that came; the end of the time for draining counts as the second
 function worker.run(o)
   local self = setmetatable({ store = o.store, state = o.state, name = owner.this(), slots = o.slots, batch = o.batch,
     once = o.once, drain_timeout = o.drain_timeout, board = unfailing(o.board), admission = Admission.new(o),
@@ -292,7 +292,7 @@ function worker.run(o)
   host.last_words(nil)
   if not ok then error(err, 0) end
   local _, count = host.interrupted()
-  return { signals = count, stopped = self.stopping == true }
+  return { signals = self.stopping and math.max(count, 2) or count }
 end
 
 return worker

@@ -46,7 +46,7 @@ function command.run(arguments)
   local ended = worker.run { store = st, state = secret.new(url), slots = host.slots or SLOTS, batch = host.batch,
     recipes = host.recipes, secrets = host.secrets, allow_commands = host["allow-commands"], once = host.once,
     drain_timeout = host["drain-timeout"] or DRAIN_SECONDS, board = Log.new() }
-  return ended.stopped and 8 or 0
+  return ended.signals > 1 and 8 or 0
 end
 
 return command
