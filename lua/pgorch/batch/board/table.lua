@@ -179,8 +179,9 @@ local function head_of(batch, it, room)
   if batch.awaits_approval then return "waits for approval: pgorch batch approve " .. batch.name end
   if batch.state ~= "running" then return batch.state .. (batch.reason and ": " .. batch.reason or "") end
   local part = it.total > 0 and (it.counts.done or 0) / it.total or 0
-  return ("%s %3.0f %%  %s"):format(lines.bar(part, math.min(20, room.width // 5)), part * 100, table.concat(
-    figures.pace(it), ", "))
+  local pace = table.concat(figures.pace(it), ", ")
+  return ("%s %3.0f %%%s"):format(lines.bar(part, math.min(20, room.width // 5)), part * 100,
+    pace ~= "" and "  " .. pace or "")
 end
 
 local function head_line(batch, it, room)
