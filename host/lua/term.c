@@ -37,11 +37,22 @@ static int term_is_tty(lua_State *L) {
     return 1;
 }
 
+/* Of the terminal that either of the two goes to. */
+static bool find_window(struct winsize *size) {
+    return ioctl(2, TIOCGWINSZ, size) == 0 || ioctl(1, TIOCGWINSZ, size) == 0;
+}
+
 /* width() -> columns   [-0, +1, -]  80 when unknown */
 static int term_width(lua_State *L) {
     struct winsize size;
-    bool known = ioctl(2, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    lua_pushinteger(L, known ? size.ws_col : 80);
+    lua_pushinteger(L, find_window(&size) && size.ws_col > 0 ? size.ws_col : 80);
+    return 1;
+}
+
+/* height() -> lines   [-0, +1, -]  24 when unknown */
+static int term_height(lua_State *L) {
+    struct winsize size;
+    lua_pushinteger(L, find_window(&size) && size.ws_row > 0 ? size.ws_row : 24);
     return 1;
 }
 
@@ -63,9 +74,10 @@ static int term_line(lua_State *L) {
     return pgo_await(L, &line->op, push_line);
 }
 
-static const luaL_Reg functions[] = {{"out", term_out},       {"err", term_err},
-                                     {"is_tty", term_is_tty}, {"width", term_width},
-                                     {"line", term_line},     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"out", term_out},     {"err", term_err},       {"is_tty", term_is_tty},
+    {"width", term_width}, {"height", term_height}, {"line", term_line},
+    {NULL, NULL}};
 
 int luaopen_pgorch_native_term(lua_State *L) {
     luaL_newlib(L, functions);

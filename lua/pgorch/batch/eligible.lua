@@ -239,4 +239,13 @@ function eligible.next(batch, have)
   return it
 end
 
+---Whether the next rows wait until somebody approves them.
+---@param batch pgorch.BatchRead
+---@param now number   seconds since 1970, for the window
+---@return boolean
+function eligible.awaits_approval(batch, now)
+  local have = { slots = 0, busy = 0, clock = now, is_held = function() return true end }
+  return batch.state == "running" and eligible.next(batch, have).awaits_approval or false
+end
+
 return eligible

@@ -1,4 +1,4 @@
--- The batches of a record, and the rows of one, as a table for a person. Pure.
+-- The batches of a record as a table for a person, and the states of rows counted. Pure.
 
 local summary = require "pgorch.runner.summary"
 
@@ -23,26 +23,6 @@ function listing.count(rows)
   local counts = {}
   for _, row in ipairs(rows) do counts[row.state] = (counts[row.state] or 0) + 1 end
   return counts
-end
-
-local function why(row)
-  if row.error then return ("%s %s"):format(row.error.id, row.error.message) end
-  local at = row.progress
-  if at and at.gate then return "waits at its gate: pgorch batch approve" end
-  return at and (at.title or at.step) or ""
-end
-
----@param batch pgorch.BatchRead
----@return string
-function listing.text(batch)
-  local rows = {}
-  for i, row in ipairs(batch.rows) do
-    local state = row.state == "done" and row.exit_status == 3 and "done, warnings" or row.state
-    rows[i] = { row.id, state, row.run or "", row.grp or "", why(row) }
-  end
-  local head = ("Batch %s: %s%s"):format(batch.name, batch.state, batch.reason and ", " .. batch.reason or "")
-  return summary.table { title = head, columns = { "row", "state", "run", "group", "" }, rows = rows } .. "\n"
-    .. listing.counts(listing.count(batch.rows)) .. "\n"
 end
 
 ---@param batches table[]   of Store:batches

@@ -38,7 +38,7 @@ local function unfailing(board)
       if board then pcall(board[name], board, ...) end
     end
   end
-  return { row = call "row", batch = call "batch", message = call "message" }
+  return { row = call "row", batch = call "batch", message = call "message", tick = call "tick" }
 end
 
 -- --- what is on record ---
@@ -250,6 +250,7 @@ local function loop(self)
   repeat
     heed_signals(self)
     update_last_words(self)
+    self.board:tick()
     local now = clock.uptime()
     if not self.leaving and (self.woken or now - last >= poll.seconds "batch") then
       self.woken, last = nil, now
@@ -271,7 +272,7 @@ end
 ---@field allow_commands? boolean
 ---@field once? boolean          ends when nothing is left to do
 ---@field drain_timeout? number  seconds after the first signal; nil: as long as it takes
----@field board? table           shows it: row(batch, row), batch(batch), message(text), close()
+---@field board? pgorch.Board    shows it
 
 ---Works until a signal ends it, or, for one batch or once, until nothing is left. Raises what is no trouble of a row.
 ---@param o pgorch.WorkerOptions

@@ -1,8 +1,9 @@
 -- pgorch worker --recipes DIR: works on the batches of a record that several machines share, until a signal ends it.
 
-local Log        = require "pgorch.batch.log"
+local Board      = require "pgorch.batch.board"
 local fail       = require "pgorch.error"
 local invocation = require "pgorch.invocation"
+local owner      = require "pgorch.runner.owner"
 local secret     = require "pgorch.secret"
 local store      = require "pgorch.store"
 local worker     = require "pgorch.batch.worker"
@@ -43,9 +44,11 @@ function command.run(arguments)
   local url = invocation.store_url(host) or store.default_url()
   local st <close> = store.open(url)
   if host.batch then st:batch(host.batch) end
+  -- Of the rows that others work on, those have logs of their own.
+  local board <close> = Board.new { mode = "plain", own = owner.this() }
   local ended = worker.run { store = st, state = secret.new(url), slots = host.slots or SLOTS, batch = host.batch,
     recipes = host.recipes, secrets = host.secrets, allow_commands = host["allow-commands"], once = host.once,
-    drain_timeout = host["drain-timeout"] or DRAIN_SECONDS, board = Log.new() }
+    drain_timeout = host["drain-timeout"] or DRAIN_SECONDS, board = board }
   return ended.signals > 1 and 8 or 0
 end
 

@@ -1,25 +1,16 @@
 -- The lines of the display, as text: one function for each kind. Pure, but for the clock that it is handed.
 
-local clock  = require "pgorch.clock"
-local fail   = require "pgorch.error"
-local values = require "pgorch.recipe.values"
+local clock   = require "pgorch.clock"
+local columns = require "pgorch.columns"
+local fail    = require "pgorch.error"
+local values  = require "pgorch.recipe.values"
 
 local lines = {}
 
 -- A rate over the last seconds says more than one since the beginning.
 local RATE_SECONDS = 5
 
-local function length(text) return utf8.len(text) or #text end
-
----At most `width` columns.
----@param text string
----@param width integer
----@return string
-function lines.clip(text, width)
-  if length(text) <= width then return text end
-  local offset = utf8.offset(text, width) or width
-  return text:sub(1, offset - 1) .. "~"
-end
+lines.clip = columns.clip
 
 ---`label ....... value`, so that values line up.
 ---@param label string
@@ -27,7 +18,7 @@ end
 ---@param width integer
 ---@return string
 function lines.dotted(label, value, width)
-  local dots = width - length(label) - 2
+  local dots = width - columns.width(label) - 2
   return ("%s %s %s"):format(label, ("."):rep(math.max(2, dots)), value)
 end
 
@@ -64,9 +55,14 @@ function lines.left(step)
   return (step.total - step.bytes) / step.rate
 end
 
-local function bar(part)
-  local full = math.floor(math.max(0, math.min(1, part)) * 12 + 0.5)
-  return "[" .. ("#"):rep(full) .. (" "):rep(12 - full) .. "]"
+---How much is done, in so many columns.
+---@param part number    0 to 1
+---@param width? integer  of what is between the brackets
+---@return string
+function lines.bar(part, width)
+  width = width or 12
+  local full = math.floor(math.max(0, math.min(1, part)) * width + 0.5)
+  return "[" .. ("#"):rep(full) .. (" "):rep(width - full) .. "]"
 end
 
 ---A running step: bytes, rate, time left.
@@ -77,7 +73,7 @@ function lines.running(step, now)
   local parts = { "  " .. lines.label(step) }
   if step.bytes and step.total and step.total > 0 then
     local part = math.min(1, step.bytes / step.total)
-    parts[#parts + 1] = ("%s %3.0f %%"):format(bar(part), part * 100)
+    parts[#parts + 1] = ("%s %3.0f %%"):format(lines.bar(part), part * 100)
   end
   if step.bytes then parts[#parts + 1] = values.show_size(step.bytes) end
   if step.rate then parts[#parts + 1] = values.show_size(step.rate) .. "/s" end

@@ -51,14 +51,8 @@ local function approve_gates(st, batch, rows, must)
   return ids
 end
 
--- By the same decision that a worker makes.
-local function awaits_wave(batch)
-  return eligible.next(batch, { slots = 0, busy = 0, clock = clock.time(), is_held = function() return true end })
-    .awaits_approval
-end
-
 local function approve_wave(st, batch)
-  if batch.state ~= "running" or not awaits_wave(batch) then
+  if batch.state ~= "running" or not eligible.awaits_approval(batch, clock.time()) then
     fail.raise("PGO-USAGE", ("batch %s does not wait for approval: %s"):format(batch.name,
       batch.state == "running" and "the rows before it are not all at their end" or "it is " .. batch.state),
       { cure = "To pass the gates at which rows wait, name the rows." })

@@ -1,15 +1,15 @@
 -- pgorch batch run MANIFEST: puts the batch on record and moves its rows on this machine. Again: only what is not done.
 -- The first Ctrl-C begins no more rows, the second stops those at work safely, the third leaves at once.
 
-local Log        = require "pgorch.batch.log"
+local Board      = require "pgorch.batch.board"
 local exit       = require "pgorch.batch.exit"
 local invocation = require "pgorch.invocation"
-local listing    = require "pgorch.batch.listing"
+local page       = require "pgorch.batch.page"
 local progress   = require "pgorch.runner.progress"
-local report     = require "pgorch.command.batch.report"
 local secret     = require "pgorch.secret"
 local store      = require "pgorch.store"
 local submission = require "pgorch.batch.submission"
+local summary    = require "pgorch.batch.summary"
 local term       = require "pgorch.term"
 local validate   = require "pgorch.command.batch.validate"
 local worker     = require "pgorch.batch.worker"
@@ -40,11 +40,20 @@ local function slots_of(batch)
 end
 
 local function work(st, url, batch, host)
-  local board = Log.new(host)
-  local ended = worker.run { store = st, state = secret.new(url), batch = batch.name, slots = slots_of(batch),
-                             board = board }
-  board:close()
-  return ended.signals
+  local board <close> = Board.new { host = host }
+  board:batch(st:batch(batch.name))
+  return worker.run { store = st, state = secret.new(url), batch = batch.name, slots = slots_of(batch),
+                      board = board }.signals
+end
+
+-- What came of it.
+local function tell(st, name, status, host)
+  local it = summary.of(st, st:batch(name))
+  if host.json then term.out(summary.line(it, status)) else term.out("\n" .. summary.text(it)) end
+  if host.report then
+    page.write(st, st:batch(name), host.report)
+    term.err(("written: %s/index.html\n"):format(host.report))
+  end
 end
 
 function word.run(argv)
@@ -56,10 +65,9 @@ function word.run(argv)
   if not batch then return status end
   retry(st, batch)
   local signals = work(st, url, batch, host)
-  local seen = st:batch(batch.name)
-  if not host.json then term.out(listing.text(seen)) end
-  if host.report then report.write(st, seen, host.report) end
-  return exit.status(seen.rows, signals > 0)
+  status = exit.status(st:batch(batch.name).rows, signals > 0)
+  tell(st, batch.name, status, host)
+  return status
 end
 
 return word
