@@ -2,10 +2,11 @@
 
 local Barriers = {}
 
--- The last one that comes decides; whoever fails before that does, too. Nobody decides again.
+-- The last one that comes decides; whoever fails before that does, too. Nobody decides again. A row that is moved is
+-- not waited for: it is done, or something else is left to do there (9).
 local GO = "insert into barrier_decision (batch, grp, point, decision, at) select $1, $2, $3, 'go', %s "
   .. "where not exists (select 1 from batch_row r where r.batch = $1 and r.grp = $2 and r.state <> 'done' "
-  .. "and not exists "
+  .. "and not (r.state = 'attention' and r.exit_status = 9) and not exists "
   .. "(select 1 from barrier b where b.batch = $1 and b.grp = $2 and b.point = $3 and b.row_id = r.id)) "
   .. "on conflict (batch, grp, point) do nothing"
 
@@ -14,6 +15,9 @@ local DECISION = "select decision, reason from barrier_decision where batch = $1
 local function decided(rows)
   if rows[1] then return rows[1].decision, rows[1].reason end
 end
+
+-- As the process that works on the row's run: one that was taken over from decides nothing.
+local function write(self, statements) return self:write(self.fence and self.fence.run, statements) end
 
 ---A row of a group has come to a point. With the last one (rows that are done are not waited for) all may go on.
 ---@param batch string
@@ -24,12 +28,12 @@ end
 ---@return string|nil reason  of abort
 function Barriers:arrive(batch, group, point, row)
   local now = self:now_sql()
-  return decided((self.db:batch {
+  return decided((write(self, {
     { ("insert into barrier (batch, grp, point, row_id, at) values ($1, $2, $3, $4, %s) "
       .. "on conflict (batch, grp, point, row_id) do nothing"):format(now), batch, group, point, row },
     { GO:format(now), batch, group, point },
     { DECISION, batch, group, point },
-  }))
+  })))
 end
 
 ---A row of a group cannot go on: before it puts anything back it says so. What was decided before stays.
@@ -40,11 +44,20 @@ end
 ---@return "go"|"abort" decision
 ---@return string|nil reason
 function Barriers:abort_group(batch, group, point, reason)
-  return decided((self.db:batch {
+  return decided((write(self, {
     { ("insert into barrier_decision (batch, grp, point, decision, reason, at) values ($1, $2, $3, 'abort', $4, %s) "
       .. "on conflict (batch, grp, point) do nothing"):format(self:now_sql()), batch, group, point, reason },
     { DECISION, batch, group, point },
-  }))
+  })))
+end
+
+---A row stops on the way: where nothing is decided yet it is waited for again.
+---@param batch string
+---@param group string
+---@param row string
+function Barriers:withdraw(batch, group, row)
+  write(self, { { "delete from barrier where batch = $1 and grp = $2 and row_id = $3 and not exists (select 1 "
+    .. "from barrier_decision d where d.batch = $1 and d.grp = $2 and d.point = barrier.point)", batch, group, row } })
 end
 
 ---@param batch string

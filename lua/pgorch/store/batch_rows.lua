@@ -43,6 +43,22 @@ local CLAIM = "update batch_row set state = 'running', worker = $4, lease_until 
   .. "progress = null, ended_at = null, started_at = coalesce(started_at, %s) "
   .. "where batch = $1 and id = $2 and fence = $3"
 
+-- Of a group that begins, or is tried again, nobody has come to any point yet, and nothing is decided.
+local FORGET = { "delete from barrier where batch = $1 and grp = $2",
+                 "delete from barrier_decision where batch = $1 and grp = $2" }
+
+-- Groups of which nothing stands: with this claim they begin, and what an earlier try has left counts no more.
+local function groups_that_begin(batch, rows)
+  local begun, names = {}, {}
+  for _, row in ipairs(batch.rows) do
+    if row.grp and (row.state == "running" or row.stands and row.state ~= "attention") then begun[row.grp] = true end
+  end
+  for _, row in ipairs(rows) do
+    if row.grp and not begun[row.grp] then names[row.grp] = true end
+  end
+  return names
+end
+
 -- Another worker may be at this very row: where the server can, it is passed over and not waited for.
 local function lock_row(self, batch, row)
   local wait = self.home.leases and " for update skip locked" or ""
@@ -66,6 +82,9 @@ function Rows:claim_rows(batch, rows, worker)
     statements[#statements + 1] = self:batch_told(batch.name, row.id, "claimed",
       { worker = worker, fence = row.fence + 1, run = run, from = row.state == "running" and row.worker or nil })
     taken[i] = row.id
+  end
+  for name in pairs(groups_that_begin(batch, rows)) do
+    for _, sql in ipairs(FORGET) do statements[#statements + 1] = { sql, batch.name, name } end
   end
   local ok, err = pcall(self.db.batch, self.db, statements)
   if not ok and fail.is(err, "PGO-BATCH-CHANGED") then return nil end
@@ -162,20 +181,26 @@ end
 local AGAIN = "update batch_row set state = 'ready', attempt = 0, not_before = null, ended_at = null, worker = null, "
   .. "lease_until = null, fence = fence + 1 where batch = $1 and id = $2"
 
--- Of a group that is tried again nobody has come to any point yet, and nothing is decided.
-local FORGET = { "delete from barrier where batch = $1 and grp = $2",
-                 "delete from barrier_decision where batch = $1 and grp = $2" }
-
 local AGAIN_FROM = { failed = true, refused = true, stopped = true, blocked = true }
 
--- Those that are asked for; the blocked ones with them, as what they wait for may end well now.
+local function groups_of(batch, named)
+  local groups = {}
+  for _, row in ipairs(batch.rows) do
+    if row.grp and named[row.id] then groups[row.grp] = true end
+  end
+  return groups
+end
+
+-- Those that are asked for; the others of their groups with them, and the blocked ones, as what they wait for may end
+-- well now.
 local function wanted(batch, ids)
   local named, all = {}, ids == nil or #ids == 0
   for _, id in ipairs(ids or {}) do named[id] = true end
-  local list = {}
+  local list, groups = {}, groups_of(batch, named)
   for _, row in ipairs(batch.rows) do
     local again = AGAIN_FROM[row.state] or named[row.id] and row.state == "attention"
-    if again and (all or named[row.id] or row.state == "blocked") then list[#list + 1] = row end
+    local meant = all or named[row.id] or groups[row.grp or false] or row.state == "blocked"
+    if again and meant then list[#list + 1] = row end
     if named[row.id] and not again and row.state ~= "waiting" then
       fail.raise("PGO-USAGE", ("row %s is %s: there is nothing to try again"):format(row.id, row.state))
     end
