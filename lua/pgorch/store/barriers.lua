@@ -106,13 +106,21 @@ local TAKE = "insert into budget (key, tokens, at, slow_until) values ($1, $2 - 
 ---@param burst number   most that are kept
 ---@param count integer
 ---@return number seconds  to wait before the first of them is sent
+---@return number tokens   that are left
 function Barriers:take_permits(key, rate, burst, count)
   local now = self:now_sql()
   local row = self.db:batch {
     { (TAKE:gsub("NOW", now)), key, burst + 0.0, rate + 0.0, count + 0.0 },
     { ("select tokens, slow_until, %s as now from budget where key = $1"):format(now), key },
   }[1]
-  return math.max(0, -row.tokens / rate, (row.slow_until - row.now) / 1e6)
+  return math.max(0, -row.tokens / rate, (row.slow_until - row.now) / 1e6), row.tokens
+end
+
+---The service itself counts fewer that are left.
+---@param key string
+---@param tokens number
+function Barriers:lower_permits(key, tokens)
+  self.db:batch { { "update budget set tokens = $2 where key = $1 and tokens > $2", key, tokens + 0.0 } }
 end
 
 ---Nobody sends anything with that token for so long.
