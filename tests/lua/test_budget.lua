@@ -34,10 +34,11 @@ local function sent_at_once(it, most)
 end
 
 describe("the budget of a token", function()
-  it("is one for all that share a record", with_record(function(turn)
+  it("is one for all that share a record", with_record(function(turn, st)
     turn(1)
     local sent = sent_at_once(of(), 12)
     expect(sent).is(12)
+    expect(st.db:query("select count(*) as n from budget where tokens < 10")[1].n).is(1)
     turn(2)
     local others = sent_at_once(of(), 100)
     expect(others + sent).below(LIMITS.burst + 1)
