@@ -32,6 +32,8 @@ invocation.FLAGS = {
   { name = "lose-writes", type = "boolean", help = "roll back after the cut-over all the same" },
   { name = "notify-env", type = "string", value = "VAR", help = "variable with a URL that is told: begin, gate, end" },
   { name = "notify-file", type = "string", value = "PATH", help = "file with such a URL" },
+  { name = "in-batch", type = "string", value = "NAME", help = "the run is a row of this batch of the record" },
+  { name = "batch-row", type = "string", value = "ROW", help = "which one: it waits for the others of its group" },
   { name = "state-env", type = "string", value = "VAR", help = "variable that names the record of runs" },
   { name = "state-file", type = "string", value = "PATH", help = "file that names the record of runs" },
   { name = "json", type = "boolean", help = "JSON Lines on standard output" },

@@ -124,7 +124,7 @@ describe("a row's child", function()
     expect(words "begin").is("run vultr --app=x --note=--yes --run-id=r1 --json --deadline=2001-09-09T01:46:40Z "
       .. "--yes-cut-over")
     expect(words("go_on", { grp = "g" })).is("run vultr --app=x --note=--yes --run-id=r1 --json --yes-cut-over "
-      .. "--group=b/g --group-row=a")
+      .. "--in-batch=b --batch-row=a")
     expect(words "roll_back").is "rollback r1 --recipe=vultr --json"
   end)
 

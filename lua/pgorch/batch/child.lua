@@ -34,7 +34,7 @@ function child.words(row, verb, o)
   -- A run that is gone on with has its deadline on record.
   if verb == "begin" and window and window.closes_at then add("--deadline=" .. clock.iso(window.closes_at)) end
   if o.options.yes_cut_over then add "--yes-cut-over" end
-  if row.grp then add(("--group=%s/%s"):format(row.batch, row.grp), "--group-row=" .. row.id) end
+  if row.grp then add("--in-batch=" .. row.batch, "--batch-row=" .. row.id) end
   return words
 end
 
@@ -57,8 +57,10 @@ end
 
 function on.gate_waits(at, e) at.step, at.title, at.gate = e.id, e.title, e.id end
 
+function on.group_waits(at, e) at.step, at.title = e.id, e.text end
+
 -- What a step had to tell goes with it.
-local BEGINS = { step_started = true, undo_started = true, gate_waits = true }
+local BEGINS = { step_started = true, undo_started = true, gate_waits = true, group_waits = true }
 
 ---Takes one event into what is known of the row. Pure.
 ---@param at table      {step, title, fraction, bytes, total, rate, eta, text, gate, error}

@@ -47,7 +47,8 @@ local A_WHOLE, ITS_OWN, LOOKED_AT = "a row is a whole move", "the batch sees to 
 
 local REFUSED = { only = A_WHOLE, ["until"] = A_WHOLE, run_id = ITS_OWN, no_input = ITS_OWN, json = ITS_OWN,
                   quiet = ITS_OWN, verbose = ITS_OWN, no_color = ITS_OWN, state_env = ITS_OWN, state_file = ITS_OWN,
-                  help = ITS_OWN, accept_changes = LOOKED_AT, lose_writes = LOOKED_AT }
+                  help = ITS_OWN, in_batch = ITS_OWN, batch_row = ITS_OWN,
+                  accept_changes = LOOKED_AT, lose_writes = LOOKED_AT }
 
 local LONGEST_NAME = 120
 

@@ -180,6 +180,8 @@ function on.gate_waits(self, e)
   say(self, ("waiting for approval: \"%s\"   pgorch approve %s"):format(e.title, e.run))
 end
 
+function on.group_waits(self, e) say(self, e.text) end
+
 function on.gate_asks(self) erase(self) end
 
 function on.gate_passed(self, e)

@@ -1,6 +1,7 @@
 -- One process at work on one run: the recipe, the record, what is known of each step, and the live objects that die
 -- with the process. Everything that the other parts of the runner share is here; it runs no step by itself.
 
+local budget  = require "pgorch.http.budget"
 local clock   = require "pgorch.clock"
 local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
@@ -69,6 +70,8 @@ function session.new(o)
   if o.run.owner == owner.this() then self.store = o.store:as_writer(o.run.id, o.run.fence) end
   read_rows(self)
   self.run.dir = o.store:run_dir(o.run.id)
+  -- An app may be down until what is put back, or opened again, has sent its requests.
+  budget.share(o.store, function() return self.ending ~= nil or self:cut_over() end)
   fs.mkdir(self.run.dir, { mode = 0700, parents = true })
   return self
 end
@@ -299,6 +302,7 @@ function Session:close()
     if not self.lost then pcall(remove_ca_files, self.run.dir) end
     pcall(self.durably, self, self.store.disown, self.store, self.run.id)
   end
+  budget.share(nil)
   host.last_words(nil)
 end
 Session.__close = Session.close

@@ -5,6 +5,7 @@ local context = require "pgorch.runner.context"
 local drift   = require "pgorch.plan.drift"
 local fail    = require "pgorch.error"
 local gate    = require "pgorch.runner.gate"
+local group   = require "pgorch.runner.group"
 local json    = require "pgorch.json"
 local store   = require "pgorch.store"
 local task    = require "pgorch.task"
@@ -159,7 +160,7 @@ function steps.run(session, step)
   if step.point_of_no_return then session.display:emit("cut_over", { id = step.id }) end
 end
 
--- What was asked before a gate is asked again after it: people take their time.
+-- What was asked before a gate is asked again after it: people take their time. So do the others of a group.
 local function ask_again(session, before)
   for _, item in ipairs(before) do
     if item.again_after_gate and is_done(session, item.id) then
@@ -182,6 +183,11 @@ local function pass_gate(session, item, before)
   session.display:emit("gate_passed", { id = item.id, title = item.title, how = how.passed })
 end
 
+local function come_together(session, item, before)
+  local waited = group.meet(session, item, is_done(session, item.id))
+  if waited and item.point_of_no_return then ask_again(session, before) end
+end
+
 local function selected(session, item)
   return not session.only or not item.id or session.only[item.id]
 end
@@ -193,8 +199,8 @@ local function run_list(session, list)
 end
 
 local function run_together(session, item)
-  task.group(function(group)
-    for _, list in ipairs(item.lists) do group:spawn(run_list, session, list) end
+  task.group(function(together)
+    for _, list in ipairs(item.lists) do together:spawn(run_list, session, list) end
   end)
 end
 
@@ -219,6 +225,7 @@ function steps.run_all(session)
     elseif item.kind == "together" then
       run_together(session, item)
     elseif selected(session, item) then
+      come_together(session, item, before)
       if item.kind == "gate" then pass_gate(session, item, before) else steps.run(session, item) end
     end
     before[#before + 1] = item

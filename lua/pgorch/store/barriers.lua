@@ -2,10 +2,11 @@
 
 local Barriers = {}
 
--- The last one that comes decides; whoever fails before that does, too. Nobody decides again.
+-- The last one that comes decides; whoever fails before that does, too. Nobody decides again. A row that is moved is
+-- not waited for: it is done, or something else is left to do there (9).
 local GO = "insert into barrier_decision (batch, grp, point, decision, at) select $1, $2, $3, 'go', %s "
   .. "where not exists (select 1 from batch_row r where r.batch = $1 and r.grp = $2 and r.state <> 'done' "
-  .. "and not exists "
+  .. "and not (r.state = 'attention' and r.exit_status = 9) and not exists "
   .. "(select 1 from barrier b where b.batch = $1 and b.grp = $2 and b.point = $3 and b.row_id = r.id)) "
   .. "on conflict (batch, grp, point) do nothing"
 
@@ -14,6 +15,9 @@ local DECISION = "select decision, reason from barrier_decision where batch = $1
 local function decided(rows)
   if rows[1] then return rows[1].decision, rows[1].reason end
 end
+
+-- As the process that works on the row's run: one that was taken over from decides nothing.
+local function write(self, statements) return self:write(self.fence and self.fence.run, statements) end
 
 ---A row of a group has come to a point. With the last one (rows that are done are not waited for) all may go on.
 ---@param batch string
@@ -24,12 +28,12 @@ end
 ---@return string|nil reason  of abort
 function Barriers:arrive(batch, group, point, row)
   local now = self:now_sql()
-  return decided((self.db:batch {
+  return decided((write(self, {
     { ("insert into barrier (batch, grp, point, row_id, at) values ($1, $2, $3, $4, %s) "
       .. "on conflict (batch, grp, point, row_id) do nothing"):format(now), batch, group, point, row },
     { GO:format(now), batch, group, point },
     { DECISION, batch, group, point },
-  }))
+  })))
 end
 
 ---A row of a group cannot go on: before it puts anything back it says so. What was decided before stays.
@@ -40,11 +44,20 @@ end
 ---@return "go"|"abort" decision
 ---@return string|nil reason
 function Barriers:abort_group(batch, group, point, reason)
-  return decided((self.db:batch {
+  return decided((write(self, {
     { ("insert into barrier_decision (batch, grp, point, decision, reason, at) values ($1, $2, $3, 'abort', $4, %s) "
       .. "on conflict (batch, grp, point) do nothing"):format(self:now_sql()), batch, group, point, reason },
     { DECISION, batch, group, point },
-  }))
+  })))
+end
+
+---A row stops on the way: where nothing is decided yet it is waited for again.
+---@param batch string
+---@param group string
+---@param row string
+function Barriers:withdraw(batch, group, row)
+  write(self, { { "delete from barrier where batch = $1 and grp = $2 and row_id = $3 and not exists (select 1 "
+    .. "from barrier_decision d where d.batch = $1 and d.grp = $2 and d.point = barrier.point)", batch, group, row } })
 end
 
 ---@param batch string
@@ -93,13 +106,21 @@ local TAKE = "insert into budget (key, tokens, at, slow_until) values ($1, $2 - 
 ---@param burst number   most that are kept
 ---@param count integer
 ---@return number seconds  to wait before the first of them is sent
+---@return number tokens   that are left
 function Barriers:take_permits(key, rate, burst, count)
   local now = self:now_sql()
   local row = self.db:batch {
     { (TAKE:gsub("NOW", now)), key, burst + 0.0, rate + 0.0, count + 0.0 },
     { ("select tokens, slow_until, %s as now from budget where key = $1"):format(now), key },
   }[1]
-  return math.max(0, -row.tokens / rate, (row.slow_until - row.now) / 1e6)
+  return math.max(0, -row.tokens / rate, (row.slow_until - row.now) / 1e6), row.tokens
+end
+
+---The service itself counts fewer that are left.
+---@param key string
+---@param tokens number
+function Barriers:lower_permits(key, tokens)
+  self.db:batch { { "update budget set tokens = $2 where key = $1 and tokens > $2", key, tokens + 0.0 } }
 end
 
 ---Nobody sends anything with that token for so long.
