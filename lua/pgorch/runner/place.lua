@@ -9,9 +9,10 @@ local MOST = 3                          -- the line itself, and who called it
 
 local function is_library(source) return source:find "^@pgorch/" ~= nil or source:sub(1, 1) ~= "@" end
 
--- "lua/acme.lua:14, called by acme.lua:31", innermost first; nil where no file of a recipe takes part.
-local function found()
-  local list, level = {}, 3
+---Lines of files that are not the library's, the innermost first: "lua/acme.lua:14, called by acme.lua:31".
+---@return string|nil  nil: no such file takes part
+function place.here()
+  local list, level = {}, 2
   repeat
     local info = debug.getinfo(level, "Sl")
     if info and info.currentline > 0 and not is_library(info.source) then
@@ -25,7 +26,7 @@ end
 
 local function handler(err)
   if not fail.is(err) then return fail.handler(err) end
-  err.at = err.at or found()
+  err.at = err.at or place.here()
   return err
 end
 
