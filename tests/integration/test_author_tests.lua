@@ -138,6 +138,17 @@ describe("tests of a recipe", function()
       end)
       it("is expected to end otherwise", function() world:kill_everywhere("noter.lua", { how = "lost" }) end)
       it("does so", function() world:kill_everywhere("noter.lua", { how = "lost" }, { exit = 1 }) end)
+      it("has what it needs in each world", function()
+        world:fault { match = "PUT /v1/notes/*", answer = 418, times = "always" }
+        local seen = {}
+        world:kill_everywhere("noter.lua", { text = "x" }, { exit = 1, prepare = function(here)
+          expect(here.notes.list).same {}
+          here.notes.list.before = "kept"
+          seen[#seen + 1] = here.notes.url
+        end })
+        expect(#seen).above(1)
+        expect(seen[1] ~= seen[2]).is(true)
+      end)
     ]]
     expect(code).is(1)
     expect(said).has "\nok 1 - notes is good\nnot ok 2 - notes leaves another one\n"
@@ -145,7 +156,9 @@ describe("tests of a recipe", function()
     expect(said).has "ok 3 - notes is killed here and there\n"
     expect(said).has "not ok 4 - notes is expected to end otherwise\n"
     expect(said).has "#   notes_test.lua:17: undisturbed it ends with status 1, not 0\n"
-    expect(said).has "ok 5 - notes does so\n"
+    expect(said).has "killed after: "
+    expect(said).has "\nok 5 - notes does so\n"
+    expect(said).has "\nok 6 - notes has what it needs in each world\n"
   end, { limit = 400 })
 
   it("are told what is wrong with them", function()

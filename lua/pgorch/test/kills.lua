@@ -66,10 +66,14 @@ local function disturbed(moves, recipe, params, o)
   fail.raise("PGO-TEST", ("%d processes were killed, and there is no end"):format(MOST))
 end
 
-local function refuse_differences(calm, moves, dead)
+local SHOWN = 20                        -- of more deaths, nobody reads where each was
+
+local function refuse_differences(calm, moves, file)
   local differences = ending.differences(calm, ending.of(moves.world, moves.stand_ins))
   if #differences == 0 then return end
-  fail.raise("PGO-TEST", ("after %d kills the world is another one"):format(dead),
+  local dead = lines(file, "died")
+  if #dead <= SHOWN then differences[#differences + 1] = "killed after: " .. table.concat(dead, "; ") end
+  fail.raise("PGO-TEST", ("after %d kills the world is another one"):format(#dead),
     { detail = table.concat(differences, "\n") })
 end
 
@@ -90,7 +94,7 @@ function kills.everywhere(fresh, recipe, params, o)
   repeat
     local moves, before = fresh(), dead
     dead = disturbed(moves, recipe, params, wanted)
-    refuse_differences(calm, moves, dead)
+    refuse_differences(calm, moves, wanted.file)
     moves:refuse_left()
   until o.limit or dead == before
   term.out(("# killed %d times; undisturbed there are %d writes to the record\n"):format(dead, writes))

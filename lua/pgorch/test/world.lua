@@ -79,19 +79,28 @@ function World:resume(...) return self.moves:resume(...) end
 function World:rollback(...) return self.moves:rollback(...) end
 function World:pgorch(...) return self.moves:pgorch(...) end
 
+---Asks for trouble, as the sandbox's world does; in a new world of the same test it is asked for again.
+---@param fault table
+function World:fault(fault)
+  self.faults[#self.faults + 1] = fault
+  return self.real:fault(fault)
+end
+
 ---Runs a recipe undisturbed, then in a new world in which its process is killed after each write to its record. Both
 ---worlds have to end alike. `pgorch test --kills N` and `--seed N` go before what the test says.
 ---@param recipe string
 ---@param params? table
----@param o? {limit?: integer, seed?: integer, exit?: integer}
+---@param o? {limit?: integer, seed?: integer, exit?: integer, prepare?: fun(world: pgorch.test.World)}  prepare: called
+---  in each of the worlds before the run
 function World:kill_everywhere(recipe, params, o)
-  local wanted = {}
+  local wanted, prepare = {}, o and o.prepare
   for _, each in ipairs { o or {}, self.asked.kills or {} } do
     for name, value in pairs(each) do wanted[name] = value end
   end
   if wanted.limit == "all" then wanted.limit = nil end
   return kills.everywhere(function()
     if self.moves.number > 0 then self.renew() end
+    if prepare then prepare(self) end
     return self.moves
   end, recipe, params, wanted)
 end
@@ -179,8 +188,10 @@ local function within(handle, o, place, asked, fn)
       options.stand_ins, names = stand_ins_of(o, place)
       handle.real = sandbox.start(group, options)
       give_addresses(handle.real, o, names)
+      for _, fault in ipairs(handle.faults) do handle.real:fault(fault) end
       handle.moves = moves.new(handle.real, { folder = place.folder, stand_ins = names })
     end
+    handle.faults = {}
     handle.renew()
     return fn()
   end)
