@@ -19,12 +19,13 @@ describe("notes", function()
 end)
 ]]
 
--- Runs the cases in a folder of their own.
+-- Runs the cases, or the whole of a test file, in a folder of their own.
 local function run(cases, ...)
   local words = { host.executable(), "test", "notes_test.lua", ... }
   return fs.with_temporary("pgorch-author-", function(dir)
     process.run { "cp", "-r", FIXTURES .. "/.", dir }
-    fs.write(dir .. "/notes_test.lua", (HEAD:gsub("%%s", function() return cases end)))
+    local whole = cases:find "^describe" and cases or HEAD:gsub("%%s", function() return cases end)
+    fs.write(dir .. "/notes_test.lua", whole)
     words.check, words.cwd = false, dir
     local done = process.run(words)
     return done.stdout .. done.stderr, done.code
@@ -125,6 +126,34 @@ describe("tests of a recipe", function()
     expect(said).has "\nok 5 - notes is innocent\n"
   end, { limit = 200 })
 
+  it("see what is left with a provider that is built in", function()
+    local said, code = run [[describe("built in", function()
+      local world = sandbox { app = { name = "shop", dynos = { web = 1 }, database_url = function(world)
+        return world.linode:database_url(world.linode.state.databases[1])
+      end } }
+      it("linode", function()
+        local r = world:run("linode", { instance = "demo", plan = "essential-1" })
+        expect(r.exit).is(0)
+        expect(r.verified.tables).above(5)
+        expect(world.app.shop.database_url ~= world.source.url).is(true)
+        expect(#world.app.shop.addons).is(1)
+      end)
+      it("is disturbed", function()
+        world:run("linode", { instance = "demo", ["until"] = "size" })
+        table.insert(world.linode.state.databases[1].object.allow_list, "203.0.113.9/32")
+        table.insert(world.linode.state.keys, { label = "of-somebody" })
+        world.heroku:app "shop".maintenance = true
+        world:rollback()
+      end)
+    end)]]
+    expect(code).is(1)
+    expect(said).has "ok 1 - built in linode\n"
+    expect(said).has "not ok 2 - built in is disturbed\n"
+    expect(said).has "run t1 (put_back) left maintenance of shop: true, was false\n"
+    expect(said).matches "left the allow list of demo at linode: [^\n]*203.0.113.9/32[^\n]*, was "
+    expect(said).has "left the storage keys at linode: of-somebody, was \n"
+  end, { limit = 200 })
+
   it("kill a run after every write to its record, and see what it does twice", function()
     local said, code = run [[
       it("is good", function()
@@ -159,6 +188,8 @@ describe("tests of a recipe", function()
     expect(said).has "killed after: "
     expect(said).has "\nok 5 - notes does so\n"
     expect(said).has "\nok 6 - notes has what it needs in each world\n"
+    said = run([[it("dies", function() world:kill_everywhere("noter.lua", {}, { limit = 1 }) end)]], "--kills", "all")
+    expect(said).matches "^# killed 1%d times; undisturbed there are 13 writes to the record\nok 1 "
   end, { limit = 400 })
 
   it("are told what is wrong with them", function()

@@ -24,7 +24,8 @@ local function add_providers(world, found)
   for _, name in ipairs(PROVIDERS) do
     local state = world[name] and world[name].state or {}
     for _, database in ipairs(state.databases or {}) do
-      found[("the allow list of %s"):format(database.object.label or database.object.name)] = entries_of(database)
+      local label = database.object.label or database.object.name
+      found[("the allow list of %s at %s"):format(label, name)] = entries_of(database)
     end
     local labels = {}
     for i, key in ipairs(state.keys or {}) do labels[i] = key.label end
