@@ -1,7 +1,8 @@
 # Embeds lua/pgorch/**.{lua,sql,css,js} and recipes/*.lua into the binary: an assembler file with the bytes
 # (.incbin) and a C file with the table that host/lua/host.h declares (pgo_resource).
 file(GLOB_RECURSE embedded RELATIVE ${PROJECT_SOURCE_DIR}/lua CONFIGURE_DEPENDS lua/pgorch/*.lua lua/pgorch/*.sql
-  lua/pgorch/*.css lua/pgorch/*.js)
+  lua/pgorch/*.css lua/pgorch/*.js
+  lua/pgorch/new/*.md)                 # what `pgorch new` writes
 file(GLOB recipes RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS recipes/*.lua)
 set(entries)
 foreach(path IN LISTS embedded)

@@ -202,8 +202,8 @@ int pgorch_free(pgorch *it) {
         lua_gc(host->L, LUA_GCCOLLECT);
     }
     close_handles(it);
-    pgo_loop_run(&host->loop);
-    if (left == 0) {
+    if (left == 0) { /* what a task holds that nobody waits for may stay open for ever */
+        pgo_loop_run(&host->loop);
         pgo_scope_close(&host->root);
     }
     left += pgo_loop_close(&host->loop, stderr);

@@ -5,6 +5,7 @@
 
 local clock   = require "pgorch.clock"
 local crypto  = require "pgorch.crypto"
+local deaths  = require "pgorch.store.deaths"
 local env     = require "pgorch.env"
 local events  = require "pgorch.store.events"
 local fail    = require "pgorch.error"
@@ -60,7 +61,7 @@ function store.folder(url)
 end
 
 local function open(home, prepare)
-  local db = native.open(home.place)
+  local db = deaths.around(native.open(home.place))
   local ok, answer = pcall(prepare, db, home)
   if not ok or answer == false then
     db:close()

@@ -89,6 +89,7 @@ local function error_box(report)
   return h.section { class = "error", aria_labelledby = "error", h.h2 { id = "error", "What went wrong" },
     h.p { h.code { err.id or "?" }, " ", err.step and { "in ", h.code { err.step }, ": " },
           h.bdi { err.message or "" } },
+    err.at and h.p { "At ", h.code { err.at } },
     err.detail and err.detail ~= "" and h.pre { tabindex = "0", err.detail },
     err.cure and err.cure ~= "" and h.p { h.b { "Cure: " }, err.cure } }
 end

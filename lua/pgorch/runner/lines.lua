@@ -149,11 +149,12 @@ function lines.undone(e, seconds, display)
     lines.dotted("undo: " .. lines.label(e), values.show_duration(seconds), 50))
 end
 
-function lines.undo_failed(e, display)
-  return ("  %s undo: %s: %s"):format(display:paint("red", display.cross_mark), lines.label(e), tostring(e.error))
-end
-
 local function indent(text) return (tostring(text):gsub("\n+$", ""):gsub("[^\n]+", "      %0")) end
+
+function lines.undo_failed(e, display)
+  return ("  %s undo: %s: %s%s"):format(display:paint("red", display.cross_mark), lines.label(e), tostring(e.error),
+    e.error.at and "\n" .. indent("at: " .. e.error.at) or "")
+end
 
 ---An error for a person: step, id, message, detail, cure. Printed once, here.
 ---@param err table
@@ -163,6 +164,7 @@ function lines.explain(err, display)
   local where = err.step and ("step %s: "):format(err.step) or ""
   local list = { ("%s %s%s  %s"):format(display:paint("red", "error:"), where, err.id, err.message) }
   if err.told and not display.quiet then return list[1] end -- its findings stand in the table just above
+  if err.at then list[#list + 1] = indent("at: " .. err.at) end
   if err.detail and err.detail ~= "" then list[#list + 1] = indent(err.detail) end
   if fail.is(err.cause) then list[#list + 1] = indent("because: " .. tostring(err.cause)) end
   local cure = fail.cure(err)

@@ -7,6 +7,7 @@ local fail    = require "pgorch.error"
 local gate    = require "pgorch.runner.gate"
 local group   = require "pgorch.runner.group"
 local json    = require "pgorch.json"
+local place   = require "pgorch.runner.place"
 local store   = require "pgorch.store"
 local task    = require "pgorch.task"
 local way     = require "pgorch.way"
@@ -15,7 +16,7 @@ local steps = {}
 
 local function fields_of(err)
   return { id = err.id, kind = err.kind, message = err.message, detail = err.detail and tostring(err.detail),
-           step = err.step, retryable = err.retryable, cure = fail.cure(err) }
+           step = err.step, at = err.at, retryable = err.retryable, cure = fail.cure(err) }
 end
 steps.error_fields = fields_of
 
@@ -102,7 +103,7 @@ local function is_done(session, id)
 end
 
 local function each_item(session, step, ctx)
-  local items, by_key = step.each(ctx) or {}, {}
+  local items, by_key = place.call(step.each, ctx) or {}, {}
   for _, item in ipairs(items) do
     if type(item) ~= "table" or type(item.key) ~= "string" then
       fail.raise("PGO-RECIPE", ("step %s: `each` gives a list of { key = \"...\" }"):format(step.id))
@@ -113,7 +114,7 @@ local function each_item(session, step, ctx)
   task.map(items, { limit = step.limit or 1 }, function(item)
     local id = ("%s[%s]"):format(step.id, item.key)
     if not is_done(session, id) then
-      recorded(session, step, id, item, function(inner) return step.run(inner, item) end)
+      recorded(session, step, id, item, function(inner) return place.call(step.run, inner, item) end)
     end
   end)
   local results = {}
@@ -128,7 +129,7 @@ end
 local function is_wanted(session, step)
   if not step.only_if then return true end
   local ctx = context.new(session, step, step.id, {})
-  local ok, wanted = xpcall(step.only_if, fail.handler, ctx)
+  local ok, wanted = xpcall(place.call, fail.handler, step.only_if, ctx)
   if not ok then
     wanted.step = wanted.step or step.id
     error(wanted, 0)
@@ -155,7 +156,7 @@ function steps.run(session, step)
   if not is_wanted(session, step) then return skip(session, step) end
   recorded(session, step, step.id, nil, function(ctx)
     if step.each then return each_item(session, step, ctx) end
-    return step.run(ctx)
+    return place.call(step.run, ctx)
   end)
   if step.point_of_no_return then session.display:emit("cut_over", { id = step.id }) end
 end
