@@ -1,4 +1,4 @@
-# Embeds lua/pgorch/**.{lua,sql,css} and recipes/*.lua into the binary: an assembler file with the bytes
+# Embeds lua/pgorch/**.{lua,sql,css}, recipes/*.lua and luacheck's parser into the binary: an assembler file with the bytes
 # (.incbin) and a C file with the table that host/lua/host.h declares (pgo_resource).
 file(GLOB_RECURSE embedded RELATIVE ${PROJECT_SOURCE_DIR}/lua CONFIGURE_DEPENDS lua/pgorch/*.lua lua/pgorch/*.sql
   lua/pgorch/*.css)
@@ -9,6 +9,10 @@ foreach(path IN LISTS embedded)
 endforeach()
 foreach(path IN LISTS recipes)
   list(APPEND entries "${path}|${PROJECT_SOURCE_DIR}/${path}")
+endforeach()
+foreach(module utils unicode unicode_printability_boundaries decoder lexer parser check_state stages/parse
+        stages/unwrap_parens stages/linearize stages/resolve_locals stages/detect_globals)
+  list(APPEND entries "luacheck/${module}.lua|${PGORCH_LUACHECK}/luacheck/${module}.lua")
 endforeach()
 list(SORT entries)
 
