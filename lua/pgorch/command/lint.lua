@@ -8,7 +8,7 @@ local lint      = require "pgorch.lint"
 local native    = require "pgorch.native.host"
 local term      = require "pgorch.term"
 
-local command = { takes_flags = true, summary = "find mistakes in recipes without running them",
+local command = { takes_flags = true, lua_files = true, summary = "find mistakes in recipes without running them",
                   usage = "pgorch lint FILE... [--json]     exit status: 0 clean, 1 something was found" }
 
 command.flags = {
