@@ -21,6 +21,7 @@ endfunction()
 pgorch_pkg(Libuv::Libuv libuv ${PGORCH_LIBUV})
 pgorch_pkg(Lua54::Lua lua5.4 ${PGORCH_LUA})
 pgorch_pkg(Jansson::Jansson jansson ${PGORCH_JANSSON})
+pgorch_pkg(Libedit::Libedit libedit ${PGORCH_LIBEDIT})
 pgorch_pkg(Microhttpd::Microhttpd libmicrohttpd ${PGORCH_MICROHTTPD})
 
 # luacheck's parser, which is written in Lua itself: embedded for `pgorch lint`.

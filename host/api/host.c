@@ -49,7 +49,10 @@ static void leave_at_once(const pgo_host *host) {
 
 static void on_signal(uv_signal_t *handle, int number) {
     pgorch *it = handle->data;
-    if (it->host.signal != 0) {
+    if (number == SIGINT && pgo_lua_interrupt(&it->host)) {
+        return;
+    }
+    if (it->host.signal != 0 || (number == SIGINT && it->host.interrupt != NULL)) {
         leave_at_once(&it->host);
     }
     it->host.signal = number;

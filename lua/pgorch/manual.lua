@@ -18,6 +18,7 @@ manual.VARIABLES = {
   { "PGORCH_POSTGRES", "programs of the PostgreSQL server that the sandbox runs" },
   { "PGORCH_ECHO_URL", "a service that answers with this machine's address, for allow lists" },
   { "PGORCH_POLL_SCALE", "shortens the pauses between two looks, while HEROKU_HOST is this machine" },
+  { "PGORCH_HISTORY", "where `pgorch repl` keeps what was typed" },
   { "PGORCH_SANDBOX", "set by the sandbox: the folder of its state" },
   { "SOURCE_DATABASE_URL, TARGET_DATABASE_URL", "the two databases, for commands that have no recipe" },
   { "HEROKU_API_KEY", "Heroku's API token" },
@@ -40,6 +41,7 @@ local FILES = {
   { "$XDG_STATE_HOME/pgorch/state.db", "the record of runs, where PGORCH_STATE names no other; below ~/.local/state "
     .. "when XDG_STATE_HOME is not set" },
   { "$XDG_STATE_HOME/pgorch/runs/RUN", "the files of a run: logs, settings of the source" },
+  { "$XDG_STATE_HOME/pgorch/repl_history", "what was typed at the prompt of `pgorch repl`" },
 }
 
 -- Text as roff: no line of it is taken for a request, and a dash can be pasted.
