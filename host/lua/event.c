@@ -85,7 +85,7 @@ static int on_interrupt(lua_State *L) {
 }
 
 bool pgo_lua_interrupt(pgo_host *host) {
-    if (host->interrupt == NULL || host->interrupt->set) {
+    if (host->interrupt->set) {
         return false;
     }
     set_event(host->interrupt);
