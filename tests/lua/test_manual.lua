@@ -21,6 +21,13 @@ local function each_command(fn)
   end
 end
 
+-- A command may speak of a move's parameters.
+local function flags_of_moves()
+  local known = {}
+  for name in pairs(params.standard()) do known[params.flag(name):sub(3)] = true end
+  return known
+end
+
 local function has_flag(text, flag)
   local long = text:find("%-%-" .. flag.name:gsub("%-", "%%-") .. "%f[^%w%-]")
   return long or flag.short and text:find("%-" .. flag.short .. "%f[^%w%-]") or flag.name == "help"
@@ -30,7 +37,7 @@ describe("the help of a command", function()
   it("names each flag that it takes, and no other", function()
     local wrong = {}
     each_command(function(name, found)
-      local text, known = help.command(name, found), {}
+      local text, known = help.command(name, found), flags_of_moves()
       for _, flag in ipairs(not SAME_AS[name] and found.flags or {}) do
         known[flag.name] = true
         if not has_flag(text, flag) then wrong[#wrong + 1] = ("%s is silent on --%s"):format(name, flag.name) end
@@ -96,7 +103,8 @@ describe("the manual page", function()
       if path:match "%.lua$" then
         for name in resource.read(path):gmatch 'env%.%l+[ (]*"([%u%d_]+)"' do
           count = count + 1
-          expect(text).matches("%f[%w_]" .. name .. "%f[^%w_]")
+          local own = name:match "^PGORCH_SANDBOX_"             -- between the sandbox and its tests
+          if not own then expect(text).matches("%f[%w_]" .. name .. "%f[^%w_]") end
         end
       end
     end
