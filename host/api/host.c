@@ -59,12 +59,23 @@ static void on_signal(uv_signal_t *handle, int number) {
     }
 }
 
+/* Ctrl-C, which a script may have asked for. */
+static void on_interrupt(uv_signal_t *handle, int number) {
+    pgo_host *host = &((pgorch *)handle->data)->host;
+    if (host->interrupt == NULL) {
+        on_signal(handle, number);
+    } else if (!pgo_lua_interrupt(host)) {
+        leave_at_once(host);
+    }
+}
+
 static void watch_signals(pgorch *it) {
     static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
     for (int i = 0; i < SIGNALS; i++) {
         uv_signal_init(&it->host.loop.uv, &it->signals[i]);
         it->signals[i].data = it;
-        uv_signal_start(&it->signals[i], on_signal, numbers[i]);
+        uv_signal_start(&it->signals[i], numbers[i] == SIGINT ? on_interrupt : on_signal,
+                        numbers[i]);
         uv_unref((uv_handle_t *)&it->signals[i]);
     }
     it->handles_signals = true;

@@ -330,6 +330,19 @@ end
 ---What every small command says of the record, below its own flags.
 invocation.RECORD_USAGE = "\n  --state-env VAR, --state-file PATH   name the record of runs; otherwise PGORCH_STATE"
 
+---The flags of such a command: its own, and those that name the record.
+---@param own table[]
+---@return table[]
+function invocation.with_record(own)
+  local list, there = { table.unpack(own) }, {}
+  for _, each in ipairs(own) do there[each.name] = true end
+  for _, each in ipairs(invocation.FLAGS) do
+    local wanted = each.name:match("^state") or each.name == "help"
+    if wanted and not there[each.name] then list[#list + 1] = each end
+  end
+  return list
+end
+
 ---The one word and the flags of a small command, such as `status RUN --json`.
 ---@param argv string[]
 ---@param flags table[]
@@ -337,12 +350,7 @@ invocation.RECORD_USAGE = "\n  --state-env VAR, --state-file PATH   name the rec
 ---@return string|nil word
 ---@return table host
 function invocation.simple(argv, flags, usage)
-  local list = {}
-  for _, each in ipairs(invocation.FLAGS) do
-    if each.name:match("^state") or each.name == "help" then list[#list + 1] = each end
-  end
-  for _, each in ipairs(flags) do list[#list + 1] = each end
-  local state = arguments.parse(argv, arguments.flags({}, list))
+  local state = arguments.parse(argv, arguments.flags({}, invocation.with_record(flags)))
   if #state.words > 1 then state.problems[#state.problems + 1] = usage end
   invocation.raise(state.problems, "PGO-USAGE", "usage: " .. usage)
   return state.words[1], state.host

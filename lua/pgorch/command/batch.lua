@@ -5,9 +5,14 @@ local flags    = require "pgorch.batch.flags"
 local resource = require "pgorch.resource"
 local values   = require "pgorch.recipe.values"
 
+-- Those of single words, beside those that `validate`, `run` and `submit` have.
+local all = { { name = "watch", type = "boolean", help = "of status: look again until the batch is over" },
+              { name = "html", type = "path", value = "DIR", help = "of report: where the pages go" } }
+table.move(flags.LIST, 1, #flags.LIST, #all + 1, all)
+
 local command = {
   takes_flags = true,
-  flags = flags.LIST,
+  flags = all,
   summary = "move many databases: pgorch batch validate | run | submit | status | retry ...",
   usage = [[
 pgorch batch validate MANIFEST [FLAGS]   look at every row, as `pgorch check` does, without touching anything

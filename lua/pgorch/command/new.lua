@@ -14,6 +14,8 @@ command.usage = [[pgorch new NAME [--dir DIR]
 NAME is the provider's: small letters, digits and _. The files go into DIR, by default a new folder NAME.
 ]]
 
+command.flags = { { name = "dir", type = "path", value = "DIR" } }
+
 local FILES = {
   { "recipe.lua", "NAME.lua", "the recipe" },
   { "provider.lua", "lua/NAME.lua", "the provider's API" },

@@ -88,6 +88,9 @@ local OPTIONS = {
   end,
 }
 
+command.flags = { { name = "faults", type = "boolean" } }
+for option in pairs(OPTIONS) do table.insert(command.flags, { name = option:sub(3), type = "string" }) end
+
 --- Splits the command line into the world's options and COMMAND.
 ---@param arguments string[]
 ---@return table options

@@ -38,6 +38,9 @@ local OPTIONS = {
   end,
 }
 
+command.flags = {}
+for option in pairs(OPTIONS) do table.insert(command.flags, { name = option:sub(3), type = "string" }) end
+
 local function parse(arguments)
   local asked, paths, i = { faults = {}, kills = {} }, {}, 1
   while i <= #arguments do

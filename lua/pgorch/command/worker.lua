@@ -21,7 +21,7 @@ local command = {
     .. invocation.RECORD_USAGE,
 }
 
-local FLAGS = {
+command.flags = invocation.with_record {
   { name = "recipes", type = "path" }, { name = "slots", type = "integer" }, { name = "batch", type = "string" },
   { name = "once", type = "boolean" }, { name = "drain-timeout", type = "duration" },
   { name = "secrets", type = "path" }, { name = "allow-commands", type = "boolean" },
@@ -38,7 +38,7 @@ local function check(host)
 end
 
 function command.run(arguments)
-  local word, host = invocation.simple(arguments, FLAGS, command.usage)
+  local word, host = invocation.simple(arguments, command.flags, command.usage)
   if word then fail.raise("PGO-USAGE", ("too many words: %s"):format(word), { detail = command.usage }) end
   check(host)
   local url = invocation.store_url(host) or store.default_url()
