@@ -18,6 +18,7 @@ manual.VARIABLES = {
   { "PGORCH_POSTGRES", "programs of the PostgreSQL server that the sandbox runs" },
   { "PGORCH_ECHO_URL", "a service that answers with this machine's address, for allow lists" },
   { "PGORCH_POLL_SCALE", "shortens the pauses between two looks, while HEROKU_HOST is this machine" },
+  { "PGORCH_API_RATE", "RATE/BURST: counts requests to stand-ins on this machine, too" },
   { "PGORCH_LEASE_SECONDS", "shortens the lease of a run, in the sandbox alone" },
   { "PGORCH_HISTORY", "where `pgorch repl` keeps what was typed" },
   { "PGORCH_SANDBOX", "set by the sandbox: the folder of its state" },
