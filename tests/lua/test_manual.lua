@@ -43,7 +43,9 @@ describe("the help of a command", function()
         if not has_flag(text, flag) then wrong[#wrong + 1] = ("%s is silent on --%s"):format(name, flag.name) end
       end
       for said in text:gmatch "%-%-(%l[%l%d%-]+)" do
-        if not known[said] and not known[said:match "^no%-(.+)$"] then wrong[#wrong + 1] = ("%s speaks of --%s"):format(name, said) end
+        if not known[said] and not known[said:match "^no%-(.+)$"] then
+          wrong[#wrong + 1] = ("%s speaks of --%s"):format(name, said)
+        end
       end
     end)
     expect(table.concat(wrong, "\n")).is ""
