@@ -17,7 +17,7 @@ local function run(source, ...)
   return fs.with_temporary("pgorch-test-", function(dir)
     fs.write(dir .. "/test_it.lua", source)
     local done = pgorch(dir, "test_it.lua", table.unpack(more))
-    return done.code, done.stdout
+    return done.code, done.stdout, done.all
   end)
 end
 
@@ -93,6 +93,15 @@ describe("pgorch test", function()
       expect(done.code).is(0)
       expect(done.stdout).is "ok 1 - four\n1..1\n# 1 passed, 0 failed, 0 skipped\n"
     end)
+  end)
+
+  it("does not end well when it has found no test", function()
+    local code, _, all = run([[it("one", function() end)]], "--only", "two")
+    expect(code).is(2)
+    expect(all).has "no test has `two` in its title"
+    code, _, all = run "local nothing = 1"
+    expect(code).is(2)
+    expect(all).has "there is no test"
   end)
 
   it("refuses what it does not understand", function()

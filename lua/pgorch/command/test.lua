@@ -127,7 +127,12 @@ function command.run(arguments)
       globals.sandbox = world.word({ folder = folder, environment = environment }, level, asked)
     end })
   end
-  term.out(("1..%d\n"):format(counts.passed + counts.failed + counts.skipped))
+  local all = counts.passed + counts.failed + counts.skipped
+  if all == 0 then
+    fail.raise("PGO-USAGE", asked.only and ("no test has `%s` in its title"):format(asked.only) or "there is no test",
+      { detail = table.concat(paths, "\n") })
+  end
+  term.out(("1..%d\n"):format(all))
   term.out(("# %d passed, %d failed, %d skipped\n"):format(counts.passed, counts.failed, counts.skipped))
   return counts.failed > 0 and 1 or 0
 end

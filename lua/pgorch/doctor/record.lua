@@ -40,8 +40,9 @@ local function check_room(found, folder, what, cure)
   found:pass(said)
 end
 
--- Modes are written as in a shell: the last two digits are those of group and others.
-local function check_closed(found, path)
+-- Modes are written as in a shell: the last two digits are those of group and others. Only what is pgorch's own is to
+-- be closed by chmod: a record may lie in a folder that is not, such as /tmp.
+local function check_closed(found, path, cure)
   local stat = fs.stat(path)
   if not stat then return end
   local uid = host.user().uid
@@ -50,9 +51,11 @@ local function check_closed(found, path)
       { cure = "Name a place of your own with PGORCH_STATE or XDG_STATE_HOME." })
   end
   if stat.mode % 100 == 0 then return end
-  found:warn(("%s is open to other users (mode %04d)"):format(path, stat.mode),
-    { cure = ("chmod go= %s"):format(path) })
+  found:warn(("%s is open to other users (mode %04d)"):format(path, stat.mode), { cure = cure or
+    "Let PGORCH_STATE name a file in a folder of your own (mode 0700): this one may be somebody else's, too." })
 end
+
+local function chmod(path) return ("chmod go= %s"):format(path) end
 
 return function(found, o)
   local url = o.record or store.default_url()
@@ -63,8 +66,10 @@ return function(found, o)
   check_writable(found, folder)
   check_room(found, folder, "for the record and the files of runs",
     "Make room, or name another place with PGORCH_STATE or XDG_STATE_HOME.")
-  if folder == home.folder then check_closed(found, folder) end
-  if home.kind == "sqlite" then check_closed(found, home.place) end
+  if folder == home.folder then
+    check_closed(found, folder, folder == homes.state_folder() and chmod(folder) or nil)
+  end
+  if home.kind == "sqlite" then check_closed(found, home.place, chmod(home.place)) end
   check_room(found, existing(env.get "TMPDIR" or "/tmp"), "for temporary files",
     "Make room, or name another place with TMPDIR.")
 end
