@@ -107,6 +107,7 @@ describe("pgorch batch", function()
       local ended = child:wait()
       expect(ended.code).is(8)
       expect(as_text(ended.stdout, ended.stderr)).has "rows at work are stopped safely"
+      expect(ended.stdout).has "db01"                       -- what came of each row is told all the same
       batch_world.expect_exit(batch_world.batch(world, "run", path, "--yes-cut-over"), 0)
       for _, row in ipairs(rows) do
         batch_world.expect_moved(world, row)

@@ -183,14 +183,15 @@ describe("workers", function()
       end
       batches.submit(url, { row("hash", { recipe_hash = ("ab"):rep(32) }),
         row("accept", { argv = { "--accept=touch x" } }), row("command", { argv = { "--vultr-key-command=cat x" } }),
-        row("file", { argv = { "--heroku-api-key-file=/etc/shadow" } }) })
+        row("file", { argv = { "--heroku-api-key-file=/etc/shadow" } }),
+        row("writes", { argv = { "--lose-writes" } }) })
       local worker <close> = batches.worker(world, url, { words = { "--secrets", world.dir } })
       task.sleep(3)
       worker:kill "TERM"
       local said = worker:wait().stderr
-      expect(batches.states(url)).is "hash ready, accept ready, command ready, file ready"
+      expect(batches.states(url)).is "hash ready, accept ready, command ready, file ready, writes ready"
       for _, text in ipairs { "--accept is a command", "--vultr-key-command is a command",
-        "--heroku-api-key-file: the file is not below --secrets" } do
+        "--heroku-api-key-file: the file is not below --secrets", "--lose-writes is not a row's to say" } do
         expect(said).has(text)
       end
       expect(#rows).is(1)

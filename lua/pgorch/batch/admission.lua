@@ -14,9 +14,15 @@ Admission.__index = Admission
 local function add(by_hash, path)
   local ok, recipe = pcall(loader.load, path)
   if not ok then return end
-  local shell = {}
-  for name, param in pairs(recipe.params) do shell[params.flag(name):sub(3)] = param.shell end
-  by_hash[recipe.hash] = { path = path, shell = shell }
+  local shell, known = {}, {}
+  for name, param in pairs(recipe.params) do
+    local flag = params.flag(name):sub(3)
+    shell[flag], known[flag] = param.shell, true
+    for _, form in ipairs(param.secret and { "%s-env", "%s-file", "%s-command" } or { "no-%s" }) do
+      known[form:format(flag)] = true
+    end
+  end
+  by_hash[recipe.hash] = { path = path, shell = shell, known = known }
 end
 
 local function scan(folder, by_hash)
@@ -48,20 +54,26 @@ function Admission:recipe_of(row)
   return here and here.path
 end
 
--- What the worker says itself of every row's run.
-local OWN = { ["run-id"] = true, json = true, group = true, ["group-row"] = true, ["state-env"] = true,
-              ["state-file"] = true }
+-- Flags of the run that a manifest may name. All others are a person's, or the worker's own to say.
+local OF_THE_RUN = { deadline = true, ["on-failure"] = true, ["yes-cut-over"] = true, ["notify-env"] = true,
+                     ["notify-file"] = true }
 
-local function refuse_word(self, word, shell)
+local function is_given(self, value)
+  local folder = self.o.secrets and self.o.secrets:gsub("/+$", "") .. "/"
+  return folder and value:sub(1, #folder) == folder and not (value .. "/"):find("/../", 1, true)
+end
+
+local function refuse_word(self, word, here)
   local name, value = word:match "^%-%-([^=]+)=?(.*)$"
   if not name then return ("its word %q is no --NAME=VALUE"):format(word) end
-  if OWN[name] then return ("--%s is the worker's to say"):format(name) end
-  if self.o.allow_commands then return nil end
-  if shell[name] or name:match "%-command$" then return ("--%s is a command: --allow-commands"):format(name) end
-  if not name:match "%-file$" then return nil end
-  local folder = self.o.secrets and self.o.secrets:gsub("/+$", "") .. "/"
-  local inside = folder and value:sub(1, #folder) == folder and not (value .. "/"):find("/../", 1, true)
-  return not inside and ("--%s: the file is not below --secrets"):format(name) or nil
+  local free = self.o.allow_commands
+  if not free and (here.shell[name] or name:match "%-command$") then
+    return ("--%s is a command: --allow-commands"):format(name)
+  end
+  if not free and name:match "%-file$" and not is_given(self, value) then
+    return ("--%s: the file is not below --secrets"):format(name)
+  end
+  if not here.known[name] and not OF_THE_RUN[name] then return ("--%s is not a row's to say"):format(name) end
 end
 
 ---Whether this worker runs a row, before it is claimed.
@@ -79,7 +91,7 @@ end
 function Admission:refuses(row)
   if self.free then return nil end
   for _, word in ipairs(row.argv) do
-    local why = refuse_word(self, word, self.by_hash[row.recipe_hash].shell)
+    local why = refuse_word(self, word, self.by_hash[row.recipe_hash])
     if why then return why end
   end
 end

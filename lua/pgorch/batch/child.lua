@@ -6,6 +6,7 @@
 local clock        = require "pgorch.clock"
 local fail         = require "pgorch.error"
 local host         = require "pgorch.native.host"
+local invocation   = require "pgorch.invocation"
 local json         = require "pgorch.json"
 local process      = require "pgorch.process"
 local surroundings = require "pgorch.batch.surroundings"
@@ -14,6 +15,19 @@ local child = {}
 
 local LINE_LIMIT = 1 << 20      -- of an event; what is longer is passed over
 local STDERR_LIMIT = 64 << 10
+
+local DEADLINE = "--deadline="
+
+-- The earlier one of the row's own and of the window's end, for a run that begins. One that is gone on with has its
+-- deadline on record, and is not given another.
+local function deadline_of(row, window)
+  local at = window and window.closes_at
+  for _, word in ipairs(row.argv) do
+    local own = word:find(DEADLINE, 1, true) and invocation.deadline(word:sub(#DEADLINE + 1))
+    if own then at = math.min(at or own, own) end
+  end
+  return at
+end
 
 ---The words of the child.
 ---@param row pgorch.BatchRow
@@ -28,11 +42,12 @@ function child.words(row, verb, o)
     return words
   end
   add("run", o.recipe)
-  for _, word in ipairs(row.argv) do add(word) end
+  for _, word in ipairs(row.argv) do
+    if not word:find(DEADLINE, 1, true) then add(word) end
+  end
   add("--run-id=" .. row.run, "--json")
-  local window = o.options.window
-  -- A run that is gone on with has its deadline on record.
-  if verb == "begin" and window and window.closes_at then add("--deadline=" .. clock.iso(window.closes_at)) end
+  local at = verb == "begin" and deadline_of(row, o.options.window)
+  if at then add(DEADLINE .. clock.iso(math.floor(at))) end
   if o.options.yes_cut_over then add "--yes-cut-over" end
   if row.grp then add("--in-batch=" .. row.batch, "--batch-row=" .. row.id) end
   return words

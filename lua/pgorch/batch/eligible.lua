@@ -20,7 +20,6 @@ local eligible = {}
 ---@class pgorch.Decision
 ---@field start pgorch.BatchRow[]
 ---@field blocked {row: pgorch.BatchRow, reason: string}[]    what they wait for did not end well
----@field exhausted pgorch.BatchRow[]       their workers went away too often
 ---@field reasons table<string, string>     of rows that wait
 ---@field state string|nil                  that the batch has from now on
 ---@field reason string|nil
@@ -99,16 +98,15 @@ local function goes_on(unit)
   return order.is_begun
 end
 
--- Rows that are begun and that nobody schedules now.
+-- Rows that are begun and that nobody schedules now. One of a group asks for no slot: the others wait for it, closed.
 local function start_begun(it, units)
   for _, unit in ipairs(units) do
     local begun = goes_on(unit)
     for _, row in ipairs(unit.rows) do
       local idle = begun(row) and not (row.state == "running" and it.have.is_held(row))
-      if idle and row.state == "running" and row.attempt >= it.batch.options.attempts then
-        it.exhausted[#it.exhausted + 1] = row
-      elseif idle and is_due(it, row) and takes(it, row) then
-        if #it.start < it.have.slots then it.start[#it.start + 1] = row else wait(it, row, "waits for a slot") end
+      if idle and is_due(it, row) and takes(it, row) then
+        local may = #it.start < it.have.slots or unit.grp
+        if may then it.start[#it.start + 1] = row else wait(it, row, "waits for a slot") end
       end
     end
   end
@@ -173,7 +171,8 @@ local function consider(it, unit)
   local rows, why = fresh_rows(unit)
   if not rows then
     for _, row in ipairs(why and unit.rows or {}) do
-      if not order.ENDED[row.state] then wait(it, row, why) end
+      local idle = not order.ENDED[row.state] and row.state ~= "running" and not order.is_begun(row)
+      if idle then it.blocked[#it.blocked + 1] = { row = row, reason = why } end
     end
     return
   end
@@ -223,7 +222,7 @@ local HELD_BACK = { paused = "the batch is paused", draining = "the batch is dra
 function eligible.next(batch, have)
   local units, by_id = order.units(batch.rows), {}
   for _, row in ipairs(batch.rows) do by_id[row.id] = row end
-  local it = { batch = batch, have = have, units = units, by_id = by_id, start = {}, blocked = {}, exhausted = {},
+  local it = { batch = batch, have = have, units = units, by_id = by_id, start = {}, blocked = {},
     reasons = {}, room = Room.new(batch.options.limits or {}, units, have.elsewhere) }
   it.state, it.reason = next_state(batch, have)
   start_begun(it, units)

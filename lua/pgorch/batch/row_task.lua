@@ -123,12 +123,23 @@ local function is_too_late(self, what)
     and not window.fits(self.of.options.window, clock.time(), self.row.estimate)
 end
 
+-- Its workers went away too often, in the middle of it: what stands is said, and no more is tried by itself.
+local function is_worn_out(self, what)
+  return self.taken_over and self.row.attempt > self.of.options.attempts and (what == "begin" or what == "go_on")
+end
+
+local function put_away(self, run)
+  settle(self, { state = "stopped", stands = run ~= nil, error = { id = "PGO-BATCH",
+    message = ("its worker went away %d times"):format(self.row.attempt - 1) } })
+end
+
 local function work(self)
   local run = find_run(self)
   local what = outcome.next_step(run, { at_work = run ~= nil and owner.is_at_work(run), taken_over = self.taken_over,
     now = clock.time() })
   if what == "wait" then return settle(self, outcome.elsewhere(limits(self))) end
   if what == "settled" then return settle(self, outcome.of(run, limits(self))) end
+  if is_worn_out(self, what) then return put_away(self, run) end
   if is_too_late(self, what) then return settle(self, { state = "ready", stands = false }) end
   local ended = start(self, what)
   self.proc = nil
@@ -136,9 +147,12 @@ local function work(self)
   settle(self, outcome.of(find_run(self), limits(self, { code = ended.code, error = ended.error, asked = self.asked })))
 end
 
--- What no outcome tells: the program itself is wrong, or cannot be started.
+-- What no outcome tells: the program itself is wrong, or cannot be started. Where no run is on record nothing stands.
 local function give_up(self, err)
-  local made = { state = "attention", exit_status = 1, error = child.error_fields(err) }
+  local known, run = pcall(find_run, self)
+  local begun = not known or run ~= nil
+  local made = { state = begun and "attention" or "failed", stands = begun, exit_status = 1,
+                 error = child.error_fields(err) }
   local ok, why = pcall(settle, self, made)
   if not ok then self.worker.board:message(("row %s of %s: %s"):format(self.id, self.batch, tostring(why))) end
 end

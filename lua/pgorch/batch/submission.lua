@@ -66,6 +66,14 @@ local function tell(batch, rows, of, host)
   elseif #rows > 0 and not host.quiet then term.err(("%d rows looked at: all are ready\n"):format(#rows)) end
 end
 
+-- Their apps may be closed: they go on, whatever is found about the others.
+local function any_begun(found)
+  for _, row in ipairs(found and found.rows or {}) do
+    if row.stands or row.state == "running" then return true end
+  end
+  return false
+end
+
 local function refused(of, options)
   local counts = examine.counts(of)
   if counts.refused > 0 and options.on_refused ~= "skip" then return 4 end
@@ -107,7 +115,9 @@ function submission.make(st, batch, host)
   local of = host.check ~= false and examine.rows(batch, rows, { quiet = host.quiet or host.json, known = known }) or {}
   tell(batch, rows, of, host)
   local status = refused(of, batch.options)
-  if status then
+  if status and any_begun(found) then
+    term.err "rows that are begun go on; those that cannot be moved as they are, are left out\n"
+  elseif status then
     if host.json then term.out(examine.lines(batch, rows, of)) end
     term.err "nothing was touched\n"
     return nil, status

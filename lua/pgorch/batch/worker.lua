@@ -86,30 +86,43 @@ local function busy(self)
   return n
 end
 
+-- Its own rows are its own, also when their leases are over: the store was away.
+local function is_mine(self, row)
+  for mine in pairs(self.mine) do
+    if mine.batch == row.batch and mine.id == row.id then return true end
+  end
+  return false
+end
+
 local function have(self, seen)
   local n = busy(self)
   return { slots = self.slots - n, busy = n, elsewhere = seen.elsewhere, clock = clock.time(),
-    is_held = function(row) return self.store:is_row_held(row) end,
+    is_held = function(row) return is_mine(self, row) or self.store:is_row_held(row) end,
     takes = function(row)
       local refused = self.refused[row.batch .. "\0" .. row.id]
-      if refused and refused.revision == seen.batch.revision then return false, refused.why end
+      if refused and refused.fence == row.fence then return false, refused.why end
       return self.admission:takes(row)
     end }
 end
 
 -- Rows whose words this worker may not run are another one's; or nobody's, which is said.
+-- A group is taken whole or not at all.
 local function admitted(self, batch, rows)
   if self.admission.free then return rows end
+  local without, good = {}, {}
   for _, row in ipairs(rows) do
     local full = self.store:batch_row(batch.name, row.id)
     local why = full and self.admission:refuses(full)
     if why then
-      self.refused[row.batch .. "\0" .. row.id] = { why = why, revision = batch.revision }
+      without[row.grp and "group " .. row.grp or row] = true
+      self.refused[row.batch .. "\0" .. row.id] = { why = why, fence = row.fence }
       self.board:message(("row %s of %s is not for this worker: %s"):format(row.id, batch.name, why))
-      return {}
     end
   end
-  return rows
+  for _, row in ipairs(rows) do
+    if not without[row.grp and "group " .. row.grp or row] then good[#good + 1] = row end
+  end
+  return good
 end
 
 local function begin(self, batch, rows)
@@ -139,10 +152,6 @@ end
 local function put_down(self, batch, decision)
   for _, each in ipairs(decision.blocked) do
     note(self, each.row, { state = "blocked", error = { id = "PGO-BATCH", message = each.reason } })
-  end
-  for _, row in ipairs(decision.exhausted) do
-    note(self, row, { state = "stopped", error = { id = "PGO-BATCH",
-      message = ("its worker went away %d times"):format(row.attempt) } })
   end
   self.woken = self.woken or decision.state ~= nil or #decision.blocked > 0
   if decision.state then

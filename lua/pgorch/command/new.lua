@@ -29,8 +29,9 @@ local FILES = {
 local TAKEN = {}
 for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then true until
   while recipe pg after provider http clock stand_in standin source world token api cluster request job left state cidrs
-  app apps run resume rollback pgorch fault env dir target heroku s3 group seed server tls moves real renew asked lua
-  faults reaper fault_lock kill_everywhere log table string fixtures close parts hosts vultr linode digitalocean describe it expect before skip sandbox test]]):gmatch "%S+" do
+  app apps run resume rollback pgorch fault env dir target heroku s3 group seed server tls moves real renew asked
+  lua faults reaper fault_lock kill_everywhere log table string fixtures close parts hosts vultr linode
+  digitalocean describe it expect before skip sandbox test]]):gmatch "%S+" do
   TAKEN[word] = true
 end
 
@@ -40,7 +41,9 @@ local function check_name(name)
   if not name:find "^%l[%l%d_]*$" or #name > 30 then
     wrong(("%s is no name for a provider"):format(name), "Small letters, digits and _, a letter first, at most 30.")
   end
-  if TAKEN[name] or _G[name] ~= nil then wrong(("the name %s means something else in a recipe"):format(name), "Choose another name.") end
+  if TAKEN[name] or _G[name] ~= nil then
+    wrong(("the name %s means something else in a recipe"):format(name), "Choose another name.")
+  end
   for _, each in ipairs(loader.built_in()) do
     if each == name then
       wrong(("there is a recipe %s, built in"):format(name), "Choose another name, or inherit it: recipe.from.")

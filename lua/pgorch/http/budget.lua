@@ -92,13 +92,14 @@ end
 ---Seconds to wait before the next request is sent.
 ---@return number
 function Budget:permit()
-  if self.left > 0 and clock.uptime() >= self.slow_until then
+  local now = clock.uptime()
+  if self.left > 0 and now >= self.slow_until then
     self.left = self.left - 1
-    return 0
+    return math.max(0, self.ready_at - now)      -- what was taken together is good from one moment on
   end
   self.block = math.min(MOST_AT_ONCE, math.max(1, self.block * 2))
   local wait, tokens = count(self, "take_permits", self.rate, self.burst, self.block)
-  self.left, self.tokens = self.block - 1, tokens
+  self.left, self.tokens, self.ready_at = self.block - 1, tokens, now + wait
   return wait
 end
 
@@ -156,7 +157,7 @@ function budget.of(token, limits, base)
   end
   return setmetatable({ token = token, name = limits.name, rate = rate or math.huge, burst = burst or math.huge,
     counts = counts, keys = setmetatable({}, { __mode = "k" }), own_key = crypto.sha256(token), left = 0, block = 0,
-    slow_until = 0, refused_seconds = poll.is_loopback(base) and 0 or REFUSED_SECONDS }, Budget)
+    slow_until = 0, ready_at = 0, refused_seconds = poll.is_loopback(base) and 0 or REFUSED_SECONDS }, Budget)
 end
 
 return budget

@@ -79,7 +79,8 @@ end
 ---@return pgorch.StoreHome
 function home.of(url)
   if url:match("^postgres://") or url:match("^postgresql://") then return of_server(url) end
-  local path = not url:match "^sqlite://[^/]" and url:match "^sqlite:(.+)$" or (not url:match("^%a[%w+]+:") and url ~= "" and url) or nil
+  local path = url:match "^sqlite:(.+)$" or not url:match "^%a[%w+]+:" and url ~= "" and url or nil
+  if url:match "^sqlite://[^/]" then path = nil end          -- a server's address by a slip, maybe with a password
   if not path then
     fail.raise("PGO-STORE", "what is given as the record of runs names no place for one",
       { kind = "usage", cure = "Use sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE." })

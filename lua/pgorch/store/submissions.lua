@@ -59,8 +59,11 @@ end
 -- A run goes on only as it was begun. Once it was put back, or refused before it touched anything, another one may
 -- begin instead.
 local function change(batch, present, row, values, told)
-  if is_same(present, row) then return replace(batch, row, values, false) end
-  if not present.stands and present.state ~= "done" then return replace(batch, row, values, present.run ~= nil) end
+  local anew = present.state == "refused" and not present.stands and not row.refused
+  if is_same(present, row) then return replace(batch, row, values, anew) end
+  if not present.stands and present.state ~= "done" then
+    return replace(batch, row, values, anew or present.run ~= nil)
+  end
   told.kept[#told.kept + 1] = row.id
 end
 

@@ -10,11 +10,14 @@ local secret     = require "pgorch.secret"
 local store      = require "pgorch.store"
 local submission = require "pgorch.batch.submission"
 local summary    = require "pgorch.batch.summary"
+local task       = require "pgorch.task"
 local term       = require "pgorch.term"
 local validate   = require "pgorch.command.batch.validate"
 local worker     = require "pgorch.batch.worker"
 
 local word = {}
+
+local TELL_SECONDS = 60
 
 local AGAIN = { failed = true, refused = true, stopped = true, blocked = true }
 
@@ -65,9 +68,11 @@ function word.run(argv)
   if not batch then return status end
   retry(st, batch)
   local signals = work(st, url, batch, host)
-  status = exit.status(st:batch(batch.name).rows, signals > 0)
-  tell(st, batch.name, status, host)
-  return status
+  return task.shield(TELL_SECONDS, function()              -- after Ctrl-C, too
+    status = exit.status(st:batch(batch.name).rows, signals > 0)
+    tell(st, batch.name, status, host)
+    return status
+  end)
 end
 
 return word
