@@ -1,7 +1,8 @@
-# Embeds lua/pgorch/**.{lua,sql,css} and recipes/*.lua into the binary: an assembler file with the bytes
-# (.incbin) and a C file with the table that host/lua/host.h declares (pgo_resource).
+# Embeds what is in lua/pgorch (Lua, SQL, CSS, JS, templates), recipes/*.lua and luacheck's parser into the binary: an
+# assembler file with the bytes (.incbin) and a C file with the table that host/lua/host.h declares (pgo_resource).
 file(GLOB_RECURSE embedded RELATIVE ${PROJECT_SOURCE_DIR}/lua CONFIGURE_DEPENDS lua/pgorch/*.lua lua/pgorch/*.sql
-  lua/pgorch/*.css)
+  lua/pgorch/*.css lua/pgorch/*.js
+  lua/pgorch/new/*.md)                 # what `pgorch new` writes
 file(GLOB recipes RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS recipes/*.lua)
 set(entries)
 foreach(path IN LISTS embedded)
@@ -9,6 +10,10 @@ foreach(path IN LISTS embedded)
 endforeach()
 foreach(path IN LISTS recipes)
   list(APPEND entries "${path}|${PROJECT_SOURCE_DIR}/${path}")
+endforeach()
+foreach(module utils unicode unicode_printability_boundaries decoder lexer parser check_state stages/parse
+        stages/unwrap_parens stages/linearize stages/resolve_locals stages/detect_globals)
+  list(APPEND entries "luacheck/${module}.lua|${PGORCH_LUACHECK}/luacheck/${module}.lua")
 endforeach()
 list(SORT entries)
 

@@ -15,6 +15,8 @@ return recipe.from "postgres" {
     token    = { env = { "LINODE_TOKEN", "LINODE_CLI_TOKEN" }, secret = true, help = "Linode's API token" },
     bucket   = { help = "bucket for the dump; made if it does not exist", default_text = "postgres-for-migration-ID" },
     storage_region = { help = "region of the bucket", default_text = "that of the database" },
+    storage_access_key = { secret = true, help = "a key of the object storage, where the run shall not make its own" },
+    storage_secret_key = { secret = true, help = "the secret of that key" },
     backup_now = { default = false, help = "take a backup where the last is too old (legacy platform only)" },
   },
 
@@ -22,7 +24,8 @@ return recipe.from "postgres" {
     api    = function(p) return linode.client { token = p.token } end,
     source = function(p, use) return use.api:database(p.instance, p.dbname) end,
     store  = function(p, use)
-      return use.api:bucket { region = p.storage_region or use.source.region, name = p.bucket, run = use.run }
+      return use.api:bucket { region = p.storage_region or use.source.region, name = p.bucket, run = use.run,
+                              access_key = p.storage_access_key, secret_key = p.storage_secret_key }
     end,
   },
 

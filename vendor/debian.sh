@@ -11,11 +11,11 @@ set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config liblua5.4-dev libuv1-dev libpq-dev libcurl4-openssl-dev libssl-dev
     libjansson-dev libsqlite3-dev libexpat1-dev libmicrohttpd-dev libcmocka-dev
-    zlib1g-dev libisal-dev libdeflate-dev"
+    zlib1g-dev libisal-dev libdeflate-dev libedit-dev lua-check"
 sandbox="postgresql-client-15 openssl ca-certificates"
 server_libraries="libicu72 libldap-2.5-0 libpam0g libsystemd0 libxml2 libgssapi-krb5-2 liblz4-1 libzstd1 libuuid1
     libselinux1 libxslt1.1 tzdata"
-test="lua-check clang-format clang-tidy awscli s3cmd rclone curl procps python3 git sqlite3 faketime"
+test="clang-format clang-tidy awscli s3cmd rclone curl procps python3 git sqlite3 faketime tmux"
 npm="npm"
 bench="awscli pgcopydb isal curl openssl postgresql-client-15 python3 procps"
 browser="chromium fonts-dejavu-core"

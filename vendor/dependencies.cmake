@@ -21,7 +21,12 @@ endfunction()
 pgorch_pkg(Libuv::Libuv libuv ${PGORCH_LIBUV})
 pgorch_pkg(Lua54::Lua lua5.4 ${PGORCH_LUA})
 pgorch_pkg(Jansson::Jansson jansson ${PGORCH_JANSSON})
+pgorch_pkg(Libedit::Libedit libedit ${PGORCH_LIBEDIT})
 pgorch_pkg(Microhttpd::Microhttpd libmicrohttpd ${PGORCH_MICROHTTPD})
+
+# luacheck's parser, which is written in Lua itself: embedded for `pgorch lint`.
+find_path(PGORCH_LUACHECK luacheck/parser.lua REQUIRED PATHS /usr/share/lua /usr/local/share/lua
+          PATH_SUFFIXES 5.4 5.3 5.2 5.1)
 
 # Faster compression than zlib's, where the machine has it: the archive is made with what there is.
 add_library(Deflate::Engines INTERFACE IMPORTED GLOBAL)

@@ -48,12 +48,25 @@ static void leave_at_once(const pgo_host *host) {
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
-    pgorch *it = handle->data;
-    if (it->host.signal != 0) {
-        leave_at_once(&it->host);
+    pgo_host *host = &((pgorch *)handle->data)->host;
+    host->signals++;
+    if (host->signals >= host->leaves_at) {
+        leave_at_once(host);
     }
-    it->host.signal = number;
-    pgo_scope_cancel(&it->host.root, "interrupted");
+    if (host->signal == 0) {
+        host->signal = number;
+        pgo_scope_cancel(&host->root, "interrupted");
+    }
+}
+
+/* Ctrl-C, which a script may have asked for. */
+static void on_interrupt(uv_signal_t *handle, int number) {
+    pgo_host *host = &((pgorch *)handle->data)->host;
+    if (host->interrupt == NULL) {
+        on_signal(handle, number);
+    } else if (!pgo_lua_interrupt(host)) {
+        leave_at_once(host);
+    }
 }
 
 static void watch_signals(pgorch *it) {
@@ -61,7 +74,8 @@ static void watch_signals(pgorch *it) {
     for (int i = 0; i < SIGNALS; i++) {
         uv_signal_init(&it->host.loop.uv, &it->signals[i]);
         it->signals[i].data = it;
-        uv_signal_start(&it->signals[i], on_signal, numbers[i]);
+        uv_signal_start(&it->signals[i], numbers[i] == SIGINT ? on_interrupt : on_signal,
+                        numbers[i]);
         uv_unref((uv_handle_t *)&it->signals[i]);
     }
     it->handles_signals = true;
@@ -72,6 +86,7 @@ static void watch_signals(pgorch *it) {
 
 static int open_host(pgorch *it, pgo_err *err) {
     pgo_host *host = &it->host;
+    host->leaves_at = 2;
     int rc = pgo_loop_init(&host->loop, err);
     if (rc < 0) {
         return rc;
@@ -198,8 +213,8 @@ int pgorch_free(pgorch *it) {
         lua_gc(host->L, LUA_GCCOLLECT);
     }
     close_handles(it);
-    pgo_loop_run(&host->loop);
-    if (left == 0) {
+    if (left == 0) { /* what a task holds that nobody waits for may stay open for ever */
+        pgo_loop_run(&host->loop);
         pgo_scope_close(&host->root);
     }
     left += pgo_loop_close(&host->loop, stderr);

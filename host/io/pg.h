@@ -24,6 +24,9 @@ typedef struct pgo_pg_options {
     double connect_timeout;   /* seconds, name lookup included; 0: 10 */
 } pgo_pg_options;
 
+/* libpq's own version, as PostgreSQL counts: 150013 is 15.13. Any thread. */
+int pgo_pg_library_version(void);
+
 /* --- connecting --- */
 typedef struct pgo_pg_connect {
     pgo_op op;

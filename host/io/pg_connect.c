@@ -359,3 +359,7 @@ void pgo_pg_connect_init_like(pgo_pg_connect *connect, const pgo_pg *like, doubl
     connect->params = pgo_pg_params_ref(like->params);
     connect->timeout = timeout;
 }
+
+int pgo_pg_library_version(void) {
+    return PQlibVersion();
+}

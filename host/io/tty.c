@@ -7,10 +7,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static void end_editing(pgo_tty_line *line) {
+    if (line->editor != NULL) {
+        pgo_editor_end(line->editor);
+    }
+}
+
 static void closed(uv_handle_t *handle) {
     pgo_tty_line *line = handle->data;
     free(handle);
     line->poll = NULL;
+    end_editing(line);
     if (line->flags >= 0) { /* a terminal's output shares them, and the shell gets them back */
         (void)fcntl(STDIN_FILENO, F_SETFL, line->flags);
     }
@@ -47,17 +54,28 @@ static bool take(pgo_tty_line *line) {
 }
 
 static void readable(uv_poll_t *poll, int status, int events) {
-    (void)status;
-    (void)events;
-    if (take(poll->data)) {
-        finish(poll->data);
+    pgo_tty_line *line = poll->data;
+    bool complete;
+    if (line->editor == NULL) {
+        complete = take(line);
+    } else if (status < 0 || (events & UV_DISCONNECT) != 0) {
+        complete = line->at_end = true;
+    } else {
+        complete = pgo_editor_take(line->editor, &line->text, &line->at_end, &line->op.err);
+    }
+    if (complete) {
+        finish(line);
     }
 }
 
 static void start(pgo_op *op) {
     pgo_tty_line *line = (pgo_tty_line *)op;
+    if (line->editor != NULL) {
+        pgo_editor_begin(line->editor, line->prompt);
+    }
     line->poll = malloc(sizeof *line->poll);
     if (line->poll == NULL) {
+        end_editing(line);
         pgo_op_fail(op, PGO_E_NOMEM, "reading a line");
         return;
     }
@@ -85,9 +103,11 @@ static void release(pgo_op *op) {
 
 static const pgo_op_type type = {"term.line", start, cancel, release};
 
-void pgo_tty_line_init(pgo_tty_line *line, pgo_loop *loop) {
+void pgo_tty_line_init(pgo_tty_line *line, pgo_loop *loop, pgo_editor *editor, const char *prompt) {
     pgo_op_init(&line->op, &type, loop);
     line->text = (pgo_buffer){0};
     line->at_end = false;
+    line->editor = editor;
+    line->prompt = prompt;
     line->poll = NULL;
 }

@@ -10,10 +10,10 @@
 typedef struct wait_op {
     pgo_op op;
     struct wait_op *next;
-    struct event *event; /* on the waiting coroutine's stack, below the op */
+    struct pgo_event *event; /* on the waiting coroutine's stack, below the op */
 } wait_op;
 
-typedef struct event {
+typedef struct pgo_event {
     bool set;
     wait_op *waiting;
 } event;
@@ -56,9 +56,7 @@ static int event_new(lua_State *L) {
     return 1;
 }
 
-/* event:set()   [-0, +0, e]  wakes all that wait; later waits return at once */
-static int event_set(lua_State *L) {
-    event *it = check_event(L);
+static void set_event(event *it) {
     it->set = true;
     wait_op *op = it->waiting;
     it->waiting = NULL;
@@ -67,7 +65,31 @@ static int event_set(lua_State *L) {
         pgo_op_complete(&op->op, 0);
         op = next;
     }
+}
+
+/* event:set()   [-0, +0, e]  wakes all that wait; later waits return at once */
+static int event_set(lua_State *L) {
+    set_event(check_event(L));
     return 0;
+}
+
+/* on_interrupt(event|nil)   [-0, +0, e]  Ctrl-C sets it from now on, and cancels nothing; where it
+ * is set already, the process is left at once. nil: as before */
+static int on_interrupt(lua_State *L) {
+    pgo_host *host = pgo_lua_host(L);
+    static const char key;
+    host->interrupt = lua_isnoneornil(L, 1) ? NULL : check_event(L);
+    lua_settop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+    return 0;
+}
+
+bool pgo_lua_interrupt(pgo_host *host) {
+    if (host->interrupt->set) {
+        return false;
+    }
+    set_event(host->interrupt);
+    return true;
 }
 
 /* event:is_set() -> boolean   [-0, +1, e] */
@@ -92,4 +114,6 @@ void pgo_lua_event_functions(lua_State *L) {
     pgo_lua_new_type(L, EVENT_TYPE, methods, NULL);
     lua_pushcfunction(L, event_new);
     lua_setfield(L, -2, "event");
+    lua_pushcfunction(L, on_interrupt);
+    lua_setfield(L, -2, "on_interrupt");
 }

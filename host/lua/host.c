@@ -22,15 +22,25 @@ static int host_last_words(lua_State *L) {
     return 0;
 }
 
-/* interrupted() -> signal name | nil   [-0, +1, e] */
+/* interrupted() -> name of the first signal | nil, how many have come   [-0, +2, e] */
 static int host_interrupted(lua_State *L) {
-    int number = pgo_lua_host(L)->signal;
-    if (number == 0) {
+    const pgo_host *host = pgo_lua_host(L);
+    if (host->signal == 0) {
         lua_pushnil(L);
     } else {
-        lua_pushfstring(L, "SIG%s", sigabbrev_np(number));
+        lua_pushfstring(L, "SIG%s", sigabbrev_np(host->signal));
     }
-    return 1;
+    lua_pushinteger(L, host->signals);
+    return 2;
+}
+
+/* leaves_at(n)   [-0, +0, e]  the n-th signal ends the process at once; the second, unless a
+ * command says otherwise that answers more of them itself */
+static int host_leaves_at(lua_State *L) {
+    lua_Integer number = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, number >= 2 && number <= 9, 1, "between 2 and 9");
+    pgo_lua_host(L)->leaves_at = (int)number;
+    return 0;
 }
 
 /* executable() -> path   [-0, +1, e]  of the running program */
@@ -126,19 +136,14 @@ static int host_is_alive(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"last_words", host_last_words},
-                                     {"interrupted", host_interrupted},
-                                     {"executable", host_executable},
-                                     {"getenv", host_getenv},
-                                     {"getenv_secret", host_getenv_secret},
-                                     {"environ", host_environ},
-                                     {"user", host_user},
-                                     {"has_user", host_has_user},
-                                     {"pid", host_pid},
-                                     {"hostname", host_hostname},
-                                     {"cwd", host_cwd},
-                                     {"is_alive", host_is_alive},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"last_words", host_last_words}, {"interrupted", host_interrupted},
+    {"leaves_at", host_leaves_at},   {"executable", host_executable},
+    {"getenv", host_getenv},         {"getenv_secret", host_getenv_secret},
+    {"environ", host_environ},       {"user", host_user},
+    {"has_user", host_has_user},     {"pid", host_pid},
+    {"hostname", host_hostname},     {"cwd", host_cwd},
+    {"is_alive", host_is_alive},     {NULL, NULL}};
 
 int luaopen_pgorch_native_host(lua_State *L) {
     luaL_newlib(L, functions);

@@ -377,7 +377,14 @@ static int conn_notices(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"connect", pg_connect}, {NULL, NULL}};
+/* library_version() -> integer   [-0, +1, -]  of libpq: 150013 is 15.13 */
+static int pg_library_version(lua_State *L) {
+    lua_pushinteger(L, pgo_pg_library_version());
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"connect", pg_connect}, {"library_version", pg_library_version}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"start", conn_start},     {"next", conn_next},
                                    {"copy", conn_copy},       {"copy_in", conn_copy_in},

@@ -126,6 +126,15 @@ static int scope_enter(lua_State *L) {
     return 1;
 }
 
+static void end_scope(lua_State *L, lua_scope *scope) {
+    scope->was_cancelled = scope->scope.cancelled;
+    scope->was_timed_out = scope->scope.timed_out;
+    pgo_scope_close(&scope->scope);
+    scope->open = false;
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, scope);
+}
+
 /* scope:leave()   [-0, +0, e]  back to the scope around it; nothing may be left inside */
 static int scope_leave(lua_State *L) {
     lua_scope *scope = check_scope(L);
@@ -137,13 +146,20 @@ static int scope_leave(lua_State *L) {
     if (scope->scope.first_task != NULL || scope->scope.first_child != NULL) {
         return pgo_raisef(L, PGO_E_BUG, "a scope is left while something still runs in it");
     }
-    scope->was_cancelled = scope->scope.cancelled;
-    scope->was_timed_out = scope->scope.timed_out;
-    pgo_scope_close(&scope->scope);
-    scope->open = false;
-    lua_pushnil(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, scope);
+    end_scope(L, scope);
     return 0;
+}
+
+/* scope:close() -> boolean   [-0, +1, e]  of a scope that its task has left while something still
+ * ran in it: true once nothing does */
+static int scope_close(lua_State *L) {
+    lua_scope *scope = check_scope(L);
+    bool empty = scope->scope.first_task == NULL && scope->scope.first_child == NULL;
+    if (scope->open && empty) {
+        end_scope(L, scope);
+    }
+    lua_pushboolean(L, empty);
+    return 1;
 }
 
 /* scope:cancel(reason|nil)   [-0, +0, e] */
@@ -242,11 +258,9 @@ static int l_now(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg scope_methods[] = {{"leave", scope_leave},
-                                         {"cancel", scope_cancel},
-                                         {"cancelled", scope_cancelled},
-                                         {"spawn", scope_spawn},
-                                         {NULL, NULL}};
+static const luaL_Reg scope_methods[] = {{"leave", scope_leave},   {"close", scope_close},
+                                         {"cancel", scope_cancel}, {"cancelled", scope_cancelled},
+                                         {"spawn", scope_spawn},   {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"scope_enter", scope_enter},
                                      {"check", check},

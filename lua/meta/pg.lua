@@ -24,6 +24,10 @@ pg.null = nil
 ---@return pgorch.native.pg.Connection
 function pg.connect(options) end
 
+---The version of libpq, as PostgreSQL counts: 150013 is 15.13.
+---@return integer
+function pg.library_version() end
+
 ---The parts that are given in a URI or in "name=value ..."; passwords are secrets. PGO-INVALID shows none of it.
 ---@param conninfo string|pgorch.Secret
 ---@return table<string, string|pgorch.Secret>

@@ -12,7 +12,8 @@ local KINDS = {
   { "s3", "Object storage" }, { "heroku", "Heroku" }, { "provider", "Providers" }, { "restore", "The restore" },
   { "verify", "Verification" }, { "undo", "Putting back" }, { "locked", "Locks" }, { "stopped", "Stopped" },
   { "cancelled", "Cancelled" }, { "timeout", "Time limits" },
-  { "deadline", "The deadline" }, { "store", "The record of runs" }, { "io", "Files" },
+  { "deadline", "The deadline" }, { "group", "Groups of a batch" },
+  { "store", "The record of runs" }, { "io", "Files" },
   { "sandbox", "The sandbox" }, { "hook", "Your own commands" }, { "bug", "Bugs" },
 }
 

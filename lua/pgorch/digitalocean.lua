@@ -12,6 +12,7 @@ local function client(o)
   return provider.api {
     title = "DigitalOcean", token = o.token, env = { "DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN" },
     base = o.api_url or env.get "DIGITALOCEAN_API_URL" or "https://api.digitalocean.com/v2",
+    limits = { rate = 1.3, burst = 200 },                  -- 5000 in an hour, 250 in a minute
     secrets = { "password", "uri" }, page = { per_page = 100 },
     reason = function(body) return provider.text(body.message) end,
     next = function(page) return page.links and page.links.pages and page.links.pages.next end,    -- a URL

@@ -15,6 +15,7 @@ local error_module = {}
 ---@field sqlstate? string
 ---@field cause? any       the error that this one came out of
 ---@field step? string     id of the step it happened in
+---@field at? string       where in the recipe's files it was raised: "lua/acme.lua:14, called by acme.lua:31"
 ---@field put_back? boolean a full disk that is no reason to keep the run as it is
 
 ---Makes an error without raising it.
@@ -80,7 +81,7 @@ end
 
 -- A recipe's author reads the frames down to the step; those of the runner below it say nothing.
 local function down_to_the_step(trace)
-  local cut = trace:find("\n%s*%(%.%.%.tail calls%.%.%.%)\n%s*pgorch/runner/") or trace:find("\n%s*pgorch/runner/")
+  local cut = trace:find("\n%s*%[C%]: in function 'xpcall'\n%s*pgorch/runner/") or trace:find("\n%s*pgorch/runner/")
   local upper = cut and trace:sub(1, cut - 1)
   return upper and upper:find "\n" and upper or trace
 end

@@ -18,6 +18,16 @@ local function two_columns(rows)
   return table.concat(list, "\n")
 end
 
+---What pgorch is, and how one begins.
+---@return string
+function help.introduction()
+  return table.concat({
+    "pgorch moves a managed PostgreSQL database to Heroku Postgres, step by step, with a script that you can read.\n",
+    "  pgorch demo                                    see it done on this machine, on sample data",
+    "  pgorch run vultr --instance LABEL --app NAME   do it",
+    "  pgorch run vultr --help                        what can be chosen\n" }, "\n")
+end
+
 ---@return string
 function help.all()
   local rows = {}
@@ -30,15 +40,11 @@ function help.all()
   for status, text in pairs(meaning.OF) do statuses[#statuses + 1] = { status, text } end
   table.sort(statuses, function(a, b) return a[1] < b[1] end)
   for i, row in ipairs(statuses) do statuses[i] = { ("%3d"):format(row[1]), row[2] } end
-  return table.concat({
-    "pgorch moves a managed PostgreSQL database to Heroku Postgres, step by step, with a script that you can read.\n",
-    "  pgorch demo                                    see it done on this machine, on sample data",
-    "  pgorch run vultr --instance LABEL --app NAME   do it",
-    "  pgorch run vultr --help                        what can be chosen\n",
-    "Commands:", two_columns(rows), "\nExit statuses:", two_columns(statuses), "",
-  }, "\n")
+  return table.concat({ help.introduction(), "Commands:", two_columns(rows), "\nExit statuses:",
+    two_columns(statuses), "" }, "\n")
 end
 
+-- Flags that a parameter of the recipe takes the place of are left out.
 local function host_rows(recipe, flags)
   local rows = {}
   for _, each in ipairs(flags or invocation.FLAGS) do
@@ -49,6 +55,11 @@ local function host_rows(recipe, flags)
   end
   return rows
 end
+
+---Each flag of a command, and what it does.
+---@param flags table[]|nil   nil: those of all
+---@return string[][]
+function help.flag_rows(flags) return host_rows(nil, flags) end
 
 ---@param name string
 ---@param found table
@@ -72,7 +83,10 @@ local function show_default(spec)
   return tostring(spec.default)
 end
 
-local function row_of(spec)
+---The flag of a parameter, and what it does.
+---@param spec pgorch.Param
+---@return string[]
+function help.parameter_row(spec)
   local flag, text = params.flag(spec.name), spec.help or ""
   if spec.secret then flag = flag .. "-env VAR" elseif spec.type ~= "boolean" then
     flag = flag .. " " .. (spec.choices and table.concat(spec.choices, spec.type == "list" and "," or "|")
@@ -119,7 +133,7 @@ function help.recipe(recipe, o)
   local parts = {}
   if recipe then
     local rows = {}
-    for i, spec in ipairs(params.sorted(recipe.params)) do rows[i] = row_of(spec) end
+    for i, spec in ipairs(params.sorted(recipe.params)) do rows[i] = help.parameter_row(spec) end
     parts = { ("%s: %s"):format(recipe.name, recipe.summary) }
     if recipe.article then parts[2] = recipe.article end
     parts[#parts + 1] = "\nParameters:\n" .. two_columns(rows)

@@ -2,6 +2,7 @@
 -- Owns how a request is made and how an answer becomes a value or an error. The nouns are in heroku/*.lua.
 -- Only GETs are repeated: neither API knows an idempotency key, so who creates something looks before asking again.
 
+local budget = require "pgorch.http.budget"
 local env    = require "pgorch.env"
 local fail   = require "pgorch.error"
 local http   = require "pgorch.http"
@@ -55,6 +56,9 @@ function heroku.hosts(get)
   return { platform = base, data = ("%s://%s%s"):format(scheme, name, port and ":" .. port or ""), loopback = loopback }
 end
 
+-- 4,500 requests an hour of an account, refilled evenly. Some are left to what else uses the account.
+local LIMITS = { name = "Heroku", rate = 1.25, burst = 300 }
+
 ---@param o? {token?: any}   the token is a secret; default HEROKU_API_KEY
 ---@return pgorch.heroku.Client
 function heroku.client(o)
@@ -63,7 +67,9 @@ function heroku.client(o)
     fail.raise("PGO-HEROKU-TOKEN", "there is no Heroku token: HEROKU_API_KEY is not set")
   end
   if not secret.is(token) then token = secret.new(token) end
-  return setmetatable({ token = token, hosts = heroku.hosts(), warned = {} }, Client)
+  local hosts = heroku.hosts()
+  return setmetatable({ token = token, hosts = hosts, warned = {},
+                        budget = budget.of(token, LIMITS, hosts.platform) }, Client)
 end
 
 local function decode(reply)
@@ -128,6 +134,7 @@ function Client:request(method, path, body, o)
     method = method, url = (o.data and self.hosts.data or self.hosts.platform) .. path, headers = headers,
     body = body and json.encode_secret(body) or nil, check = false, follow = 0,
     retry = method == "GET" and "polite" or nil,
+    budget = not o.data and self.budget or nil,          -- the Data API tells of no limit
   }
   surface(self, reply.headers)
   local value = not o.raw and decode(reply) or nil

@@ -29,6 +29,7 @@ local http = {}
 ---@field check? boolean              true: a status other than 2xx raises PGO-HTTP
 ---@field progress? userdata          of http.progress()
 ---@field http1? boolean              no HTTP/2 (true where a stream is involved)
+---@field budget? pgorch.http.Budget  what may still be sent with the token: http/budget.lua
 ---@field compressed? boolean         ask for a compressed answer
 
 ---@class pgorch.http.Reply
@@ -65,8 +66,10 @@ end
 
 -- One try: the reply, and the error that it stands for, if it does.
 local function try_once(options)
+  if options.budget then options.budget:take() end
   local ok, reply = pcall(native.request, options)
   if not ok then return nil, fail.wrap(reply) end
+  if options.budget then options.budget:heard(reply) end
   if good(reply) then return reply end
   return reply, status_error(options, reply)
 end

@@ -32,6 +32,8 @@ invocation.FLAGS = {
   { name = "lose-writes", type = "boolean", help = "roll back after the cut-over all the same" },
   { name = "notify-env", type = "string", value = "VAR", help = "variable with a URL that is told: begin, gate, end" },
   { name = "notify-file", type = "string", value = "PATH", help = "file with such a URL" },
+  { name = "in-batch", type = "string", value = "NAME", help = "the run is a row of this batch of the record" },
+  { name = "batch-row", type = "string", value = "ROW", help = "which one: it waits for the others of its group" },
   { name = "state-env", type = "string", value = "VAR", help = "variable that names the record of runs" },
   { name = "state-file", type = "string", value = "PATH", help = "file that names the record of runs" },
   { name = "json", type = "boolean", help = "JSON Lines on standard output" },
@@ -40,6 +42,12 @@ invocation.FLAGS = {
   { name = "verbose", short = "v", type = "boolean", help = "more messages" },
   { name = "help", short = "h", type = "boolean", help = "this text" },
 }
+
+-- For a run that exists: another machine has its recipe elsewhere.
+local RECIPE_FLAG = { name = "recipe", type = "string", value = "FILE",
+                      help = "the recipe's file, where this machine has it elsewhere than the run began" }
+invocation.FLAGS_OF_RUN = table.move(invocation.FLAGS, 1, #invocation.FLAGS, 1, {})
+table.insert(invocation.FLAGS_OF_RUN, 1, RECIPE_FLAG)
 
 -- A flag of the host gives way to a parameter of the recipe with that name.
 local function flags_for(recipe, flags)
@@ -246,8 +254,8 @@ end
 local function find_run(argv)
   local id = argv[1] and not argv[1]:match("^%-") and table.remove(argv, 1)
   if not id then fail.raise("PGO-USAGE", "no run is named: `pgorch status` lists the runs") end
-  local host = arguments.parse(argv, flags_for(nil)).host
-  return invocation.find_store(host), id
+  local host = arguments.parse(argv, flags_for(nil, invocation.FLAGS_OF_RUN)).host
+  return invocation.find_store(host), id, host.recipe
 end
 
 -- Flags of the host that a command has no use for would be a misunderstanding, and are not passed over.
@@ -265,12 +273,12 @@ local function refuse_useless(state, flags)
 end
 
 -- A recipe's file may have been moved or removed since.
-local function load_again(run)
-  local path = run.recipe_path
+local function load_again(run, given)
+  local path = given or run.recipe_path
   if path:find("/", 1, true) and not fs.exists(path) then
     fail.raise("PGO-RECIPE", ("the recipe of run %s is gone: there is no file %s"):format(run.id, path), {
-      cure = ("Put it back there: its steps know how to go on and how to put back. Until then `pgorch status %s` shows "
-        .. "what was done."):format(run.id) })
+      cure = ("Put it back there, or name it with --recipe FILE: its steps know how to go on and how to put back. "
+        .. "Until then `pgorch status %s` shows what was done."):format(run.id) })
   end
   return loader.load(path)
 end
@@ -281,14 +289,14 @@ end
 ---@return table options  of runner.resume and runner.rollback, with the store
 ---@return pgorch.Run run
 function invocation.existing(argv, flags)
-  local st, id = find_run(argv)
+  local st, id, path = find_run(argv)
   local ok, o, run = pcall(function()
     local run = st:run(id)
     if run.kind == "rehearsal" then
       fail.raise("PGO-REHEARSAL", ("%s was a rehearsal: it has moved nothing"):format(run.id))
     end
-    local recipe = load_again(run)
-    local state = arguments.parse(argv, flags_for(recipe))
+    local recipe = load_again(run, path)
+    local state = arguments.parse(argv, flags_for(recipe, invocation.FLAGS_OF_RUN))
     refuse_useless(state, flags)
     local o = { recipe = recipe, recipe_path = run.recipe_path, store = st, given = copy(state.given) }
     fill(o, state, run.params)
@@ -313,7 +321,7 @@ function invocation.flags_for_help(own, names)
   for _, each in ipairs { names, USUAL } do
     for _, name in ipairs(each) do wanted[name] = true end
   end
-  for _, each in ipairs(invocation.FLAGS) do
+  for _, each in ipairs(invocation.FLAGS_OF_RUN) do
     if wanted[each.name] then list[#list + 1] = each end
   end
   return list
@@ -322,6 +330,19 @@ end
 ---What every small command says of the record, below its own flags.
 invocation.RECORD_USAGE = "\n  --state-env VAR, --state-file PATH   name the record of runs; otherwise PGORCH_STATE"
 
+---The flags of such a command: its own, and those that name the record.
+---@param own table[]
+---@return table[]
+function invocation.with_record(own)
+  local list, there = { table.unpack(own) }, {}
+  for _, each in ipairs(own) do there[each.name] = true end
+  for _, each in ipairs(invocation.FLAGS) do
+    local wanted = each.name:match("^state") or each.name == "help"
+    if wanted and not there[each.name] then list[#list + 1] = each end
+  end
+  return list
+end
+
 ---The one word and the flags of a small command, such as `status RUN --json`.
 ---@param argv string[]
 ---@param flags table[]
@@ -329,12 +350,7 @@ invocation.RECORD_USAGE = "\n  --state-env VAR, --state-file PATH   name the rec
 ---@return string|nil word
 ---@return table host
 function invocation.simple(argv, flags, usage)
-  local list = {}
-  for _, each in ipairs(invocation.FLAGS) do
-    if each.name:match("^state") or each.name == "help" then list[#list + 1] = each end
-  end
-  for _, each in ipairs(flags) do list[#list + 1] = each end
-  local state = arguments.parse(argv, arguments.flags({}, list))
+  local state = arguments.parse(argv, arguments.flags({}, invocation.with_record(flags)))
   if #state.words > 1 then state.problems[#state.problems + 1] = usage end
   invocation.raise(state.problems, "PGO-USAGE", "usage: " .. usage)
   return state.words[1], state.host

@@ -37,6 +37,7 @@ local function client(o)
   return provider.api {
     title = "Linode", token = o.token, env = { "LINODE_TOKEN", "LINODE_CLI_TOKEN" },
     base = o.api_url or env.get "LINODE_API_URL" or "https://api.linode.com/v4",
+    limits = { rate = 20, burst = 100 },                   -- 1600 in a minute
     secrets = { "password", "secret_key" }, reason = reason, judge = judge, page = { page_size = 100 },
     next = function(page)
       return (page.page or 1) < (page.pages or 1) and { page = page.page + 1 } or nil

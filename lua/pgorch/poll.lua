@@ -23,6 +23,9 @@ local INTERVAL = {
   turn = 1,           -- another run is just changing what both share
   lease = 10,         -- a sign of life of a run whose record is in a server
   watch = 15,         -- sessions on the source after the cut-over
+  batch = 1,          -- what of a batch may start now
+  group = 1,          -- whether the other rows of a group are there, or are put back
+  again = 1,          -- each second of a wait until a row of a batch is tried again
 }
 
 ---Whether a host, a host:port or a URL names this machine. A bare IPv6 address has no port.

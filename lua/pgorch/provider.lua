@@ -149,7 +149,12 @@ local function with_dbname(made, dbname)
   return made
 end
 
+-- All of them are PostgreSQL, whatever the provider's API calls it.
+local POSTGRESQL = { pg = true, postgres = true, postgresql = true }
+
 local function is_wanted(made, filter)
+  if filter.engine and not POSTGRESQL[filter.engine:lower()] then return false end
+  if filter.label and not made.label:find(filter.label) then return false end
   return (not filter.tag or made.tag == filter.tag) and (not filter.region or made.region == filter.region:lower())
 end
 

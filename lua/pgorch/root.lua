@@ -7,7 +7,8 @@ local root = {}
 
 local function report(err)
   err = fail.wrap(err)
-  term.err(("pgorch: %s\n"):format(tostring(err)))
+  term.err(("pgorch: %s%s\n"):format(err.step and ("step %s: "):format(err.step) or "", tostring(err)))
+  if err.at then term.err(("    at: %s\n"):format(err.at)) end
   if err.detail then term.err((tostring(err.detail):gsub("[^\n]+", "    %0")) .. "\n") end
   local cure = fail.cure(err)
   if cure ~= "" then term.err(("    cure: %s\n"):format(cure)) end

@@ -11,6 +11,7 @@ local elsewhere = require "pgorch.runner.elsewhere"
 local ending  = require "pgorch.runner.ending"
 local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
+local group   = require "pgorch.runner.group"
 local json    = require "pgorch.json"
 local lost_writes = require "pgorch.runner.lost_writes"
 local owner   = require "pgorch.runner.owner"
@@ -58,12 +59,13 @@ local function open_session(o, run)
   local current = session.new { store = o.store, run = run, recipe = o.recipe, params = o.params, host = o.host,
                                 display = o.display }
   current.standing, current.going_on = undo.standing, undo.going_on
+  current.member = group.member(current)
   if not o.host["accept-changes"] then current.planned = drift.of_run(o.store, run.id) end
   return current
 end
 
 -- Flags that are for the whole run: a resumed one has them too, unless it is told otherwise.
-local KEPT = { "deadline", "on-failure", "yes-cut-over", "notify-env", "notify-file" }
+local KEPT = { "deadline", "on-failure", "yes-cut-over", "notify-env", "notify-file", "in-batch", "batch-row" }
 
 local function kept_flags(flags)
   local kept = {}
@@ -144,6 +146,7 @@ local function put_back(current, status)
   return finish(current, function()
     if #undo.pending(current) > 0 then pcall(resume.reopen, current) end
     current.ending = "undo"
+    group.give_up(current)
     local ended, failures = ending.put_back(current, status, current.run.error)
     current.display:emit("ended", { session = current, status = ended, failures = failures,
                                     standing = undo.standing(current), put_back = true })

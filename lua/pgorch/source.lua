@@ -162,6 +162,36 @@ function only_database(self)
   return choice.database(self.label, names) or self.default_dbname or "postgres"
 end
 
+local function with_sizes(self)
+  local conn <close> = self:connect { dbname = rawget(self, "dbname") or self.default_dbname or "postgres" }
+  local list = {}
+  for i, row in ipairs(conn:query(M.sql "database_sizes")) do list[i] = { name = row.name, size = row.size } end
+  return list
+end
+
+-- One that the provider's API does not list is not the user's.
+local function listed(list, names)
+  local known, kept = {}, {}
+  for _, name in ipairs(names) do known[name] = true end
+  for _, each in ipairs(list) do
+    if known[each.name] then kept[#kept + 1] = each end
+  end
+  return kept
+end
+
+---The databases that this user can move, by name, each with its size in bytes. Where an allow list does not let this
+---machine in, those that the provider's API lists; their sizes are not known then.
+---@return {name: string, size: integer|nil}[]
+function Source:dbnames()
+  local names = self.databases and self.databases()
+  local ok, list = pcall(with_sizes, self)
+  if ok then return names and listed(list, names) or list end
+  if not names or not fail.is(list, "PGO-PG-CONNECT") then error(list, 0) end
+  list = {}
+  for i, name in ipairs(names) do list[i] = { name = name } end
+  return list
+end
+
 ---Environment of a child such as pg_dump; files that it needs (the CA) are put into `dir`.
 ---@param dir string
 ---@return table<string, any>

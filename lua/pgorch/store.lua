@@ -5,6 +5,7 @@
 
 local clock   = require "pgorch.clock"
 local crypto  = require "pgorch.crypto"
+local deaths  = require "pgorch.store.deaths"
 local env     = require "pgorch.env"
 local events  = require "pgorch.store.events"
 local fail    = require "pgorch.error"
@@ -26,7 +27,7 @@ local store = { VERSION = schema.VERSION }
 local Store = {}
 Store.__index = Store
 
-for _, part in ipairs { "owners", "steps", "locks", "pruning" } do
+for _, part in ipairs { "owners", "steps", "locks", "pruning", "batches", "batch_rows", "submissions", "barriers" } do
   for name, method in pairs(require("pgorch.store." .. part)) do Store[name] = method end
 end
 for name, method in pairs(events.methods) do Store[name] = method end
@@ -60,7 +61,7 @@ function store.folder(url)
 end
 
 local function open(home, prepare)
-  local db = native.open(home.place)
+  local db = deaths.around(native.open(home.place))
   local ok, answer = pcall(prepare, db, home)
   if not ok or answer == false then
     db:close()

@@ -2,7 +2,8 @@
 
 local native = require "pgorch.native.term"
 
-local term = { out = native.out, err = native.err, is_tty = native.is_tty, width = native.width }
+local term = { out = native.out, err = native.err, is_tty = native.is_tty, width = native.width,
+               height = native.height }
 
 ---Asks on standard error and waits for a line from standard input; nil at its end.
 ---@param prompt string

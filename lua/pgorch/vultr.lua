@@ -21,6 +21,7 @@ local function client(o)
   return provider.api {
     title = "Vultr", token = o.token, env = "VULTR_API_KEY",
     base = o.api_url or env.get "VULTR_API_URL" or "https://api.vultr.com/v2",
+    limits = { rate = 25, burst = 25 },                    -- 30 in a second, of an address
     secrets = { "password", "s3_secret_key", "s3_access_key", "access_key" },
     reason = function(body) return provider.text(body.error) end,
     page = { per_page = 100 }, next = next_page, methods = methods,

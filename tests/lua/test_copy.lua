@@ -5,6 +5,7 @@ local archive = require "pgorch.archive"
 local fs      = require "pgorch.fs"
 local objects = require "pgorch.copy.objects"
 local order   = require "pgorch.copy.order"
+local places  = require "pgorch.copy.places"
 local schema  = require "pgorch.copy.schema"
 local task    = require "pgorch.task"
 
@@ -133,10 +134,10 @@ end
 -- tables in `rows` none is ever copied; one without an entry is an extension's.
 local function after_rows(entries, parents, rows, analyze)
   local o, position = order.new(), {}
-  local places, ends, count = objects.plan(o, entries, { parents = parents or {}, bytes = {}, analyze = analyze })
+  local by_oid, ends, count = objects.plan(o, entries, { parents = parents or {}, bytes = {}, analyze = analyze })
   for _, oid in ipairs(rows or {}) do
     local work = o:add({ queue = "rows" }, {})
-    o:follow(places[oid] and places[oid].rows or ends.others, work)
+    o:follow(by_oid[oid] and by_oid[oid].rows or ends.others, work)
     o:follow(ends.all, work)
   end
   o:begin()
@@ -302,5 +303,16 @@ describe("what comes after the rows", function()
     o:begin()
     expect(o:next("statements").entry.desc).is "FK CONSTRAINT"
     expect(#take(o, "statements")).is(0)
+  end)
+
+  it("attaches the indexes of one family one after the other", function()
+    local upper, lower = { oid = 1, family = 1 }, { oid = 2, family = 1 }
+    local function held_by(desc, place)
+      local exclusive, shared = places.locks({ desc = desc, defn = "" }, { place })
+      return table.concat(exclusive, " "), table.concat(shared, " ")
+    end
+    expect((held_by("INDEX ATTACH", upper))).has "attach 1"
+    expect((held_by("INDEX ATTACH", lower))).has "attach 1"
+    expect((held_by("INDEX", lower))).lacks "attach"
   end)
 end)

@@ -183,6 +183,31 @@ describe("a bucket at Linode", function()
       expect(second:revoke()).is(0)
     end))
 
+  it("uses a key that is given, which it neither makes nor deletes", with_api({}, function(api, there)
+    bucket(api, "one"):create()
+    local made = api:post("/object-storage/keys", { label = "all-runs", regions = { "us-east" } })
+    local function with_key(run)
+      return api:bucket({ region = "us-east", run = { id = run }, access_key = made.access_key,
+                                  secret_key = made.secret_key })
+    end
+    local first, second = with_key "one", with_key "two"
+    first:put("a", "1")
+    expect((second:get "a")).is "1"
+    expect(first:revoke() + second:revoke()).is(0)
+    expect(#there.state.keys).is(1)
+    expect((second:get "a")).is "1"
+    expect(function() api:bucket({ region = "us-east", access_key = made.access_key }) end):raises "PGO-PARAM"
+  end))
+
+  it("says what to do when the account has as many keys as it gets", with_api({}, function(api, there)
+    bucket(api, "one"):create()
+    for i = 1, 100 do there.state.keys[i] = { id = 1000 + i, label = "somebody-" .. i } end
+    local ok, err = pcall(function() bucket(api, "one"):put("a", "1") end)
+    expect(ok).is(false)
+    expect(err.id .. ": " .. err.message).has "PGO-PROVIDER-STORAGE: the Linode account has 100 storage keys"
+    expect(err.cure).has "--storage-access-key-env"
+  end))
+
   it("gives a URL that Linode has signed, as a secret", with_api({ expires_range = { 360, 86400 } }, function(api)
     local mine = bucket(api, "one")
     mine:create()

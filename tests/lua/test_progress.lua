@@ -2,6 +2,7 @@
 
 local fail    = require "pgorch.error"
 local lines   = require "pgorch.runner.lines"
+local pace    = require "pgorch.runner.pace"
 local summary = require "pgorch.runner.summary"
 
 local plain = { paint = function(_, _, text) return text end, tick_mark = "ok", cross_mark = "FAIL" }
@@ -22,6 +23,18 @@ describe("a running step", function()
     local other = { id = "addon", began = 0 }
     lines.note_progress(other, { text = "creating" }, 1)
     expect(lines.running(other, 161)).is("  addon  creating  2 m 41 s")
+  end)
+
+  it("is told to machines once a second, with rate and time left, and when it is full", function()
+    local told, list = pace.new(), {}
+    for i = 0, 80 do
+      list[#list + 1] = told:take({ id = "dump", bytes = i * 1e6, total = 80e6 }, i / 10)
+    end
+    expect(#list).is(9)
+    expect(list[6]).same { id = "dump", bytes = 50e6, total = 80e6, rate = 10000000, eta = 3 }
+    expect(list[9].bytes).is(80e6)
+    expect(told:take({ id = "restore", text = "waits" }, 8)).same { id = "restore", text = "waits" }
+    expect(told:take({ id = "restore", text = "waits" }, 8.5)).is_nil()
   end)
 
   it("fits the width, whatever its letters are", function()

@@ -388,10 +388,11 @@ describe("pgorch", function()
 
   it("explains of each command the flags that it has a use for", function()
     local own = { cleanup = { "confirm APP", "no-input", "accept-changes", "json" },
-                  rollback = { "lose-writes", "accept-changes", "notify-env VAR", "notify-file PATH", "json" },
-                  resume = { "deadline TIME", "on-failure keep|rollback", "only STEP,...", "yes-cut-over",
-                             "lose-writes", "until STEP", "no-input", "accept-changes", "notify-env VAR",
-                             "notify-file PATH", "json" },
+                  rollback = { "recipe FILE", "lose-writes", "accept-changes", "notify-env VAR", "notify-file PATH",
+                               "json" },
+                  resume = { "recipe FILE", "deadline TIME", "on-failure keep|rollback", "only STEP,...",
+                             "yes-cut-over", "lose-writes", "until STEP", "no-input", "accept-changes",
+                             "notify-env VAR", "notify-file PATH", "json" },
                   ["destroy-source"] = { "confirm LABEL", "force", "unset-old", "no-input", "accept-changes" } }
     local usual = { "state-env VAR", "state-file PATH", "no-color", "quiet", "verbose", "help" }
     for name, flags in pairs(own) do

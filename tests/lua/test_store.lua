@@ -380,7 +380,7 @@ local function cases(home)
     local opened = task.map({ 1, 2, 3, 4 }, { limit = 4 }, function() return store.open(url) end)
     st = opened[1]
     for i = 2, 4 do opened[i]:close() end
-    expect(st.db:query("select value from meta")[1].value).is(store.VERSION)
+    expect(st.db:query("select value from meta where name = 'version'")[1].value).is(store.VERSION)
     local run = st:run "old"
     expect(run.kind).is "run"
     expect(run.fence).is(0)

@@ -20,7 +20,7 @@ static void a_pipe_is_read_by_lines_and_left_as_it_was(void **state) {
     assert_int_equal(write(ends[1], "yes\nmore", 8), 8);
     int before = fcntl(STDIN_FILENO, F_GETFL);
     pgo_tty_line line;
-    pgo_tty_line_init(&line, *state);
+    pgo_tty_line_init(&line, *state, NULL, NULL);
     pgo_op_start(&line.op, count, &done);
     pgo_loop_run(*state);
     assert_int_equal(done, 1);

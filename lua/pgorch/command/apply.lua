@@ -20,7 +20,7 @@ local values     = require "pgorch.recipe.values"
 local command = {
   takes_flags = true,
   summary = "run what a plan has shown, if the world is still so",
-  usage = "pgorch apply FILE [--deadline TIME] [FLAGS]   FILE is made by: pgorch plan ... --out FILE",
+  usage = "pgorch apply FILE [--deadline TIME] [FLAGS]   FILE is a plan that `pgorch plan` kept",
   flags = {},
 }
 

@@ -17,6 +17,7 @@ local command = {
   usage = "pgorch cancel RUN [--json]\n"
     .. "  as Ctrl-C there: its state is kept, `pgorch resume` goes on, `pgorch rollback` puts back"
     .. invocation.RECORD_USAGE,
+  flags = invocation.with_record { { name = "json", type = "boolean" } },
 }
 
 local function show(store, run, asked, as_json)
@@ -58,7 +59,7 @@ local function ask(store, run)
 end
 
 function command.run(arguments)
-  local id, host = invocation.simple(arguments, { { name = "json", type = "boolean" } }, command.usage)
+  local id, host = invocation.simple(arguments, command.flags, command.usage)
   if not id then fail.raise("PGO-USAGE", "no run is named: " .. command.usage) end
   local store <close> = invocation.find_store(host)
   local run = store:run(id)

@@ -33,7 +33,7 @@ command.usage = [[pgorch copy [FLAG...]
 The source is read in one snapshot; nobody has to stop writing, but what is written meanwhile is not copied. The target
 has to be empty. Owners, grants, publications and subscriptions are not copied.]]
 
-local FLAGS = {
+command.flags = {
   { name = "jobs", type = "integer" }, { name = "index-jobs", type = "integer" },
   { name = "no-analyze", type = "boolean" },
   { name = "json", type = "boolean" }, { name = "no-color", type = "boolean" },
@@ -45,7 +45,7 @@ local ID, TITLE = "copy", "Copy the database"
 local TICK_SECONDS = 0.5
 
 local function parse(argv)
-  local state = arguments.parse(argv, arguments.flags({}, FLAGS))
+  local state = arguments.parse(argv, arguments.flags({}, command.flags))
   local flags, problems = state.host, state.problems
   for _, word in ipairs(state.words) do problems[#problems + 1] = ("%s: not expected"):format(word) end
   for _, name in ipairs { "jobs", "index-jobs" } do

@@ -13,6 +13,8 @@ command.usage = [[pgorch demo [OPTION...] [-- ARGUMENT...]
 Takes the options of `pgorch sandbox`; what follows -- is added to `pgorch run vultr`.
 ]]
 
+command.flags = world_command.flags
+
 local RUN = { "run", "vultr", "--instance", "demo", "--app", "demo-app", "--plan", "essential-1", "--yes-cut-over" }
 
 local function line(format, ...)

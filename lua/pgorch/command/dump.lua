@@ -42,7 +42,7 @@ command.usage = [[pgorch dump [-o FILE | --to s3://BUCKET/KEY] [FLAG...]
 
 The archive holds no owners, grants, publications, subscriptions, labels or tablespaces, as Heroku needs it.]]
 
-local FLAGS = {
+command.flags = {
   { name = "output", short = "o", type = "string" }, { name = "to", type = "string" },
   { name = "endpoint-url", type = "string" }, { name = "ca", type = "string" },
   { name = "compress", type = "string" }, { name = "readers", type = "integer" },
@@ -63,7 +63,7 @@ local function readers_problem(flags)
 end
 
 local function parse(argv)
-  local state = arguments.parse(argv, arguments.flags({}, FLAGS))
+  local state = arguments.parse(argv, arguments.flags({}, command.flags))
   local flags, problems = state.host, state.problems
   for _, word in ipairs(state.words) do problems[#problems + 1] = ("%s: not expected"):format(word) end
   flags.compress = flags.compress or "auto"

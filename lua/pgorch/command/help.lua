@@ -1,11 +1,20 @@
--- pgorch help [COMMAND | RECIPE]: the commands, one of them, or a recipe with its parameters.
+-- pgorch help [COMMAND | RECIPE]: the commands, one of them, or a recipe with its parameters. The manual page for the
+-- installation, and the words that a shell's completion asks for.
 
-local fail = require "pgorch.error"
-local help = require "pgorch.help"
-local loader = require "pgorch.recipe.load"
-local term = require "pgorch.term"
+local arguments  = require "pgorch.recipe.arguments"
+local completion = require "pgorch.completion"
+local fail       = require "pgorch.error"
+local help       = require "pgorch.help"
+local loader     = require "pgorch.recipe.load"
+local manual     = require "pgorch.manual"
+local term       = require "pgorch.term"
 
-local command = { summary = "explain pgorch, or a command", usage = "pgorch help [COMMAND | RECIPE]" }
+local command = { summary = "explain pgorch, or a command", usage = "pgorch help [COMMAND | RECIPE] [--man]\n"
+  .. "  --man   the whole manual page, for man(1): pgorch help --man | man -l -" }
+
+command.flags = { { name = "man", type = "boolean" } }
+
+local COMPLETE = "--complete" -- for a shell: `help --complete -- WORD...`
 
 local function is_recipe(name)
   for _, each in ipairs(loader.built_in()) do
@@ -14,19 +23,24 @@ local function is_recipe(name)
   return name:find "%.lua$" ~= nil
 end
 
-function command.run(arguments)
-  if not arguments[1] then
-    term.out(help.all())
-    return 0
-  end
-  local found = require("pgorch.command").find(arguments[1])
-  local recipe = not found and is_recipe(arguments[1])
-  if recipe then
-    term.out(help.recipe(loader.load(arguments[1])))
-    return 0
-  end
-  if not found then fail.raise("PGO-USAGE", ("there is no command `%s`"):format(arguments[1])) end
-  term.out(help.command(arguments[1], found))
+local function complete(words)
+  for _, each in ipairs(completion.of(table.move(words, 3, #words, 1, {}))) do term.out(each .. "\n") end
+  return 0
+end
+
+local function text_of(name)
+  if not name then return help.all() end
+  local found = require("pgorch.command").find(name)
+  if found then return help.command(name, found) end
+  if is_recipe(name) then return help.recipe(loader.load(name)) end
+  fail.raise("PGO-USAGE", ("there is no command `%s`"):format(name))
+end
+
+function command.run(words)
+  if words[1] == COMPLETE then return complete(words) end
+  local state = arguments.parse(words, arguments.flags({}, command.flags))
+  if #state.problems > 0 then fail.raise("PGO-USAGE", state.problems[1], { cure = "usage: " .. command.usage }) end
+  term.out(state.host.man and manual.page() or text_of(state.words[1]))
   return 0
 end
 

@@ -18,12 +18,8 @@ local command = {
   takes_flags = true,
   summary = "forget runs that are over",
   usage = "pgorch prune --older-than 90d [--dry-run]     runs that moved or were put back, with their events and files",
-  flags = { OLDER, DRY },
+  flags = invocation.with_record { OLDER, DRY },
 }
-
-for _, each in ipairs(invocation.FLAGS) do
-  if each.name:match "^state" then table.insert(command.flags, each) end
-end
 
 local function was_cleaned(st, run)
   for _, event in ipairs(st:events(run.id)) do
@@ -50,7 +46,7 @@ local function forget(st, run)
 end
 
 function command.run(arguments)
-  local word, host = invocation.simple(arguments, { OLDER, DRY }, command.usage)
+  local word, host = invocation.simple(arguments, command.flags, command.usage)
   if word then fail.raise("PGO-USAGE", ("prune takes no run (%s)"):format(word), { cure = command.usage }) end
   local age = host["older-than"]
   if not age then fail.raise("PGO-USAGE", "--older-than says how long a run must be over", { cure = command.usage }) end

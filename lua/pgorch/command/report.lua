@@ -19,7 +19,9 @@ local command = {
     .. invocation.RECORD_USAGE,
 }
 
-local FLAGS = { { name = "json", type = "boolean" }, { name = "html", type = "string", value = "FILE" } }
+command.flags = invocation.with_record {
+  { name = "json", type = "boolean" }, { name = "html", type = "string", value = "FILE" },
+}
 
 local function write_page(path, it)
   local stat = fs.stat(path)
@@ -32,7 +34,7 @@ local function write_page(path, it)
 end
 
 function command.run(arguments)
-  local id, host = invocation.simple(arguments, FLAGS, command.usage)
+  local id, host = invocation.simple(arguments, command.flags, command.usage)
   if not id then fail.raise("PGO-USAGE", "no run is named: `pgorch status` lists the runs") end
   if host.html and host.json then fail.raise("PGO-USAGE", "--html and --json: choose one") end
   local store <close> = invocation.find_store(host)

@@ -9,8 +9,8 @@ local command = {
   summary = "go on with a run",
   usage = "pgorch resume RUN [--accept-changes] [--PARAMETER VALUE ...] [FLAGS]\n"
     .. "  a parameter that is not given is as it was; `pgorch run vultr --help` explains those of a recipe",
-  flags = invocation.flags_for_help({}, { "only", "until", "deadline", "yes-cut-over", "no-input", "on-failure",
-    "accept-changes", "lose-writes", "notify-env", "notify-file", "json" }),
+  flags = invocation.flags_for_help({}, { "recipe", "only", "until", "deadline", "yes-cut-over", "no-input",
+    "on-failure", "accept-changes", "lose-writes", "notify-env", "notify-file", "json" }),
 }
 
 function command.run(arguments)

@@ -9,7 +9,8 @@ local command = {
   summary = "put back what a run did",
   usage = "pgorch rollback RUN [--lose-writes] [FLAGS]\n"
     .. "  also from another terminal while the run works: it is asked to stop and to put back",
-  flags = invocation.flags_for_help({}, { "accept-changes", "lose-writes", "notify-env", "notify-file", "json" }),
+  flags = invocation.flags_for_help({}, { "recipe", "accept-changes", "lose-writes", "notify-env",
+    "notify-file", "json" }),
 }
 
 function command.run(arguments)

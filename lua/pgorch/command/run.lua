@@ -11,6 +11,7 @@ local term       = require "pgorch.term"
 local command = {
   takes_flags = true,
   summary = "move a database as a recipe says",
+  flags = invocation.FLAGS,
   usage = "pgorch run RECIPE [--PARAMETER VALUE ...] [FLAGS]     `pgorch run RECIPE --help` explains the parameters",
 }
 

@@ -37,7 +37,10 @@ local function needed(name)
   return env.get(name) or fail.raise("PGO-USAGE", ("the variable %s is not set"):format(name))
 end
 
-local function fault_of(text)
+--- The fault that --fault asks for.
+---@param text string "heroku.restore answer=503 times=2"
+---@return table fault  as for world:fault
+function command.fault(text)
   local ok, result = pcall(function()
     local at, fault = fields.parse(text)
     faults.check(at, fault)
@@ -59,7 +62,7 @@ end
 local OPTIONS = {
   ["--fault"] = function(options, value)
     options.faults = options.faults or {}
-    table.insert(options.faults, fault_of(value))
+    table.insert(options.faults, command.fault(value))
   end,
   ["--seed"] = function(options, value)
     options.seed = math.tointeger(tonumber(value)) or fail.raise("PGO-USAGE", "--seed must be a whole number")
@@ -84,6 +87,9 @@ local OPTIONS = {
       region = env.get "AWS_DEFAULT_REGION", ca_file = env.get "AWS_CA_BUNDLE" }
   end,
 }
+
+command.flags = { { name = "faults", type = "boolean" } }
+for option in pairs(OPTIONS) do table.insert(command.flags, { name = option:sub(3), type = "string" }) end
 
 --- Splits the command line into the world's options and COMMAND.
 ---@param arguments string[]

@@ -16,13 +16,15 @@ local command = {
   summary = "list the runs, or show one; --watch follows it",
   usage = "pgorch status [RUN] [--watch] [--json]\n"
     .. "  --watch  looks every second until the run is over, and ends with its exit status; Ctrl-C: 130\n"
+    .. "  --no-color  no colour and no live display\n"
     .. "  --json   a line for each run, after one with the version; of RUN one object with its steps, its log, what\n"
     .. "           stands and what can be typed; with --watch one line for each event of the log. Times are UTC."
     .. invocation.RECORD_USAGE,
 }
 
-local FLAGS = { { name = "json", type = "boolean" }, { name = "watch", type = "boolean" },
-                { name = "no-color", type = "boolean" } }
+command.flags = invocation.with_record {
+  { name = "json", type = "boolean" }, { name = "watch", type = "boolean" }, { name = "no-color", type = "boolean" },
+}
 
 local LEFT = 130
 
@@ -68,7 +70,7 @@ local function look_on(store, id, host)
 end
 
 function command.run(arguments)
-  local id, host = invocation.simple(arguments, FLAGS, command.usage)
+  local id, host = invocation.simple(arguments, command.flags, command.usage)
   local store <close> = find(id, host)
   if not store then return show_none(host) end
   if host.watch then return look_on(store, id, host) end

@@ -36,7 +36,7 @@ command.usage = [[pgorch verify [--deep] [FLAG...]
 Both databases are only read, each in one snapshot. Exit status: 0 equal, 3 equal with warnings, 5 different.
 Keys of rows that differ are printed, values of other columns are not.]]
 
-local FLAGS = {
+command.flags = {
   { name = "deep", type = "boolean" }, { name = "queries", type = "string" }, { name = "jobs", type = "integer" },
   { name = "json", type = "boolean" }, { name = "no-color", type = "boolean" },
   { name = "quiet", short = "q", type = "boolean" }, { name = "verbose", short = "v", type = "boolean" },
@@ -48,7 +48,7 @@ local TICK_SECONDS = 0.5
 local EQUAL, WARNINGS, DIFFERENT = 0, 3, 5
 
 local function parse(argv)
-  local state = arguments.parse(argv, arguments.flags({}, FLAGS))
+  local state = arguments.parse(argv, arguments.flags({}, command.flags))
   local flags, problems = state.host, state.problems
   for _, word in ipairs(state.words) do problems[#problems + 1] = ("%s: not expected"):format(word) end
   if flags.jobs and flags.jobs < 1 then problems[#problems + 1] = "--jobs: at least 1" end

@@ -117,6 +117,8 @@ local function is_shared(entry)
   return entry.desc == "INDEX" and not entry.defn:find("ALTER TABLE", 1, true)
 end
 
+-- Indexes of one family are attached one after the other: of two at once, one to the other's parent, neither would see
+-- that the parent of both has become whole, and it would stay invalid.
 local function locks_of_all(entry, list)
   local exclusive, shared, seen = {}, {}, {}
   local function add(to, name)
@@ -129,6 +131,7 @@ local function locks_of_all(entry, list)
   end
   for _, place in ipairs(list) do
     if place.family then add(shared, "family " .. place.family) end
+    if place.family and entry.desc == "INDEX ATTACH" then add(exclusive, "attach " .. place.family) end
     add(of_its_own, place.oid)
   end
   return exclusive, shared

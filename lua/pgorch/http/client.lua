@@ -1,6 +1,7 @@
 -- A client of one JSON API: a base URL, a token, and what all requests share. The token goes to the base's origin
 -- and nowhere else.
 
+local budget = require "pgorch.http.budget"
 local env = require "pgorch.env"
 local fail = require "pgorch.error"
 local json = require "pgorch.json"
@@ -18,6 +19,7 @@ local secret = require "pgorch.secret"
 ---@field timeout? number               seconds (60)
 ---@field ca_pem? string
 ---@field follow? integer               redirects (0)
+---@field limits? pgorch.http.Limits    what the API lets one token send
 
 ---@class pgorch.http.Client
 local Client = {}
@@ -190,6 +192,7 @@ return function(options)
     base = base, bearer = bearer, headers = options.headers or {}, secrets = options.secrets,
     decode = options.decode ~= false,
     shared = { retry = options.retry, on_retry = options.on_retry, timeout = options.timeout,
-               ca_pem = options.ca_pem, follow = options.follow },
+               ca_pem = options.ca_pem, follow = options.follow,
+               budget = options.limits and bearer and budget.of(bearer, options.limits, base) or nil },
   }, Client)
 end

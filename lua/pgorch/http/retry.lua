@@ -55,7 +55,10 @@ function retry.status(status)
   return STATUSES[status] == true
 end
 
-local function asked_for(headers)
+---Seconds that a server wants to be left alone; nil: it does not say.
+---@param headers? table
+---@return number|nil
+function retry.asked_for(headers)
   local value = headers and headers["retry-after"]
   if not value then return nil end
   local date = clock.parse_http(value)
@@ -70,7 +73,7 @@ end
 function retry.wait(policy, try, err, headers)
   local tries = err.id == "PGO-DNS" and math.min(policy.tries, policy.dns_tries) or policy.tries
   if try >= tries or not err.retryable then return nil end
-  local asked = asked_for(headers)
+  local asked = retry.asked_for(headers)
   if asked then return math.min(asked, policy.retry_after_cap) end
   return math.random() * math.min(policy.cap, policy.base * 2 ^ (try - 1))
 end

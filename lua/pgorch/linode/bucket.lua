@@ -1,6 +1,7 @@
 -- A bucket at Linode for one run. Linode's API makes it, says how it is and signs URLs; the S3 protocol does the rest,
 -- with a key that is good for this bucket alone and made when first needed. Its secret is told once and lives in this
--- process only, so each process makes another and deletes the run's last: they are known by their label.
+-- process only, so each process makes another and deletes the run's last: they are known by their label. A key that is
+-- given is used in its place, and left alone: an account has a hundred keys at most, and a batch may have more runs.
 
 local crypto   = require "pgorch.crypto"
 local fail     = require "pgorch.error"
@@ -15,6 +16,7 @@ local trust    = require "pgorch.s3.trust"
 ---@class pgorch.linode.Bucket: pgorch.s3.Bucket
 ---@field name string
 ---@field region string
+---@field given {access_key: any, secret_key: any}|nil   a key that is not the run's own
 ---@field others_revoked integer  keys of the run that other processes had made, and this one has deleted
 local Bucket = {}
 
@@ -101,6 +103,7 @@ end
 ---@return integer deleted
 function Bucket:revoke()
   local deleted = 0
+  if self.given then return deleted end
   for _, key in ipairs(self.api:pages("/object-storage/keys", "data")) do
     if key.label == self.key_label then
       self.api:request("DELETE", ("/object-storage/keys/%d"):format(key.id), nil, { missing = true })
@@ -122,22 +125,44 @@ local function wait_until_known(bucket)
     end)
 end
 
+local MOST_KEYS = 100            -- of an account
+
+-- Linode's words for it are not documented: the keys are counted.
+local function explain_refusal(self, err)
+  if not fail.is(err) or err.status ~= 400 or #self.api:pages("/object-storage/keys", "data") < MOST_KEYS then
+    error(err, 0)
+  end
+  fail.raise("PGO-PROVIDER-STORAGE", ("the Linode account has %d storage keys, and gets no more"):format(MOST_KEYS), {
+    cause = err, cure = "Delete those that nobody uses, or give all runs one: --storage-access-key-env and "
+      .. "--storage-secret-key-env; then `pgorch resume RUN`." })
+end
+
+local function new_key(self)
+  local ok, key = pcall(self.api.post, self.api, "/object-storage/keys", { label = self.key_label,
+    regions = json.array { self.region },
+    bucket_access = json.array { { region = self.region, bucket_name = self.name, permissions = "read_write" } } })
+  if not ok then explain_refusal(self, key) end
+  self.key_id = key.id
+  return key
+end
+
+local function with_key(self, key)
+  return s3.client({ endpoint = self:endpoint(), region = self.region, access_key = key.access_key,
+                     secret_key = key.secret_key }):bucket(self.name)
+end
+
 local function with_new_key(self)
   self:revoke()
-  local key = self.api:post("/object-storage/keys", { label = self.key_label, regions = json.array { self.region },
-    bucket_access = json.array { { region = self.region, bucket_name = self.name, permissions = "read_write" } } })
-  self.key_id = key.id
-  local bucket = s3.client({ endpoint = self:endpoint(), region = self.region, access_key = key.access_key,
-                             secret_key = key.secret_key }):bucket(self.name)
+  local bucket = with_key(self, new_key(self))
   wait_until_known(bucket)
   return bucket
 end
 
----The same bucket by the S3 protocol. Makes the key.
+---The same bucket by the S3 protocol. Makes the key, unless one is given.
 ---@return pgorch.s3.Bucket
 function Bucket:s3()
   return self.turn:with(function()
-    self.real = self.real or with_new_key(self)
+    self.real = self.real or self.given and with_key(self, self.given) or with_new_key(self)
     return self.real
   end)
 end
@@ -148,10 +173,17 @@ local function default_name(api)
   return "postgres-for-migration-" .. crypto.sha256("linode:" .. tostring(owner)):sub(1, 10)
 end
 
+local function given_key(o)
+  if not o.access_key and not o.secret_key then return nil end
+  if o.access_key and o.secret_key then return { access_key = o.access_key, secret_key = o.secret_key } end
+  fail.raise("PGO-PARAM", "storage_access_key and storage_secret_key are one key: both are needed, or none")
+end
+
 ---@param api pgorch.provider.Api
----@param o {region: string, name: string|nil, run: {id: string}|nil}
+---@param o {region: string, name: string|nil, run: {id: string}|nil, access_key: any, secret_key: any}
 ---@return pgorch.linode.Bucket
 return function(api, o)
   return setmetatable({ api = api, region = o.region, name = o.name or default_name(api), turn = task.semaphore(1),
-                        others_revoked = 0, key_label = "pgorch-" .. (o.run and o.run.id or "check") }, Bucket)
+                        given = given_key(o), others_revoked = 0,
+                        key_label = "pgorch-" .. (o.run and o.run.id or "check") }, Bucket)
 end

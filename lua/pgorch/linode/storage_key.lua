@@ -17,6 +17,7 @@ end
 -- Whoever looks into the bucket makes a key, the other cleanups as well: those are no news, all others are.
 local function cleanup(ctx)
   local store = ctx.store
+  if store.given then return {} end
   store:revoke()
   local found = store.others_revoked > 0 and "removed" or "gone"
   return { { what = "storage key " .. store.key_label, state = store:revoke() == 0 and found or "left" } }
@@ -24,7 +25,7 @@ end
 
 return recipe.step {
   id = "storage_key", title = "A storage key for the bucket alone", effect = "write", run = run, undo = undo,
-  way = "archive",
+  way = "archive", only_if = function(ctx) return ctx.store.given == nil end,
   undo_when = "always", cleanup = cleanup, cleans_last = true,
   estimate = 10,
   plan = function(ctx)

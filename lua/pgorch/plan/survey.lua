@@ -4,6 +4,7 @@
 
 local fail    = require "pgorch.error"
 local lines   = require "pgorch.plan.lines"
+local raised  = require "pgorch.runner.place"
 local task    = require "pgorch.task"
 local times   = require "pgorch.plan.times"
 local unknown = require "pgorch.plan.unknown"
@@ -55,7 +56,7 @@ end
 -- fn(ctx), where what is unknown makes the whole step unknown. Returns what fn did, or nil and the step to wait for.
 local function ask(of, step, fn, ...)
   local ctx = of:context(step)
-  local ok, value = xpcall(fn, fail.handler, ctx, ...)
+  local ok, value = xpcall(raised.call, fail.handler, fn, ctx, ...)
   of.strict = false
   if ok then return value end
   if value.known_after then return nil, value.known_after end

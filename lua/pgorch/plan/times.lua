@@ -3,6 +3,7 @@
 -- they are used.
 
 local rehearsed = require "pgorch.rehearsal.measured"
+local way       = require "pgorch.way"
 
 local M = {}
 
@@ -124,6 +125,25 @@ end
 function M.sum(steps, by_id, counts)
   local seen = { lacking = false }
   return of_list(steps, by_id, counts, seen), seen.lacking
+end
+
+-- What a step of this move takes; nil where it is none of its own, or asks what only a run can tell.
+local function entry_of(of, step)
+  local ok, entry = pcall(function()
+    local ctx = of:context(step)
+    if not way.has(ctx, step) or step.only_if and not step.only_if(ctx) then return nil end
+    return { seconds = M.of_step(of, step), effect = step.effect }
+  end)
+  return ok and entry or nil
+end
+
+---About how long a whole run takes whose source was looked at. Until a way is chosen it is that by object storage.
+---@param of pgorch.Inspection   with the result of the step `size`
+---@return number seconds
+function M.of_run(of)
+  local by_id = {}
+  for id, step in pairs(of.steps) do by_id[id] = entry_of(of, step) end
+  return (M.sum(of.recipe.steps, by_id, function() return true end))
 end
 
 ---How long the window will be: no shorter than what a rehearsal has told to announce.

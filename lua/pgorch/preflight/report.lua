@@ -6,6 +6,7 @@ local json      = require "pgorch.json"
 local native    = require "pgorch.native.host"
 local preflight = require "pgorch.preflight"
 local term      = require "pgorch.term"
+local times     = require "pgorch.plan.times"
 local values    = require "pgorch.recipe.values"
 
 local M = {}
@@ -78,9 +79,12 @@ local function finding_lines(out, each, paint)
   end
 end
 
--- Passed checks are counted, unless each is wanted; then what needs a look, then what fails, nearest to the end.
-local function findings(out, seen, host, paint)
-  local found = seen.found
+---Passed checks are counted, unless each is wanted; then what needs a look, then what fails, nearest to the end.
+---@param out string[]   lines are added to it
+---@param found pgorch.Findings
+---@param host {verbose: boolean|nil, quiet: boolean|nil}
+---@param paint fun(how: string, word: string): string
+function M.findings(out, found, host, paint)
   if host.verbose then
     for _, each in ipairs(found.list) do
       if each.level == "pass" then finding_lines(out, each, paint) end
@@ -95,14 +99,20 @@ local function findings(out, seen, host, paint)
   end
 end
 
+---Colours words for standard output, where that is a terminal.
+---@param display pgorch.Display
+---@return fun(how: string, word: string): string
+function M.painter(display)
+  local colour = display.colour and term.is_tty(1)
+  return function(how, word) return colour and display:paint(how, word) or word end
+end
+
 local function text(seen, o)
-  local colour = o.display.colour and term.is_tty(1)
-  local function paint(how, word) return colour and o.display:paint(how, word) or word end
-  local out = {}
+  local out, paint = {}, M.painter(o.display)
   if not o.host.quiet then
     out[1], out[2] = heading(seen), largest_line(seen)
   end
-  findings(out, seen, o.host, paint)
+  M.findings(out, seen.found, o.host, paint)
   local open = unknown(seen)
   if open and not o.host.quiet then out[#out + 1] = "  " .. open end
   out[#out + 1] = last_line(seen.found)
@@ -119,16 +129,24 @@ local function event(kind, fields)
 end
 M.event = event
 
+---One line for each finding.
+---@param out string[]
+---@param found pgorch.Findings
+function M.finding_events(out, found)
+  for _, each in ipairs(found.list) do
+    out[#out + 1] = event("finding", { level = each.level, id = each.id, what = each.what, detail = each.detail,
+                                       fate = each.fate, cure = each.cure })
+  end
+end
+
 local function events(seen)
   local source, size, found = source_of(seen), seen.size, seen.found
   local out = { event("inspected", {
     recipe = seen.inspection.recipe.name, app = seen.inspection.params.app, source = source and source:name(),
     version = size and size.version, bytes = size and size.bytes, console_bytes = size and size.console_bytes,
-    largest = size and json.array(largest(size)), target = seen.target }) }
-  for _, each in ipairs(found.list) do
-    out[#out + 1] = event("finding", { level = each.level, id = each.id, what = each.what, detail = each.detail,
-                                       fate = each.fate, cure = each.cure })
-  end
+    largest = size and json.array(largest(size)), target = seen.target,
+    estimate = size and times.of_run(seen.inspection) }) }
+  M.finding_events(out, found)
   out[#out + 1] = event("summary", { passed = found:count "pass", warned = found:count "warn",
                                      failed = found:count "fail", unknown = unknown(seen),
                                      status = found:count "fail" > 0 and 4 or 0 })

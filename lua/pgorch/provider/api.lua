@@ -28,6 +28,7 @@ end
 ---@field next fun(body: table): string|table|nil  where the next page is: a URL, or parameters of the query
 ---@field page? table                  parameters of the first page
 ---@field judge? fun(reply: table): boolean|"untouched"|nil   see http/retry.lua
+---@field limits? {rate: number, burst: number}    requests that one token may send: a second, and at once
 ---@field methods? table<string, function>         what this provider's client can do besides
 
 local function token_of(o)
@@ -44,7 +45,9 @@ end
 ---@param o pgorch.provider.ApiOptions
 ---@return pgorch.provider.Api
 function api.new(o)
-  local client = http.client { base = o.base, bearer = token_of(o), secrets = o.secrets, retry = { judge = o.judge } }
+  local limits = o.limits and { name = o.title, rate = o.limits.rate, burst = o.limits.burst }
+  local client = http.client { base = o.base, bearer = token_of(o), secrets = o.secrets, retry = { judge = o.judge },
+                               limits = limits }
   return setmetatable({ title = o.title, http = client, judge = o.judge, reason = o.reason, next_page = o.next,
                         page = o.page or {}, methods = o.methods or {} }, { __index = index })
 end
@@ -119,7 +122,7 @@ function Api:pages(path, key, o)
 end
 
 ---Every PostgreSQL instance of the account, and why some are not among them: being made, out of reach.
----@param filter? {tag?: string, region?: string}
+---@param filter? {engine?: string, tag?: string, region?: string, label?: string}   label: a Lua pattern
 ---@return pgorch.Source[] found
 ---@return pgorch.Error[] left_out
 function Api:databases(filter) return self.provider.databases(self, filter) end

@@ -139,23 +139,35 @@ function arguments.parse(argv, flags)
   return state
 end
 
-local function from_environment(param, state)
+-- What a parameter is called where it is given: a flag of a command line, or a name in a file.
+local function written(param, state) return state.written and param.name or params.flag(param.name) end
+
+---What the environment says of a parameter: its value, or where a secret is; nil when it says nothing.
+---@param param pgorch.Param
+---@param state table  what is wrong is added to its problems
+---@return any
+function arguments.from_environment(param, state)
   for _, name in ipairs(param.env) do
     local text = env.get(name)
     if text then
       if param.secret then return { env = name } end
       local value, why = values.parse(param.type, text)
       if value ~= nil then return value end
-      state.problems[#state.problems + 1] = ("%s (for %s): %s %s"):format(name, params.flag(param.name), text, why)
+      state.problems[#state.problems + 1] = ("%s (for %s): %s %s"):format(name, written(param, state), text, why)
       state.bad[param.name] = true
     end
   end
 end
 
+local function how_to_give(param, state)
+  if state.written then return param.secret and param.name .. "_env" or param.name end
+  return params.flag(param.name) .. (param.secret and "-env VAR" or " VALUE")
+end
+
 local function missing(param, state)
-  local ways = param.secret and params.flag(param.name) .. "-env VAR" or params.flag(param.name) .. " VALUE"
+  local ways = how_to_give(param, state)
   if #param.env > 0 then ways = ways .. ", or " .. table.concat(param.env, ", ") .. " in the environment" end
-  state.problems[#state.problems + 1] = ("%s is missing%s: %s"):format(params.flag(param.name),
+  state.problems[#state.problems + 1] = ("%s is missing%s: %s"):format(written(param, state),
     param.help and " (" .. param.help .. ")" or "", ways)
 end
 
@@ -189,7 +201,7 @@ end
 
 ---Fills in environment and defaults, and checks every value. Adds to state.problems.
 ---@param specs table<string, pgorch.Param>
----@param state table  what arguments.parse gave
+---@param state table  what arguments.parse gave; `written` = true: the names stand in a file, and are no flags
 ---@return table values         by name
 ---@return table secrets        name -> {env=|file=|fd=|command=}
 function arguments.resolve(specs, state)
@@ -197,7 +209,7 @@ function arguments.resolve(specs, state)
   for _, param in ipairs(params.sorted(specs)) do
     local name = param.name
     local value = (param.secret and state.secrets or state.given)[name]
-    if value == nil and not state.bad[name] then value = from_environment(param, state) end
+    if value == nil and not state.bad[name] then value = arguments.from_environment(param, state) end
     if value == nil and param.default ~= nil then value = param.default end
     if value == nil then
       if param.required == true and not state.bad[name] then missing(param, state) end
@@ -205,7 +217,7 @@ function arguments.resolve(specs, state)
       secrets[name] = value
     else
       local why = why_wrong(param, value)
-      if why then state.problems[#state.problems + 1] = ("%s: %s"):format(params.flag(name), why) end
+      if why then state.problems[#state.problems + 1] = ("%s: %s"):format(written(param, state), why) end
       resolved[name] = value
     end
   end

@@ -1,7 +1,8 @@
--- Loads recipes: a file, or one that is built in. The top level of a recipe runs in a coroutine of its own, outside of
--- any task (whatever waits raises PGO-AWAIT), with a small set of globals, bounded in instructions and memory.
--- It hands out files to `require` by yielding to the task that loads; it never runs a step.
+-- Loads recipes, and manifests of batches: a file, or one that is built in. The top level of one runs in a coroutine of
+-- its own, outside of any task (whatever waits raises PGO-AWAIT), with a small set of globals, bounded in instructions
+-- and memory. It hands out files to `require` by yielding to the task that loads; it never runs a step.
 
+local batch       = require "pgorch.batch"
 local crypto      = require "pgorch.crypto"
 local fail        = require "pgorch.error"
 local fs          = require "pgorch.fs"
@@ -19,12 +20,20 @@ local stack = {}
 
 local function folder_of(path) return path:match("^(.*)/[^/]*$") or "." end
 
+-- What a file may return, and what it is called.
+local RECIPE = { is = recipe.is, returns = "no recipe { ... }" }
+local BATCH  = { is = batch.is, returns = "no batch { ... }" }
+
+-- Of those that are built in, the ones that are no recipe.
+local MANIFESTS = { batch = true }
+
 ---The names of the built-in recipes.
 ---@return string[]
 function load_recipe.built_in()
   local names = {}
   for _, path in ipairs(resource.list("recipes/")) do
-    names[#names + 1] = path:match("^recipes/([%w_%-]+)%.lua$")
+    local name = path:match("^recipes/([%w_%-]+)%.lua$")
+    if not MANIFESTS[name] then names[#names + 1] = name end
   end
   return names
 end
@@ -104,7 +113,7 @@ local function digests_of(files, folder)
 end
 
 -- Runs one recipe file inside the loading coroutine; a base runs inside the load of its child.
-local function run_unit(path, folder, text, files, thread)
+local function run_unit(path, folder, text, files, thread, kind)
   for _, each in ipairs(stack) do
     if each.path == path then fail.raise("PGO-RECIPE", ("%s inherits from itself"):format(path)) end
   end
@@ -114,7 +123,7 @@ local function run_unit(path, folder, text, files, thread)
   stack[#stack + 1] = unit
   local made = compile(text, path, unit.globals)(path)
   stack[#stack] = nil
-  if not recipe.is(made) then fail.raise("PGO-RECIPE", path .. ": the file returns no recipe { ... }") end
+  if not kind.is(made) then fail.raise("PGO-RECIPE", ("%s: the file returns %s"):format(path, kind.returns)) end
   return made
 end
 
@@ -126,11 +135,11 @@ function load_recipe.base(name)
   if not unit then fail.raise("PGO-RECIPE", "recipe.from works while a recipe loads") end
   local path = unit.folder and ("%s/%s"):format(unit.folder, name:find("%.lua$") and name or name .. ".lua")
   local text = path and path ~= unit.path and read(path)
-  if text then return run_unit(path, folder_of(path), text, unit.files, unit.thread) end
+  if text then return run_unit(path, folder_of(path), text, unit.files, unit.thread, RECIPE) end
   path = "recipes/" .. name .. ".lua"
   text = resource.find(path)
   if not text then unknown(name) end
-  return run_unit(path, nil, text, unit.files, unit.thread)
+  return run_unit(path, nil, text, unit.files, unit.thread, RECIPE)
 end
 
 -- Where in the recipe an error came from; the library's own frames are passed over.
@@ -162,9 +171,9 @@ local function rethrow(thread, err, files, path)
 end
 
 -- Drives the coroutine: each time that it yields a path, the file is read here, in the task.
-local function drive(path, folder, text)
+local function drive(path, folder, text, kind)
   local files, thread = {}, nil
-  thread = coroutine.create(function() return run_unit(path, folder, text, files, thread) end)
+  thread = coroutine.create(function() return run_unit(path, folder, text, files, thread, kind) end)
   environment.bound(thread)
   local outer, inner = stack, {}
   stack = inner
@@ -183,19 +192,38 @@ local function drive(path, folder, text)
   return value
 end
 
----Loads RECIPE: a file, or the name of a built-in one.
----@param name string
----@return pgorch.Recipe
-function load_recipe.load(name)
+local function load_as(kind, name)
   if name:find("/", 1, true) or name:find("%.lua$") then
     if not fs.exists(name) then unknown(name) end
     if fs.stat(name).type == "directory" then fail.raise("PGO-RECIPE", name .. " is a folder, not a recipe") end
-    return drive(name, folder_of(name), fs.read(name, LARGEST))
+    return drive(name, folder_of(name), fs.read(name, LARGEST), kind)
   end
   local path = "recipes/" .. name .. ".lua"
   local text = resource.find(path)
   if not text then unknown(name) end
-  return drive(path, nil, text)
+  return drive(path, nil, text, kind)
+end
+
+---Loads RECIPE: a file, or the name of a built-in one.
+---@param name string
+---@return pgorch.Recipe
+function load_recipe.load(name)
+  if MANIFESTS[name] then
+    fail.raise("PGO-RECIPE", ("%s is no recipe, but moves many databases by one"):format(name),
+      { cure = ("Use it so: `pgorch batch run %s`."):format(name) })
+  end
+  return load_as(RECIPE, name)
+end
+
+---Loads the manifest of a batch that is written in Lua: a file, or the name of one that is built in. Its rows are not
+---asked for.
+---@param name string
+---@return pgorch.Batch
+function load_recipe.load_batch(name)
+  local ok, made = pcall(load_as, BATCH, name)
+  if ok then return made end
+  if not fail.is(made, "PGO-RECIPE") then error(made, 0) end
+  fail.raise("PGO-BATCH", made.message, { detail = made.detail, cause = made.cause })
 end
 
 return load_recipe

@@ -19,12 +19,13 @@ local params = {}
 ---@field secret boolean
 ---@field pattern string         a Lua pattern for the whole value
 ---@field check fun(value: any): boolean, string|nil
+---@field shell boolean          a command that the machine of the run executes: a worker takes it only if it is told to
 ---@field use string             the `uses` that it is for: a recipe that replaces that one does not inherit it
 ---@field order integer          place in the help
 
 local FIELDS = { name = true, type = true, default = true, default_text = true, env = true, help = true,
                  required = true, required_when = true, choices = true, secret = true, pattern = true, check = true,
-                 use = true, order = true }
+                 use = true, order = true, shell = true }
 
 local function wrong(name, text) fail.raise("PGO-RECIPE", ("parameter `%s`: %s"):format(tostring(name), text)) end
 
@@ -176,10 +177,11 @@ local STANDARD = {
   { "freeze", type = "list", default = "maintenance,read-only",
     choices = { "maintenance", "read-only", "hook", "none" },
     help = "how writes are kept out during the window; hook: by --on-freeze and --on-thaw" },
-  { "accept", help = "a command (sh -c) that must succeed before cut-over; DATABASE_URL is the target's" },
-  { "on_freeze",
+  { "accept", shell = true,
+    help = "a command (sh -c) that must succeed before cut-over; DATABASE_URL is the target's" },
+  { "on_freeze", shell = true,
     help = "a command (sh -c) to run when the window opens; PGORCH_RUN, PGORCH_APP and PGORCH_PHASE are set" },
-  { "on_thaw", help = "a command to run when the window closes; PGORCH_OUTCOME is moved or put-back" },
+  { "on_thaw", shell = true, help = "a command to run when the window closes; PGORCH_OUTCOME is moved or put-back" },
   { "hook_limit", type = "duration", default = "30m",
     help = "how long a command of --on-freeze, --on-thaw or --accept may run; 0: as long as it likes" },
   { "via", default = "archive", choices = { "archive", "direct", "heroku", "auto" },

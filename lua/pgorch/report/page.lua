@@ -2,14 +2,13 @@
 -- the rest; docs/report.md says what is where. Only composes: the sections have files of their own.
 
 local chart    = require "pgorch.report.chart"
-local crypto   = require "pgorch.crypto"
-local html     = require "pgorch.report.html"
+local document = require "pgorch.report.document"
 local moment   = require "pgorch.report.moment"
 local resource = require "pgorch.resource"
 local sections = require "pgorch.report.sections"
 local values   = require "pgorch.recipe.values"
 
-local h = html.h
+local h = require "pgorch.report.html".h
 
 local page = {}
 
@@ -17,21 +16,9 @@ local STATE = { done = "Done", put_back = "Put back", undo_failed = "Not all put
                 stopped = "Stopped", interrupted = "Interrupted", waiting = "Waiting", undoing = "Being put back",
                 running = "Running" }
 
-local function head(report, css)
-  local hash = crypto.base64(crypto.sha256(css, "raw"))
-  local policy = "default-src 'none'; style-src 'sha256-%s'; img-src data:; base-uri 'none'; form-action 'none'"
-  return h.head {
-    h.meta { charset = "utf-8" },
-    h.meta { http_equiv = "Content-Security-Policy", content = policy:format(hash) },
-    h.meta { name = "viewport", content = "width=device-width, initial-scale=1" },
-    h.meta { name = "color-scheme", content = "light dark" },
-    h.meta { name = "referrer", content = "no-referrer" },
-    h.meta { name = "robots", content = "noindex" },
-    h.link { rel = "icon", href = "data:," },
-    h.title { ("%s: %s, run %s"):format(report.run.app or report.source.name or report.run.recipe.name,
-      STATE[report.run.state] or report.run.state, report.run.id) },
-    h.style { html.raw(css) },
-  }
+local function title_of(report)
+  return ("%s: %s, run %s"):format(report.run.app or report.source.name or report.run.recipe.name,
+    STATE[report.run.state] or report.run.state, report.run.id)
 end
 
 local function figure(label, value, more)
@@ -102,6 +89,7 @@ local function error_box(report)
   return h.section { class = "error", aria_labelledby = "error", h.h2 { id = "error", "What went wrong" },
     h.p { h.code { err.id or "?" }, " ", err.step and { "in ", h.code { err.step }, ": " },
           h.bdi { err.message or "" } },
+    err.at and h.p { "At ", h.code { err.at } },
     err.detail and err.detail ~= "" and h.pre { tabindex = "0", err.detail },
     err.cure and err.cure ~= "" and h.p { h.b { "Cure: " }, err.cure } }
 end
@@ -121,10 +109,11 @@ local function day_of(report)
   return first == last and first or first .. " to " .. last
 end
 
-local function top(report)
+local function top(report, up)
   local run = report.run
   return h.header {
     h.p { class = "brand", h.b { "pgorch" }, run.kind == "rehearsal" and " rehearsal report" or " migration report",
+      up and { ", of ", h.a { href = up.href, up.title } },
       h.span { class = "of", h.time { datetime = run.created_at, day_of(report) } } },
     h.p { h.span { class = "state " .. run.tone, STATE[run.state] or run.state },
       h.span { class = "muted", " run ", h.code { run.id }, #report.attempts > 1
@@ -153,15 +142,16 @@ local function contents()
 end
 
 ---@param report table  of report.of
+---@param up? {href: string, title: string}   the page that this one belongs to
 ---@return string
-function page.write(report)
+function page.write(report, up)
   local css, parts = resource.read "pgorch/report/style.css", {}
   for i, each in ipairs(ORDER) do parts[i] = section(each[1], each[2], each[3](report)) end
-  local body = h.body { top(report), contents(), h.main { error_box(report), warning_box(report), parts },
+  local body = { top(report, up), contents(), h.main { error_box(report), warning_box(report), parts },
     h.footer { h.p { "Written by ", report.made_by, " on ", h.time { datetime = report.made_at,
       moment.day(report.made_at) .. ", " .. moment.time(report.made_at) }, " UTC from the record of run ",
       h.code { report.run.id }, ". Secrets are not in it." } } }
-  return "<!doctype html>\n" .. html.text(h.html { lang = "en", head(report, css), body }) .. "\n"
+  return document.write { title = title_of(report), css = css, body = body }
 end
 
 return page

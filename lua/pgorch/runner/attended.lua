@@ -1,8 +1,9 @@
 -- Runs a part of a run's work beside what watches over it: the display, Ctrl-C, the deadline, requests from other
--- terminals. Decides nothing about what follows.
+-- terminals, the other rows of its group. Decides nothing about what follows.
 
 local deadline = require "pgorch.runner.deadline"
 local fail     = require "pgorch.error"
+local grouped  = require "pgorch.runner.group"
 local host     = require "pgorch.native.host"
 local requests = require "pgorch.runner.requests"
 local task     = require "pgorch.task"
@@ -47,6 +48,7 @@ function attended.run(current, fn, ...)
     group:spawn(current.watch_lease, current)
     group:spawn(deadline.watch, current, group)
     group:spawn(requests.watch, current, group)
+    group:spawn(grouped.watch, current, group)
     results = table.pack(xpcall(fn, fail.handler, table.unpack(arguments, 1, arguments.n)))
     group:cancel("done")
   end)

@@ -164,6 +164,11 @@ end
 ---@return integer
 function methods:record() return of[self].session.store:id() end
 
+---What ctx has of its own, by name: a recipe's `uses` stand beside it.
+---@type table<string, boolean>
+context.OWN = { params = true, options = true, recall = true, result = true, live = true, run = true, recipe = true }
+for name in pairs(methods) do context.OWN[name] = true end
+
 -- The live things of the recipe. Two steps side by side that ask for the same one get the same one. `use.run` names the
 -- run, for what is made outside on its behalf.
 local function use_table(session)

@@ -2,6 +2,7 @@
 -- What the statuses mean is in runner/meaning.lua.
 
 local fail  = require "pgorch.error"
+local group = require "pgorch.runner.group"
 local host  = require "pgorch.native.host"
 local json  = require "pgorch.json"
 local lost_writes = require "pgorch.runner.lost_writes"
@@ -46,13 +47,13 @@ local function wished(session, err)
   local wish, past = session.host["on-failure"], session:cut_over()
   local taken = fail.is(err, "PGO-FENCED")
   if taken or session.lost then return "keep", taken and 7 or 6, "stopped" end      -- it is another process's to end
-  if is_stop(session, err) and not session.past_deadline then
+  if is_stop(session, err) and not session.past_deadline and not session.group_reason then
     if (wish == "rollback" or session.requested == "rollback") and not past then return "undo", 1 end
     return "keep", 8, "stopped"
   end
   if past then return "keep", 9, "failed" end
   if is_taken(session, err) then return "keep", 7, "stopped" end
-  if session.past_deadline then return "undo", 1 end
+  if session.past_deadline or fail.is(err, "PGO-GROUP") then return "undo", 1 end
   if is_transient(err) and wish ~= "rollback" then return "keep", 6, "stopped" end
   if wish == "keep" then return "keep", 8, "stopped" end
   return "undo", ending.status_of(err)
@@ -66,6 +67,19 @@ local function decide(session, err)
   session.display:emit("message", {
     text = ("not put back: %s, and a rollback would lose that (--lose-writes)"):format(why) })
   return "keep", 9, "stopped"
+end
+
+-- The others of its group hear of it before anything is put back: they could cut over without it otherwise.
+local function agree(session, err, what, status, state)
+  if what == "keep" then
+    group.withdraw(session)
+    return what, status, state
+  end
+  local ok, why = pcall(group.give_up, session, err)
+  if ok then return what, status, state end
+  session.display:emit("message", { text = ("not put back: the others of the group cannot be told: %s")
+    :format(fail.wrap(why).message) })
+  return "keep", fail.is(why, "PGO-FENCED") and 7 or 6, "stopped"
 end
 
 local function unlock(session)
@@ -115,6 +129,7 @@ local function cause(session, err)
     return fail.new("PGO-DEADLINE", ("not moved %d s before the deadline: they are kept for putting back")
       :format(math.floor(session.kept_seconds)), { cause = err, step = err.step })
   end
+  if session.group_reason then return fail.new("PGO-GROUP", session.group_reason, { cause = err, step = err.step }) end
   if not task.cancelled(err) then return err end
   local signal = host.interrupted()
   local why = ASKED[session.requested] or signal and "stopped by " .. signal
@@ -128,7 +143,7 @@ end
 function ending.failed(session, err)
   err = fail.complete(cause(session, err), { RUN = session.run.id, APP = session.params.app,
                                              RECIPE = session.run.recipe_path })
-  local what, status, state = decide(session, err)
+  local what, status, state = agree(session, err, decide(session, err))
   local failures = {}
   local standing = what == "undo" and undo.standing(session) or nil
   local pending = what == "undo" and #undo.pending(session) or 0

@@ -1,25 +1,16 @@
 -- The lines of the display, as text: one function for each kind. Pure, but for the clock that it is handed.
 
-local clock  = require "pgorch.clock"
-local fail   = require "pgorch.error"
-local values = require "pgorch.recipe.values"
+local clock   = require "pgorch.clock"
+local columns = require "pgorch.columns"
+local fail    = require "pgorch.error"
+local values  = require "pgorch.recipe.values"
 
 local lines = {}
 
 -- A rate over the last seconds says more than one since the beginning.
 local RATE_SECONDS = 5
 
-local function length(text) return utf8.len(text) or #text end
-
----At most `width` columns.
----@param text string
----@param width integer
----@return string
-function lines.clip(text, width)
-  if length(text) <= width then return text end
-  local offset = utf8.offset(text, width) or width
-  return text:sub(1, offset - 1) .. "~"
-end
+lines.clip = columns.clip
 
 ---`label ....... value`, so that values line up.
 ---@param label string
@@ -27,7 +18,7 @@ end
 ---@param width integer
 ---@return string
 function lines.dotted(label, value, width)
-  local dots = width - length(label) - 2
+  local dots = width - columns.width(label) - 2
   return ("%s %s %s"):format(label, ("."):rep(math.max(2, dots)), value)
 end
 
@@ -56,9 +47,22 @@ function lines.note_progress(step, e, now)
   step.bytes, step.total = e.bytes, e.total or step.total
 end
 
-local function bar(part)
-  local full = math.floor(math.max(0, math.min(1, part)) * 12 + 0.5)
-  return "[" .. ("#"):rep(full) .. (" "):rep(12 - full) .. "]"
+---Seconds that a step has to go at its rate; nil when that is not known.
+---@param step table
+---@return number|nil
+function lines.left(step)
+  if not step.rate or step.rate <= 0 or not step.total or step.total <= step.bytes then return nil end
+  return (step.total - step.bytes) / step.rate
+end
+
+---How much is done, in so many columns.
+---@param part number    0 to 1
+---@param width? integer  of what is between the brackets
+---@return string
+function lines.bar(part, width)
+  width = width or 12
+  local full = math.floor(math.max(0, math.min(1, part)) * width + 0.5)
+  return "[" .. ("#"):rep(full) .. (" "):rep(width - full) .. "]"
 end
 
 ---A running step: bytes, rate, time left.
@@ -69,13 +73,12 @@ function lines.running(step, now)
   local parts = { "  " .. lines.label(step) }
   if step.bytes and step.total and step.total > 0 then
     local part = math.min(1, step.bytes / step.total)
-    parts[#parts + 1] = ("%s %3.0f %%"):format(bar(part), part * 100)
+    parts[#parts + 1] = ("%s %3.0f %%"):format(lines.bar(part), part * 100)
   end
   if step.bytes then parts[#parts + 1] = values.show_size(step.bytes) end
   if step.rate then parts[#parts + 1] = values.show_size(step.rate) .. "/s" end
-  if step.rate and step.rate > 0 and step.total and step.total > step.bytes then
-    parts[#parts + 1] = "ETA " .. values.show_duration((step.total - step.bytes) / step.rate)
-  end
+  local left = lines.left(step)
+  if left then parts[#parts + 1] = "ETA " .. values.show_duration(left) end
   if step.text then parts[#parts + 1] = step.text end
   parts[#parts + 1] = values.show_duration(now - step.began)
   return table.concat(parts, "  ")
@@ -146,11 +149,12 @@ function lines.undone(e, seconds, display)
     lines.dotted("undo: " .. lines.label(e), values.show_duration(seconds), 50))
 end
 
-function lines.undo_failed(e, display)
-  return ("  %s undo: %s: %s"):format(display:paint("red", display.cross_mark), lines.label(e), tostring(e.error))
-end
-
 local function indent(text) return (tostring(text):gsub("\n+$", ""):gsub("[^\n]+", "      %0")) end
+
+function lines.undo_failed(e, display)
+  return ("  %s undo: %s: %s%s"):format(display:paint("red", display.cross_mark), lines.label(e), tostring(e.error),
+    e.error.at and "\n" .. indent("at: " .. e.error.at) or "")
+end
 
 ---An error for a person: step, id, message, detail, cure. Printed once, here.
 ---@param err table
@@ -160,6 +164,7 @@ function lines.explain(err, display)
   local where = err.step and ("step %s: "):format(err.step) or ""
   local list = { ("%s %s%s  %s"):format(display:paint("red", "error:"), where, err.id, err.message) }
   if err.told and not display.quiet then return list[1] end -- its findings stand in the table just above
+  if err.at then list[#list + 1] = indent("at: " .. err.at) end
   if err.detail and err.detail ~= "" then list[#list + 1] = indent(err.detail) end
   if fail.is(err.cause) then list[#list + 1] = indent("because: " .. tostring(err.cause)) end
   local cure = fail.cure(err)

@@ -12,11 +12,13 @@ local function read_first(path)
   return ok and text or ""
 end
 
--- Start time of a process: field 22 of its stat line, counted after the name, which may hold anything.
+-- Start time of a process: field 22 of its stat line, counted after the name, which may hold anything. One that has
+-- ended, and that nobody has waited for yet (field 3), has none.
 local function started(pid)
   local rest, at = read_first(("/proc/%d/stat"):format(pid)):match("^.*%)%s+(.*)$") or "", 2
   for word in rest:gmatch("%S+") do
     at = at + 1
+    if at == 3 and word == "Z" then return "0" end
     if at == 22 then return word end
   end
   return "0"

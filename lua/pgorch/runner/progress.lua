@@ -7,6 +7,7 @@ local json    = require "pgorch.json"
 local log     = require "pgorch.log"
 local lines   = require "pgorch.runner.lines"
 local native  = require "pgorch.native.host"
+local pace    = require "pgorch.runner.pace"
 local summary = require "pgorch.runner.summary"
 local task    = require "pgorch.task"
 local term    = require "pgorch.term"
@@ -179,6 +180,8 @@ function on.gate_waits(self, e)
   say(self, ("waiting for approval: \"%s\"   pgorch approve %s"):format(e.title, e.run))
 end
 
+function on.group_waits(self, e) say(self, e.text) end
+
 function on.gate_asks(self) erase(self) end
 
 function on.gate_passed(self, e)
@@ -211,7 +214,8 @@ end
 function Display:emit(kind, event)
   if self.listener then self.listener:heard(kind, event) end
   if self.mode == "json" then
-    local fields = summary.json(kind, event)
+    local fields
+    if kind == "progress" then fields = self.pace:take(event, task.now()) else fields = summary.json(kind, event) end
     if fields then
       fields.event, fields.at = kind, clock.iso()
       term.out(json.encode(fields) .. "\n")
@@ -247,16 +251,26 @@ local CODES = { bold = "1", dim = "2", red = "31", green = "32", yellow = "33" }
 ---@param how "bold"|"dim"|"red"|"green"|"yellow"
 ---@param text string
 ---@return string
+function progress.paint(how, text) return ("\27[%sm%s\27[0m"):format(CODES[how], text) end
+
+---@param how string   as of progress.paint
+---@param text string
+---@return string
 function Display:paint(how, text)
-  if not self.colour then return text end
-  return ("\27[%sm%s\27[0m"):format(CODES[how], text)
+  return self.colour and progress.paint(how, text) or text
 end
 
-local function wants_colour(host)
-  return not host["no-color"] and not env.get("NO_COLOR") and env.get("TERM") ~= "dumb"
+---Whether the flags and the terminal want colours, and lines that are drawn again in place.
+---@param host table
+---@param file 1|2   standard output, or standard error
+---@return boolean
+function progress.wants_colour(host, file)
+  return not host["no-color"] and not env.get("NO_COLOR") and env.get("TERM") ~= "dumb" and term.is_tty(file)
 end
 
-local function is_utf8()
+---Whether the terminal shows more letters than ASCII has.
+---@return boolean
+function progress.is_utf8()
   local locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
   return locale:lower():find("utf%-?8") ~= nil
 end
@@ -265,11 +279,11 @@ end
 ---@param host table  flags: json, no-color, q, v
 ---@return pgorch.Display
 function progress.new(host)
-  local colour = wants_colour(host) and term.is_tty(2)
+  local colour = progress.wants_colour(host, 2)
   local self = setmetatable({
     mode = host.json and "json" or colour and not host.quiet and "live" or "plain", colour = colour, quiet = host.quiet,
-    verbose = host.verbose, running = {}, drawn = 0, tick_mark = is_utf8() and "✓" or "ok",
-    cross_mark = is_utf8() and "✗" or "FAIL",
+    verbose = host.verbose, running = {}, drawn = 0, pace = pace.new(), tick_mark = progress.is_utf8() and "✓" or "ok",
+    cross_mark = progress.is_utf8() and "✗" or "FAIL",
   }, Display)
   if host.verbose then log.level = "debug" end
   if self.mode == "json" then

@@ -4,6 +4,7 @@
 local context = require "pgorch.runner.context"
 local fail    = require "pgorch.error"
 local lost_writes = require "pgorch.runner.lost_writes"
+local place   = require "pgorch.runner.place"
 local steps   = require "pgorch.runner.steps"
 
 local resume = {}
@@ -43,7 +44,7 @@ end
 
 local function still_holds(session, step, row)
   local ctx = context.new(session, step, row.id, row)
-  local ok, answer = xpcall(step.check, fail.handler, ctx, row.result, row.item)
+  local ok, answer = xpcall(place.call, fail.handler, step.check, ctx, row.result, row.item)
   if not ok then
     answer.step = answer.step or row.id
     error(answer, 0)

@@ -1,6 +1,7 @@
 -- One process at work on one run: the recipe, the record, what is known of each step, and the live objects that die
 -- with the process. Everything that the other parts of the runner share is here; it runs no step by itself.
 
+local budget  = require "pgorch.http.budget"
 local clock   = require "pgorch.clock"
 local fail    = require "pgorch.error"
 local fs      = require "pgorch.fs"
@@ -69,6 +70,8 @@ function session.new(o)
   if o.run.owner == owner.this() then self.store = o.store:as_writer(o.run.id, o.run.fence) end
   read_rows(self)
   self.run.dir = o.store:run_dir(o.run.id)
+  -- An app may be down until what is put back, or opened again, has sent its requests.
+  budget.share(o.store, function() return self.ending ~= nil or self:cut_over() end)
   fs.mkdir(self.run.dir, { mode = 0700, parents = true })
   return self
 end
@@ -107,18 +110,18 @@ function Session:keep_lease()
   end
 end
 
--- So long before the end of a lease that could not be made good the process stops.
-local SPARE_SECONDS = 10
+-- So long before the end of a lease that could not be made good the process stops: 10 s of 60.
+local SPARE = 1 / 6
 local LOOK_SECONDS = 1
 
 ---Raises when the record was out of reach for so long that another process may soon have the run: beside keep_lease, as
 ---a sign of life that is not answered says nothing at all. Time in which the machine slept counts.
 function Session:watch_lease()
   if not self:has_lease() then return end
-  local fence, limit = self.store.fence, homes.LEASE_SECONDS - SPARE_SECONDS
+  local fence, limit = self.store.fence, homes.LEASE_SECONDS * (1 - SPARE)
   while clock.uptime() - fence.good <= limit do task.sleep(LOOK_SECONDS) end
   self.lost = self.unheard or fail.new("PGO-STORE",
-    ("the record of runs has not answered for %d s: another process may take run %s"):format(limit, self.run.id))
+    ("the record of runs has not answered for %.0f s: another process may take run %s"):format(limit, self.run.id))
   error(self.lost, 0)
 end
 
@@ -299,6 +302,7 @@ function Session:close()
     if not self.lost then pcall(remove_ca_files, self.run.dir) end
     pcall(self.durably, self, self.store.disown, self.store, self.run.id)
   end
+  budget.share(nil)
   host.last_words(nil)
 end
 Session.__close = Session.close

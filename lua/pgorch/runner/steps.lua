@@ -5,7 +5,9 @@ local context = require "pgorch.runner.context"
 local drift   = require "pgorch.plan.drift"
 local fail    = require "pgorch.error"
 local gate    = require "pgorch.runner.gate"
+local group   = require "pgorch.runner.group"
 local json    = require "pgorch.json"
+local place   = require "pgorch.runner.place"
 local store   = require "pgorch.store"
 local task    = require "pgorch.task"
 local way     = require "pgorch.way"
@@ -14,7 +16,7 @@ local steps = {}
 
 local function fields_of(err)
   return { id = err.id, kind = err.kind, message = err.message, detail = err.detail and tostring(err.detail),
-           step = err.step, retryable = err.retryable, cure = fail.cure(err) }
+           step = err.step, at = err.at, retryable = err.retryable, cure = fail.cure(err) }
 end
 steps.error_fields = fields_of
 
@@ -101,7 +103,7 @@ local function is_done(session, id)
 end
 
 local function each_item(session, step, ctx)
-  local items, by_key = step.each(ctx) or {}, {}
+  local items, by_key = place.call(step.each, ctx) or {}, {}
   for _, item in ipairs(items) do
     if type(item) ~= "table" or type(item.key) ~= "string" then
       fail.raise("PGO-RECIPE", ("step %s: `each` gives a list of { key = \"...\" }"):format(step.id))
@@ -112,7 +114,7 @@ local function each_item(session, step, ctx)
   task.map(items, { limit = step.limit or 1 }, function(item)
     local id = ("%s[%s]"):format(step.id, item.key)
     if not is_done(session, id) then
-      recorded(session, step, id, item, function(inner) return step.run(inner, item) end)
+      recorded(session, step, id, item, function(inner) return place.call(step.run, inner, item) end)
     end
   end)
   local results = {}
@@ -127,7 +129,7 @@ end
 local function is_wanted(session, step)
   if not step.only_if then return true end
   local ctx = context.new(session, step, step.id, {})
-  local ok, wanted = xpcall(step.only_if, fail.handler, ctx)
+  local ok, wanted = xpcall(place.call, fail.handler, step.only_if, ctx)
   if not ok then
     wanted.step = wanted.step or step.id
     error(wanted, 0)
@@ -154,12 +156,12 @@ function steps.run(session, step)
   if not is_wanted(session, step) then return skip(session, step) end
   recorded(session, step, step.id, nil, function(ctx)
     if step.each then return each_item(session, step, ctx) end
-    return step.run(ctx)
+    return place.call(step.run, ctx)
   end)
   if step.point_of_no_return then session.display:emit("cut_over", { id = step.id }) end
 end
 
--- What was asked before a gate is asked again after it: people take their time.
+-- What was asked before a gate is asked again after it: people take their time. So do the others of a group.
 local function ask_again(session, before)
   for _, item in ipairs(before) do
     if item.again_after_gate and is_done(session, item.id) then
@@ -182,6 +184,11 @@ local function pass_gate(session, item, before)
   session.display:emit("gate_passed", { id = item.id, title = item.title, how = how.passed })
 end
 
+local function come_together(session, item, before)
+  local waited = group.meet(session, item, is_done(session, item.id))
+  if waited and item.point_of_no_return then ask_again(session, before) end
+end
+
 local function selected(session, item)
   return not session.only or not item.id or session.only[item.id]
 end
@@ -193,8 +200,8 @@ local function run_list(session, list)
 end
 
 local function run_together(session, item)
-  task.group(function(group)
-    for _, list in ipairs(item.lists) do group:spawn(run_list, session, list) end
+  task.group(function(together)
+    for _, list in ipairs(item.lists) do together:spawn(run_list, session, list) end
   end)
 end
 
@@ -219,6 +226,7 @@ function steps.run_all(session)
     elseif item.kind == "together" then
       run_together(session, item)
     elseif selected(session, item) then
+      come_together(session, item, before)
       if item.kind == "gate" then pass_gate(session, item, before) else steps.run(session, item) end
     end
     before[#before + 1] = item

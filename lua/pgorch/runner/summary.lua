@@ -1,6 +1,7 @@
 -- The end of a run on one page: every step with its time, the tables that steps gave, what was put back, warnings,
 -- what still stands, where the record is, what the exit status means. Text for people, fields for machines.
 
+local columns = require "pgorch.columns"
 local json    = require "pgorch.json"
 local lines   = require "pgorch.runner.lines"
 local meaning = require "pgorch.runner.meaning"
@@ -24,7 +25,7 @@ local function columns_of(t)
   local widths = {}
   for _, row in ipairs({ t.columns, table.unpack(t.rows) }) do
     for i = 1, #t.columns do
-      widths[i] = math.max(widths[i] or 0, utf8.len(tostring(row[i] or "")) or 0)
+      widths[i] = math.max(widths[i] or 0, columns.width(tostring(row[i] or "")))
     end
   end
   return widths
@@ -34,7 +35,7 @@ local function table_row(row, widths, t)
   local cells = {}
   for i, width in ipairs(widths) do
     local value = row[i] == nil and "" or tostring(row[i])
-    local pad = (" "):rep(width - (utf8.len(value) or #value))
+    local pad = (" "):rep(width - columns.width(value))
     local right = type(t.rows[1] and t.rows[1][i]) == "number"
     cells[i] = right and pad .. value or value .. pad
   end

@@ -5,6 +5,7 @@
 
 local context = require "pgorch.runner.context"
 local fail    = require "pgorch.error"
+local place   = require "pgorch.runner.place"
 local steps   = require "pgorch.runner.steps"
 local task    = require "pgorch.task"
 
@@ -125,7 +126,7 @@ local function undo_one(session, entry)
   session.display:emit("undo_started", { id = row.id, title = row.title })
   local ctx = context.new(session, step, row.id, row)
   local ok, err = xpcall(task.shield, fail.handler, LONGEST, while_mine, session, task.retry, { tries = 4, base = 2 },
-    step.undo, ctx, did, row.item)
+    place.call, step.undo, ctx, did, row.item)
   refuse_lost(session)
   row.summary = context.summary(ctx)
   if row.summary then

@@ -4,13 +4,19 @@
 local env    = require "pgorch.env"
 local fail   = require "pgorch.error"
 local pg     = require "pgorch.pg"
+local poll   = require "pgorch.poll"
 local secret = require "pgorch.secret"
 
 local home = {}
 
 -- How long a run stays with a process that is not heard of. Only a server can tell: processes of other machines are
--- not seen, and clocks differ.
-home.LEASE_SECONDS = 60
+-- not seen, and clocks differ. PGORCH_LEASE_SECONDS shortens it in the sandbox alone.
+local function lease_seconds()
+  local wish = tonumber(env.get "PGORCH_LEASE_SECONDS" or "")
+  return wish and wish > 0 and poll.is_loopback(env.get "HEROKU_HOST") and wish or 60
+end
+
+home.LEASE_SECONDS = lease_seconds()
 
 ---@class pgorch.StoreHome
 ---@field kind "sqlite"|"postgres"
@@ -32,7 +38,7 @@ local sqlite = {
 local SERVER_CLOCK = "cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"
 local postgres = {
   kind = "postgres", leases = true, now = SERVER_CLOCK,
-  lease = ("%s + %d"):format(SERVER_CLOCK, home.LEASE_SECONDS * 1000000),
+  lease = ("%s + %d"):format(SERVER_CLOCK, math.ceil(home.LEASE_SECONDS * 1000000)),
   has_tables = "select count(*) as n from pg_catalog.pg_tables where schemaname = 'pgorch' and tablename = 'meta'",
   version = "select value from pgorch.meta where name = 'version'",
 }
@@ -73,7 +79,8 @@ end
 ---@return pgorch.StoreHome
 function home.of(url)
   if url:match("^postgres://") or url:match("^postgresql://") then return of_server(url) end
-  local path = url:match("^sqlite:(.+)$") or (not url:match("^%a[%w+]+:") and url ~= "" and url) or nil
+  local path = url:match "^sqlite:(.+)$" or not url:match "^%a[%w+]+:" and url ~= "" and url or nil
+  if url:match "^sqlite://[^/]" then path = nil end          -- a server's address by a slip, maybe with a password
   if not path then
     fail.raise("PGO-STORE", "what is given as the record of runs names no place for one",
       { kind = "usage", cure = "Use sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE." })

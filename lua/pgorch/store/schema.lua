@@ -5,7 +5,7 @@
 local fail     = require "pgorch.error"
 local resource = require "pgorch.resource"
 
-local schema = { VERSION = 3 }
+local schema = { VERSION = 4 }
 
 -- 0: there is none.
 local function version_of(db, home)

@@ -44,19 +44,21 @@ local function take(entry, data)
   end)
   if ok then return true end
   if task.cancelled(why) then error(why, 0) end        -- the entry is as good as it was
+  if fs.exists(data) then fs.remove_tree(data) end
+  if not fs.exists(entry) then return false end        -- another pgorch has dropped it meanwhile
   log.warn("a cached sandbox database cannot be used and is made again", { path = entry, why = tostring(why) })
   discard(entry)
-  if fs.exists(data) then fs.remove_tree(data) end
   return false
 end
 
---- Entries of the same kind that other versions of pgorch or of the sample left behind, and unfinished ones.
+--- Entries of the same kind that other versions of pgorch or of the sample left behind, and unfinished ones. What was
+--- made within the hour may be in use: tests side by side have samples of their own.
 local function drop_older(cache, kind, key)
   for _, name in ipairs(fs.list(cache)) do
     local path = cache .. "/" .. name
-    local about = name:match "^new%-" and fs.stat(path)
-    local abandoned = about and clock.time() - about.mtime > ABANDONED
-    if abandoned or name ~= key and name:sub(1, #kind + 1) == kind .. "." then discard(path) end
+    local about = fs.stat(path)
+    local old = about ~= nil and clock.time() - about.mtime > ABANDONED
+    if old and (name:match "^new%-" or name ~= key and name:sub(1, #kind + 1) == kind .. ".") then discard(path) end
   end
 end
 

@@ -1,0 +1,91 @@
+-- How many columns of a terminal a text takes, and texts made to fit so many: letters of East Asia and pictures take
+-- two, marks that stand on other letters none. Pure.
+
+local columns = {}
+
+-- First and last of each range, in order. Zero columns: marks, joiners, directions, variants.
+local ZERO = { 0x300, 0x36F, 0x483, 0x489, 0x591, 0x5BD, 0x610, 0x61A, 0x64B, 0x65F, 0x670, 0x670, 0x6D6, 0x6DC,
+  0x900, 0x902, 0x93C, 0x93C, 0x941, 0x948, 0x94D, 0x94D, 0xE31, 0xE31, 0xE34, 0xE3A, 0xE47, 0xE4E, 0x1AB0, 0x1AFF,
+  0x1DC0, 0x1DFF, 0x200B, 0x200F, 0x202A, 0x202E, 0x2060, 0x2064, 0x2066, 0x2069, 0x20D0, 0x20FF, 0xFE00, 0xFE0F,
+  0xFE20, 0xFE2F, 0xFEFF, 0xFEFF, 0x1F3FB, 0x1F3FF, 0xE0100, 0xE01EF }
+
+-- Two columns: East Asian Width W and F.
+local WIDE = { 0x1100, 0x115F, 0x231A, 0x231B, 0x23E9, 0x23EC, 0x25FD, 0x25FE, 0x2614, 0x2615, 0x2648, 0x2653,
+  0x267F, 0x267F, 0x2693, 0x2693, 0x26A1, 0x26A1, 0x26AA, 0x26AB, 0x26BD, 0x26BE, 0x26C4, 0x26C5, 0x26CE, 0x26CE,
+  0x26D4, 0x26D4, 0x26EA, 0x26EA, 0x26F2, 0x26F3, 0x26F5, 0x26F5, 0x26FA, 0x26FA, 0x26FD, 0x26FD, 0x2705, 0x2705,
+  0x270A, 0x270B, 0x2728, 0x2728, 0x274C, 0x274C, 0x274E, 0x274E, 0x2753, 0x2755, 0x2757, 0x2757, 0x2795, 0x2797,
+  0x2B1B, 0x2B1C, 0x2B50, 0x2B50, 0x2B55, 0x2B55, 0x2E80, 0x303E, 0x3041, 0x33FF, 0x3400, 0x4DBF, 0x4E00, 0xA4CF,
+  0xA960, 0xA97F, 0xAC00, 0xD7A3, 0xF900, 0xFAFF, 0xFE30, 0xFE6F, 0xFF00, 0xFF60, 0xFFE0, 0xFFE6, 0x16FE0, 0x18CFF,
+  0x1B000, 0x1B2FF, 0x1F004, 0x1F004, 0x1F0CF, 0x1F0CF, 0x1F18E, 0x1F18E, 0x1F191, 0x1F19A, 0x1F200, 0x1F320,
+  0x1F32D, 0x1F335, 0x1F337, 0x1F37C, 0x1F37E, 0x1F393, 0x1F3A0, 0x1F3CA, 0x1F3CF, 0x1F3D3, 0x1F3E0, 0x1F3F0,
+  0x1F3F4, 0x1F3F4, 0x1F3F8, 0x1F43E, 0x1F440, 0x1F440, 0x1F442, 0x1F4FC, 0x1F4FF, 0x1F53D, 0x1F54B, 0x1F54E,
+  0x1F550, 0x1F567, 0x1F57A, 0x1F57A, 0x1F595, 0x1F596, 0x1F5A4, 0x1F5A4, 0x1F5FB, 0x1F64F, 0x1F680, 0x1F6C5,
+  0x1F6CC, 0x1F6CC, 0x1F6D0, 0x1F6D2, 0x1F6D5, 0x1F6DF, 0x1F6EB, 0x1F6EC, 0x1F6F4, 0x1F6FC, 0x1F7E0, 0x1F7F0,
+  0x1F90C, 0x1F93A, 0x1F93C, 0x1F945, 0x1F947, 0x1F9FF, 0x1FA70, 0x1FAFF, 0x20000, 0x3FFFD }
+
+local function is_in(ranges, code)
+  local low, high = 1, #ranges // 2
+  while low <= high do
+    local middle = (low + high) // 2
+    if code < ranges[2 * middle - 1] then high = middle - 1
+    elseif code > ranges[2 * middle] then low = middle + 1
+    else return true end
+  end
+  return false
+end
+
+local function width_of(code)
+  if code < 0x300 then return 1 end
+  return is_in(ZERO, code) and 0 or is_in(WIDE, code) and 2 or 1
+end
+
+---One line of it: what would move the cursor, or is no UTF-8, is shown as `?`, an end of line as a space.
+---@param text string
+---@return string
+function columns.line(text)
+  if not utf8.len(text) then text = text:gsub("[\x80-\xFF]", "?") end
+  return (text:gsub("[\r\n\t]+", " "):gsub("[%z\1-\31\127]", "?"):gsub("\xC2[\x80-\x9F]", "?"))
+end
+
+---@param text string
+---@return integer
+function columns.width(text)
+  if not utf8.len(text) then return #text end
+  local width = 0
+  for _, code in utf8.codes(text) do width = width + width_of(code) end
+  return width
+end
+
+-- The longest beginning that takes at most so many columns.
+local function beginning(text, width)
+  local used = 0
+  for at, code in utf8.codes(text) do
+    used = used + width_of(code)
+    if used > width then return text:sub(1, at - 1) end
+  end
+  return text
+end
+
+---At most `width` columns; what is cut ends with `~`.
+---@param text string
+---@param width integer
+---@return string
+function columns.clip(text, width)
+  if columns.width(text) <= width then return text end
+  if width <= 0 then return "" end
+  if not utf8.len(text) then return text:sub(1, width - 1) .. "~" end
+  return beginning(text, width - 1) .. "~"
+end
+
+---Exactly `width` columns: clipped, or with spaces behind it, or before it.
+---@param text string
+---@param width integer
+---@param right? boolean
+---@return string
+function columns.fit(text, width, right)
+  text = columns.clip(text, width)
+  local spaces = (" "):rep(width - columns.width(text))
+  return right and spaces .. text or text .. spaces
+end
+
+return columns

@@ -1,0 +1,3 @@
+-- pgorch batch pause BATCH: no more rows begin; those that are begun go on to their end.
+
+return require "pgorch.batch.switch" "pause"
