@@ -47,6 +47,12 @@
     }
     return found;
   };
+  // What the page fetches: what was fetched by now, and what is named to be.
+  const resources = () => {
+    const named = [...document.querySelectorAll('[src], link[href]')].map((each) => each.src || each.href);
+    const fetched = performance.getEntriesByType('resource').map((each) => each.name);
+    return [...new Set([...fetched, ...named])].filter((each) => each && !each.startsWith('data:'));
+  };
   const headings = () => {
     const found = [];
     let last = 0;
@@ -71,7 +77,7 @@
     faint: faint(), headings: headings(), unnamed: unnamed(),
     headless_tables: [...document.querySelectorAll('table')].filter((each) => !each.querySelector('th[scope=col]')).length,
     landmarks: ['header', 'nav', 'main', 'footer'].filter((name) => !document.querySelector(`body > ${name}`)),
-    resources: performance.getEntriesByType('resource').map((each) => each.name),
+    resources: resources(),
     background: getComputedStyle(document.body).backgroundColor, folded,
     grown: document.documentElement.scrollHeight > height, text: document.body.innerText.length,
     bars: [...document.querySelectorAll('rect.bar')].filter((each) => each.getBoundingClientRect().width > 0).length,
