@@ -67,4 +67,21 @@ function chromium.measure(page, script, o)
   end)
 end
 
+local LISTS = { "wide", "faint", "headings", "unnamed", "landmarks", "resources" }
+
+---What is wrong with a page of that width, as it was measured: nothing of a good one.
+---@param m table      of chromium.measure with measure.js
+---@param width integer
+---@return string[]
+function chromium.faults(m, width)
+  local list = {}
+  if m.width ~= width then list[1] = ("it was %s wide, and not %d"):format(m.width, width) end
+  if m.scroll_width > width then list[#list + 1] = ("it needs %s"):format(m.scroll_width) end
+  for _, what in ipairs(LISTS) do
+    if #m[what] > 0 then list[#list + 1] = ("%s: %s"):format(what, table.concat(m[what], "; ")) end
+  end
+  if m.headless_tables ~= 0 then list[#list + 1] = ("tables without a head: %s"):format(m.headless_tables) end
+  return list
+end
+
 return chromium
