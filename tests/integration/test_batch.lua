@@ -109,10 +109,7 @@ describe("pgorch batch", function()
       expect(as_text(ended.stdout, ended.stderr)).has "rows at work are stopped safely"
       expect(ended.stdout).has "db01"                       -- what came of each row is told all the same
       batch_world.expect_exit(batch_world.batch(world, "run", path, "--yes-cut-over"), 0)
-      for _, row in ipairs(rows) do
-        batch_world.expect_moved(world, row)
-        batch_world.expect_once(world, row.app, 1)
-      end
+      batch_world.expect_all_moved(world, rows)
     end), { limit = 200 })
 
   it("gets through a storm of 429, and rows may wait at their gates", batch_world.with_world({ databases = 3 },

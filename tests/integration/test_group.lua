@@ -66,10 +66,7 @@ describe("a group of a batch", function()
     batch_world.expect_exit(done, 0)
     expect_together(world, "preflight_target", "window_opens")
     expect_together(world, "accept", "cut_over")
-    for _, row in ipairs(rows) do
-      batch_world.expect_moved(world, row)
-      batch_world.expect_once(world, row.app, 1)
-    end
+    batch_world.expect_all_moved(world, rows)
   end), { limit = 120 })
 
   it("is put back whole when one fails, and tried again whole", batch_world.with_world({ databases = 3 },
@@ -101,10 +98,7 @@ describe("a group of a batch", function()
     local ended = child:wait()
     expect(ended.code).is(0)
     expect_together(world, "accept", "cut_over")
-    for _, row in ipairs(rows) do
-      batch_world.expect_moved(world, row)
-      batch_world.expect_once(world, row.app, 1)
-    end
+    batch_world.expect_all_moved(world, rows)
   end), { limit = 160 })
 
   it("is put back whole when somebody puts one of its runs back", batch_world.with_world({ databases = 2 },

@@ -242,6 +242,14 @@ function M.expect_once(world, app_name, rows, restores)
   want(app_name .. ": restores", restores_into(app), restores or rows)
 end
 
+---Each of the rows, which have apps of their own, has been moved, and once.
+function M.expect_all_moved(world, rows)
+  for _, row in ipairs(rows) do
+    M.expect_moved(world, row)
+    M.expect_once(world, row.app, 1)
+  end
+end
+
 ---As it was before.
 function M.expect_as_before(world, row)
   local app = world.heroku:app(row.app)
