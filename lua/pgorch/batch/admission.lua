@@ -6,6 +6,7 @@ local fail   = require "pgorch.error"
 local fs     = require "pgorch.fs"
 local loader = require "pgorch.recipe.load"
 local params = require "pgorch.recipe.params"
+local words  = require "pgorch.batch.words"
 
 local Admission = {}
 Admission.__index = Admission
@@ -54,10 +55,6 @@ function Admission:recipe_of(row)
   return here and here.path
 end
 
--- Flags of the run that a manifest may name. All others are a person's, or the worker's own to say.
-local OF_THE_RUN = { deadline = true, ["on-failure"] = true, ["yes-cut-over"] = true, ["notify-env"] = true,
-                     ["notify-file"] = true }
-
 local function is_given(self, value)
   local folder = self.o.secrets and self.o.secrets:gsub("/+$", "") .. "/"
   return folder and value:sub(1, #folder) == folder and not (value .. "/"):find("/../", 1, true)
@@ -73,7 +70,7 @@ local function refuse_word(self, word, here)
   if not free and name:match "%-file$" and not is_given(self, value) then
     return ("--%s: the file is not below --secrets"):format(name)
   end
-  if not here.known[name] and not OF_THE_RUN[name] then return ("--%s is not a row's to say"):format(name) end
+  if not here.known[name] and not words.is_of_run(name) then return ("--%s is not a row's to say"):format(name) end
 end
 
 ---Whether this worker runs a row, before it is claimed.

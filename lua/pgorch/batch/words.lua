@@ -1,5 +1,5 @@
--- From a row as it is kept to the words of its command line. They are made of the recipe's own parameters each time:
--- words are never kept, so that whoever can write to the record cannot put a flag there.
+-- From a row of a manifest to the words of its command line: of the recipe's own parameters, and the few flags of a run
+-- that are a row's to say. A worker holds what is on record to the same (batch/admission.lua).
 
 local fail   = require "pgorch.error"
 local params = require "pgorch.recipe.params"
@@ -52,5 +52,10 @@ function words.of(recipe, row, o)
   end
   return list
 end
+
+---Whether a row may have that flag of `pgorch run`.
+---@param name string
+---@return boolean
+function words.is_of_run(name) return FLAGS[name] == "run" end
 
 return words
