@@ -309,6 +309,20 @@ function invocation.existing(argv, flags)
   return o, run
 end
 
+---Flags of a command's own, then those of the host that are named, unless it has its own of that name.
+---@param own table[]
+---@param names string[]
+---@return table[]
+function invocation.with(own, names)
+  local wanted, list = {}, { table.unpack(own) }
+  for _, name in ipairs(names) do wanted[name] = true end
+  for _, each in ipairs(own) do wanted[each.name] = nil end
+  for _, each in ipairs(invocation.FLAGS_OF_RUN) do
+    if wanted[each.name] then list[#list + 1] = each end
+  end
+  return list
+end
+
 -- What every command has a use for that works on a run.
 local USUAL = { "state-env", "state-file", "no-color", "quiet", "verbose", "help" }
 
@@ -317,14 +331,7 @@ local USUAL = { "state-env", "state-file", "no-color", "quiet", "verbose", "help
 ---@param names string[]
 ---@return table[]
 function invocation.flags_for_help(own, names)
-  local wanted, list = {}, { table.unpack(own) }
-  for _, each in ipairs { names, USUAL } do
-    for _, name in ipairs(each) do wanted[name] = true end
-  end
-  for _, each in ipairs(invocation.FLAGS_OF_RUN) do
-    if wanted[each.name] then list[#list + 1] = each end
-  end
-  return list
+  return invocation.with(own, table.move(USUAL, 1, #USUAL, #names + 1, { table.unpack(names) }))
 end
 
 ---What every small command says of the record, below its own flags.
@@ -333,15 +340,7 @@ invocation.RECORD_USAGE = "\n  --state-env VAR, --state-file PATH   name the rec
 ---The flags of such a command: its own, and those that name the record.
 ---@param own table[]
 ---@return table[]
-function invocation.with_record(own)
-  local list, there = { table.unpack(own) }, {}
-  for _, each in ipairs(own) do there[each.name] = true end
-  for _, each in ipairs(invocation.FLAGS) do
-    local wanted = each.name:match("^state") or each.name == "help"
-    if wanted and not there[each.name] then list[#list + 1] = each end
-  end
-  return list
-end
+function invocation.with_record(own) return invocation.with(own, { "state-env", "state-file", "help" }) end
 
 ---The one word and the flags of a small command, such as `status RUN --json`.
 ---@param argv string[]

@@ -1,11 +1,12 @@
 -- The flags of `pgorch batch validate`, `run` and `submit`: what a CSV file cannot say of the batch as a whole, and
 -- what counts over what another manifest says.
 
-local values = require "pgorch.recipe.values"
+local invocation = require "pgorch.invocation"
+local values     = require "pgorch.recipe.values"
 
 local flags = {}
 
-flags.LIST = {
+flags.LIST = invocation.with({
   { name = "name", type = "string", value = "NAME", help = "what the batch is called; otherwise as its file" },
   { name = "jobs", type = "integer", value = "N", help = "rows at the same time" },
   { name = "per-instance", type = "integer", value = "N", help = "rows of one instance at the same time" },
@@ -18,15 +19,10 @@ flags.LIST = {
   { name = "attempts", type = "integer", value = "N", help = "how often a row is tried when trouble passes" },
   { name = "skip-refused", type = "boolean", help = "begin although some rows cannot be moved as they are" },
   { name = "open-allow-list", type = "boolean", help = "put this machine on closed allow lists while it looks" },
-  { name = "state-env", type = "string", value = "VAR", help = "variable that names the record of runs" },
-  { name = "state-file", type = "string", value = "PATH", help = "file that names the record of runs" },
   { name = "check", type = "boolean", help = "--no-check: look at the manifest alone" },
-  { name = "json", type = "boolean", help = "JSON Lines on standard output" },
   { name = "report", type = "path", value = "DIR", help = "write pages about all rows into a folder" },
-  { name = "no-color", type = "boolean", help = "no colour and no live display" },
   { name = "quiet", short = "q", type = "boolean", help = "only what went wrong, and the summary" },
-  { name = "verbose", short = "v", type = "boolean", help = "more messages" },
-}
+}, { "state-env", "state-file", "json", "no-color", "verbose" })
 
 -- "jobs" -> limits.jobs
 local INSIDE = { jobs = { "limits", "jobs" }, ["per-instance"] = { "limits", "per_instance" },
