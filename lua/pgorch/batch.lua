@@ -42,9 +42,7 @@ function batch.check_fields(spec, problems)
     local wanted, known = FIELDS[field], {}
     for name in pairs(FIELDS) do known[#known + 1] = name end
     if not wanted then
-      local meant = values.closest(tostring(field), known)
-      problems[#problems + 1] = ("unknown field `%s`%s"):format(tostring(field),
-        meant and (", did you mean `%s`?"):format(meant) or "")
+      problems[#problems + 1] = ("unknown field `%s`%s"):format(tostring(field), values.hint(tostring(field), known))
     elseif not ("|" .. wanted .. "|"):find("|" .. type(value) .. "|", 1, true) then
       problems[#problems + 1] = ("`%s` is a %s, a %s is needed"):format(field, type(value), wanted:gsub("|", " or "))
     end

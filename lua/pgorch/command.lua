@@ -46,8 +46,7 @@ function command.main(arguments)
   name = ALIASES[name] or name
   local found = command.find(name)
   if not found then
-    local meant = values.closest(name, command.names())
-    local hint = meant and (", did you mean `%s`?"):format((meant:gsub("_", "-"))) or ""
+    local hint = values.hint(name, command.names()):gsub("_", "-")
     fail.raise("PGO-USAGE", ("there is no command `%s`%s"):format(name, hint))
   end
   if wants_help(name, arguments) then return require("pgorch.command.help").run { name } end

@@ -69,8 +69,7 @@ local function check_fields(name, what, given, types)
     if not wanted then
       local known = {}
       for each in pairs(types) do known[#known + 1] = each end
-      local meant = values.closest(tostring(field), known)
-      wrong(name, "%s has no field %s%s", what, tostring(field), meant and (", did you mean %s?"):format(meant) or "")
+      wrong(name, "%s has no field %s%s", what, tostring(field), values.hint(tostring(field), known, "%s"))
     end
     if not ("|" .. wanted .. "|"):find("|" .. type(value) .. "|", 1, true) then
       wrong(name, "%s.%s is a %s, a %s is needed", what, field, type(value), wanted:gsub("|", " or "))

@@ -19,7 +19,7 @@ pgorch batch validate MANIFEST [FLAGS]   look at every row, as `pgorch check` do
        pgorch batch run MANIFEST [FLAGS]        move them on this machine; again: only what is not done
        pgorch batch submit MANIFEST [FLAGS]     hand them to the workers of the record: `pgorch worker`
        pgorch batch status [BATCH] [--json] [--watch]
-       pgorch batch retry BATCH [ROW ...]       rows that failed, were refused or stopped are tried again
+       pgorch batch retry BATCH [ROW ...]       rows that did not end well are tried again
        pgorch batch approve BATCH [ROW ...]     the next wave after a canary; with rows: the gates at which they wait
        pgorch batch pause | continue | drain BATCH
        pgorch batch report BATCH --html DIR     a page of all rows, and one for each run
@@ -43,9 +43,8 @@ function command.run(argv)
   if word:match "^%l+$" and resource.find(("pgorch/command/batch/%s.lua"):format(word)) then
     return require("pgorch.command.batch." .. word).run(argv)
   end
-  local meant = values.closest(word, words())
-  fail.raise("PGO-USAGE", ("pgorch batch: there is no word `%s`%s"):format(word,
-    meant and (", did you mean `%s`?"):format(meant) or ""), { detail = "usage: " .. command.usage })
+  fail.raise("PGO-USAGE", ("pgorch batch: there is no word `%s`%s"):format(word, values.hint(word, words())),
+    { detail = "usage: " .. command.usage })
 end
 
 return command

@@ -125,8 +125,7 @@ function file.hint(word, known)
     for name in pairs(known) do list[#list + 1] = name end
     table.sort(list)
   end
-  local meant = values.closest(word, list)
-  return meant and (", did you mean `%s`?"):format(meant) or ""
+  return values.hint(word, list)
 end
 
 -- A recipe that is refused as a whole is named without a line: what is quoted is looked for.

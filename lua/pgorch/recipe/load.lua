@@ -40,9 +40,7 @@ end
 
 local function unknown(name)
   local names = load_recipe.built_in()
-  local meant = values.closest(name, names)
-  local hint = meant and (", did you mean %s?"):format(meant) or ""
-  fail.raise("PGO-RECIPE", ("there is no recipe %s%s"):format(name, hint),
+  fail.raise("PGO-RECIPE", ("there is no recipe %s%s"):format(name, values.hint(name, names, "%s")),
     { detail = #names > 0 and "built in: " .. table.concat(names, ", ") or nil,
       cure = "Name a file (with its path or .lua), or a built-in recipe." })
 end

@@ -38,9 +38,7 @@ local function check_fields(name, spec)
     if not FIELDS[field] then
       local known = {}
       for each in pairs(FIELDS) do known[#known + 1] = each end
-      local meant = values.closest(tostring(field), known)
-      local hint = meant and (", did you mean `%s`?"):format(meant) or ""
-      wrong(name, ("unknown field `%s`%s"):format(tostring(field), hint))
+      wrong(name, ("unknown field `%s`%s"):format(tostring(field), values.hint(tostring(field), known)))
     end
   end
 end

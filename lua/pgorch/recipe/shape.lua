@@ -51,10 +51,7 @@ local function keys(of)
   return list
 end
 
-local function hint(word, known)
-  local meant = values.closest(tostring(word), known)
-  return meant and (", did you mean `%s`?"):format(meant) or ""
-end
+local function hint(word, known) return values.hint(tostring(word), known) end
 
 local function check_types(what, spec, types)
   for field, value in pairs(spec) do

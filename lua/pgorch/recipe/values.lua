@@ -163,4 +163,14 @@ function values.closest(word, list)
   return best
 end
 
+---", did you mean `x`?" for a message about a word that is not of the list, or nothing.
+---@param word string
+---@param list string[]
+---@param shown? string   how the word that was meant is written: "`%s`"
+---@return string
+function values.hint(word, list, shown)
+  local meant = values.closest(word, list)
+  return meant and (", did you mean %s?"):format((shown or "`%s`"):format(meant)) or ""
+end
+
 return values

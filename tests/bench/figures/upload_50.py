@@ -1,7 +1,8 @@
 """Dump and upload over a link of 50 MiB/s.
 
 by hand: `pg_dump -Fc -f FILE`, then `aws s3 cp FILE`, as the article says; the CLI's start is taken out of its wall
-time. pgorch: `pgorch dump --to`, which uploads while it dumps; beside it the same with `--readers 2`. All through the same link into the sandbox's S3 server.
+time. pgorch: `pgorch dump --to`, which uploads while it dumps; beside it the same with `--readers 2`. All through the
+same link into the sandbox's S3 server.
 """
 from contextlib import contextmanager
 
